@@ -1,0 +1,96 @@
+/**
+ * What supervisor and engine say to each other: newline-delimited JSON on the engine's descriptor 3,
+ * a Unix socket pair. End of file there means the other side is gone; an engine exits at once.
+ */
+
+/** Descriptor of the control channel inside the engine. */
+export const CONTROL_FD = 3;
+
+/** A host directory the guest may use. */
+export interface DirectoryMount {
+  /** Absolute path on the host. */
+  readonly hostPath: string;
+  /** Absolute path the guest sees. */
+  readonly guestPath: string;
+  readonly readOnly: boolean;
+}
+
+/** A listening socket made in the host's namespace and inherited by the engine. */
+export interface HandedListener {
+  /** Descriptor number inside the engine. */
+  readonly fd: number;
+  /** Port inside the sandbox whose listener draws from it, 1–65535. */
+  readonly processPort: number;
+}
+
+/** First message to the engine: everything it can prepare before the network exists. */
+export interface LaunchMessage {
+  readonly type: 'launch';
+  /** Absolute path of the WebAssembly module. */
+  readonly module: string;
+  /** `argv` of the guest, its own name first. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly directories: readonly DirectoryMount[];
+  /** Guest paths of in-memory file systems. */
+  readonly tmpfs: readonly string[];
+  readonly handed: readonly HandedListener[];
+  /** Process ports to listen on for modules that cannot listen themselves (preview1), in fd order. */
+  readonly ports: readonly number[];
+  /** The engine becomes this user and group before guest code runs; absent when already unprivileged. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+/** Second message: the network is ready, run the guest. */
+export interface GoMessage {
+  readonly type: 'go';
+  /** The sandbox's own IPv4 address; listeners on 127.0.0.1 are reachable there too. */
+  readonly sandboxAddress?: string;
+  /** May the engine open connections? False where no firewall stands between sandbox and host. */
+  readonly outbound: boolean;
+}
+
+/** Leave the guest at its next blocking call and exit. */
+export interface StopMessage {
+  readonly type: 'stop';
+}
+
+export type ToEngine = LaunchMessage | GoMessage | StopMessage;
+
+/** The module is compiled and everything is opened; the engine waits for `go`. */
+export interface PreparedMessage {
+  readonly type: 'prepared';
+  /** Socket ABI the module uses. */
+  readonly abi: 'preview1' | 'wasmedge' | 'wasix' | 'none';
+}
+
+/** The guest listens on a port inside the sandbox. */
+export interface ListeningMessage {
+  readonly type: 'listening';
+  readonly port: number;
+}
+
+/** Something the user should read, said by the engine about the guest. */
+export interface NoticeMessage {
+  readonly type: 'notice';
+  readonly text: string;
+}
+
+/** The app cannot be run; the engine exits after this. */
+export interface FailedMessage {
+  readonly type: 'failed';
+  /** An error code of errors.ts. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** The guest ended; the engine exits after this. */
+export interface ExitedMessage {
+  readonly type: 'exited';
+  /** The guest's own exit status, or 134 for a trap. */
+  readonly status: number;
+  readonly reason: 'exit' | 'trap' | 'stopped';
+}
+
+export type FromEngine = PreparedMessage | ListeningMessage | NoticeMessage | FailedMessage | ExitedMessage;

@@ -1,0 +1,74 @@
+/**
+ * Every failure a user can see is one `WasmrunError`: a stable `code` for programs, a sentence for
+ * people, a hint that says what to do, and the exit status the command ends with.
+ */
+
+/** Exit statuses of the command itself; the guest's own status passes through unchanged. */
+export const EXIT_STATUS = {
+  /** wrong command-line usage */
+  usage: 2,
+  /** wasmrun itself failed (convention of `env`, `timeout`, `docker run`) */
+  failed: 125,
+  /** the app was found but cannot be run */
+  notRunnable: 126,
+  /** the app was not found */
+  notFound: 127,
+  /** 128 + SIGABRT (6): the guest trapped, as a native program that aborts */
+  trapped: 134,
+} as const;
+
+const CODES = {
+  USAGE: EXIT_STATUS.usage,
+  INTERNAL: EXIT_STATUS.failed,
+  UNSUPPORTED_PLATFORM: EXIT_STATUS.failed,
+  PERMISSION_DENIED: EXIT_STATUS.failed,
+  CONFIG_INVALID: EXIT_STATUS.usage,
+  CONFIG_UNREADABLE: EXIT_STATUS.failed,
+  FORWARD_INVALID: EXIT_STATUS.usage,
+  FORWARD_DUPLICATE: EXIT_STATUS.usage,
+  BIND_INVALID: EXIT_STATUS.usage,
+  ENV_FILE_INVALID: EXIT_STATUS.usage,
+  PORT_IN_USE: EXIT_STATUS.failed,
+  PORT_FORBIDDEN: EXIT_STATUS.failed,
+  BIND_FAILED: EXIT_STATUS.failed,
+  NAME_INVALID: EXIT_STATUS.usage,
+  NAME_IN_USE: EXIT_STATUS.failed,
+  ADDRESS_POOL_EXHAUSTED: EXIT_STATUS.failed,
+  NETWORK_SETUP_FAILED: EXIT_STATUS.failed,
+  NO_TRANSPORT: EXIT_STATUS.failed,
+  STATE_UNREADABLE: EXIT_STATUS.failed,
+  APP_NOT_FOUND: EXIT_STATUS.notFound,
+  APP_AMBIGUOUS: EXIT_STATUS.notRunnable,
+  APP_NOT_RUNNABLE: EXIT_STATUS.notRunnable,
+  RUNTIME_UNAVAILABLE: EXIT_STATUS.notRunnable,
+  MODULE_INVALID: EXIT_STATUS.notRunnable,
+  MODULE_UNSUPPORTED_IMPORTS: EXIT_STATUS.notRunnable,
+  BUILD_FAILED: EXIT_STATUS.failed,
+  MOUNT_FAILED: EXIT_STATUS.failed,
+  ENGINE_FAILED: EXIT_STATUS.failed,
+} as const satisfies Record<string, number>;
+
+/** Stable identifiers of failures; scripts may match on them. */
+export type ErrorCode = keyof typeof CODES;
+
+export interface WasmrunErrorOptions {
+  /** What the user can do about it, as a sentence. */
+  readonly hint?: string;
+  /** The failure underneath, kept for `--verbose`. */
+  readonly cause?: unknown;
+}
+
+export class WasmrunError extends Error {
+  override readonly name = 'WasmrunError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  /** Process exit status for this failure (see {@link EXIT_STATUS}). */
+  readonly exitStatus: number;
+
+  constructor(code: ErrorCode, message: string, options: WasmrunErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.exitStatus = CODES[code];
+  }
+}
