@@ -1,0 +1,62 @@
+/**
+ * The engine's side of the control channel. It takes part in every wait, so that the supervisor is heard
+ * (and its death noticed) whenever the guest blocks; JavaScript signal handlers could not run then.
+ */
+import { readSync, writeSync } from 'node:fs';
+import { CONTROL_FD } from './messages.ts';
+import type { ExitedMessage, FromEngine, ToEngine } from './messages.ts';
+import { EXIT_STATUS } from '../errors.ts';
+
+const NEWLINE = 0x0a;
+
+export class Control {
+  readonly fd = CONTROL_FD;
+  readonly #received: ToEngine[] = [];
+  readonly #chunk = Buffer.alloc(65_536);
+  /** Bytes after the last complete line; kept as bytes, a character may be cut in two. */
+  #partial: Buffer = Buffer.alloc(0);
+
+  send(message: FromEngine): void {
+    try {
+      writeSync(this.fd, `${JSON.stringify(message)}\n`);
+    } catch {
+      // The supervisor is gone: the next wait sees the end of file and exits.
+    }
+  }
+
+  /** Blocks until the supervisor has said something. Used before the guest runs. */
+  next(): ToEngine {
+    for (;;) {
+      const message = this.#received.shift();
+      if (message !== undefined) return message;
+      this.#receive();
+    }
+  }
+
+  /** Called when the channel is readable while the guest runs. Returns unless the guest has to end. */
+  onReadable(): void {
+    this.#receive();
+    if (this.#received.some((message) => message.type === 'stop'))
+      this.exit({ status: 0, reason: 'stopped' });
+    this.#received.length = 0;
+  }
+
+  /** Reports the end of the guest and leaves the process at once. */
+  exit(end: Omit<ExitedMessage, 'type'>): never {
+    this.send({ type: 'exited', ...end });
+    process.exit(end.status);
+  }
+
+  #receive(): void {
+    const length = readSync(this.fd, this.#chunk);
+    // End of file: no supervisor, no sandbox.
+    if (length === 0) process.exit(EXIT_STATUS.failed);
+    const bytes = Buffer.concat([this.#partial, this.#chunk.subarray(0, length)]);
+    const complete = bytes.lastIndexOf(NEWLINE) + 1;
+    this.#partial = bytes.subarray(complete);
+    // Only the supervisor holds the other end, so its words are taken as they are.
+    for (const line of bytes.toString('utf8', 0, complete).split('\n')) {
+      if (line !== '') this.#received.push(JSON.parse(line) as ToEngine);
+    }
+  }
+}

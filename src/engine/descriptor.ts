@@ -1,0 +1,160 @@
+/**
+ * What a guest's file descriptor can be. Each kind overrides the operations it has; the rest answer
+ * with the errno Linux would give. Results: ≥ 0 a value, < 0 a negated WASI errno.
+ */
+import { WASI } from './errno.ts';
+import type { GuestMemory } from './guest-memory.ts';
+
+/** preview1 witx, `$filetype`. */
+export const FILETYPE = {
+  unknown: 0,
+  blockDevice: 1,
+  characterDevice: 2,
+  directory: 3,
+  regularFile: 4,
+  socketDatagram: 5,
+  socketStream: 6,
+  symbolicLink: 7,
+} as const;
+
+/** preview1 witx, `$fdflags`. */
+export const FDFLAG = { append: 1, dsync: 2, nonblock: 4, rsync: 8, sync: 16 } as const;
+
+/** preview1 witx, `$rights`: those that tell how a descriptor was opened. */
+export const RIGHT = {
+  fdRead: 1n << 1n,
+  fdWrite: 1n << 6n,
+  fdAllocate: 1n << 8n,
+  fdReaddir: 1n << 14n,
+  fdSetSize: 1n << 22n,
+  all: (1n << 30n) - 1n,
+} as const;
+
+/** preview1 witx, `$filestat`; times in nanoseconds since 1970. */
+export interface FileStat {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly filetype: number;
+  readonly nlink: bigint;
+  readonly size: bigint;
+  readonly atim: bigint;
+  readonly mtim: bigint;
+  readonly ctim: bigint;
+}
+
+/** New times in nanoseconds, `now`, or undefined to leave one alone. */
+export interface FileTimes {
+  readonly atim: bigint | 'now' | undefined;
+  readonly mtim: bigint | 'now' | undefined;
+}
+
+/** A name in a directory; `next` is the cookie that continues after it. */
+export interface DirectoryEntry {
+  readonly name: Uint8Array;
+  readonly ino: bigint;
+  readonly filetype: number;
+  readonly next: bigint;
+}
+
+export interface OpenRequest {
+  readonly path: Buffer;
+  readonly followSymlinks: boolean;
+  readonly create: boolean;
+  readonly directory: boolean;
+  readonly exclusive: boolean;
+  readonly truncate: boolean;
+  readonly read: boolean;
+  readonly write: boolean;
+  /** {@link FDFLAG} bits. */
+  readonly flags: number;
+}
+
+export abstract class Descriptor {
+  abstract readonly filetype: number;
+  /** {@link FDFLAG} bits the guest sees and sets. */
+  flags = 0;
+  rights: bigint = RIGHT.all;
+  /** Guest path of a preopened directory. */
+  preopenPath: string | undefined;
+
+  get nonBlocking(): boolean {
+    return (this.flags & FDFLAG.nonblock) !== 0;
+  }
+
+  /** Host descriptors to poll for this one; empty means always ready. */
+  abstract pollFds(): readonly number[];
+  abstract close(): number;
+
+  setFlags(flags: number): number {
+    this.flags = flags;
+    return 0;
+  }
+
+  // Streams and files; buffers are the iovecs loaded into `memory`.
+  read(_memory: GuestMemory): number {
+    return -WASI.EBADF;
+  }
+  write(_memory: GuestMemory): number {
+    return -WASI.EBADF;
+  }
+  pread(_memory: GuestMemory, _offset: bigint): number {
+    return -WASI.ESPIPE;
+  }
+  pwrite(_memory: GuestMemory, _offset: bigint): number {
+    return -WASI.ESPIPE;
+  }
+  /** Throws nothing; a bigint is the new offset, a number a negated errno. */
+  seek(_offset: bigint, _whence: number): bigint | number {
+    return -WASI.ESPIPE;
+  }
+  sync(_dataOnly: boolean): number {
+    return -WASI.EINVAL;
+  }
+  allocate(_offset: bigint, _length: bigint): number {
+    return -WASI.ENODEV;
+  }
+  setSize(_size: bigint): number {
+    return -WASI.EINVAL;
+  }
+  setTimes(_times: FileTimes): number {
+    return -WASI.EINVAL;
+  }
+  stat(): FileStat | number {
+    return { dev: 0n, ino: 0n, filetype: this.filetype, nlink: 1n, size: 0n, atim: 0n, mtim: 0n, ctim: 0n };
+  }
+
+  // Directories. Paths are relative, as the guest's bytes.
+  entries(_cookie: bigint): Iterable<DirectoryEntry> | number {
+    return -WASI.ENOTDIR;
+  }
+  open(_request: OpenRequest): Descriptor | number {
+    return -WASI.ENOTDIR;
+  }
+  makeDirectory(_path: Buffer): number {
+    return -WASI.ENOTDIR;
+  }
+  removeDirectory(_path: Buffer): number {
+    return -WASI.ENOTDIR;
+  }
+  unlink(_path: Buffer): number {
+    return -WASI.ENOTDIR;
+  }
+  rename(_from: Buffer, _directory: Descriptor, _to: Buffer): number {
+    return -WASI.ENOTDIR;
+  }
+  link(_from: Buffer, _directory: Descriptor, _to: Buffer): number {
+    return -WASI.ENOTDIR;
+  }
+  symlink(_target: Buffer, _path: Buffer): number {
+    return -WASI.ENOTDIR;
+  }
+  readLink(_path: Buffer): Buffer | number {
+    return -WASI.ENOTDIR;
+  }
+  statAt(_path: Buffer, _followSymlinks: boolean): FileStat | number {
+    return -WASI.ENOTDIR;
+  }
+  setTimesAt(_path: Buffer, _followSymlinks: boolean, _times: FileTimes): number {
+    return -WASI.ENOTDIR;
+  }
+}

@@ -1,0 +1,190 @@
+/** Files and directories of the host beneath a preopened directory. */
+import { fstatSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { errno, libc } from '../os/libc.ts';
+import { Descriptor, FDFLAG, FILETYPE, RIGHT } from './descriptor.ts';
+import type { FileStat, FileTimes } from './descriptor.ts';
+import { WASI, failure, toWasi } from './errno.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import { close, read, readv, write, writev } from './libc.ts';
+import { POLLIN, POLLOUT } from './poll.ts';
+import type { Poller } from './poll.ts';
+
+type VectorAt = (fd: number, iovecs: NodeJS.TypedArray, count: number, offset: bigint) => number;
+const preadv: VectorAt = libc.func('preadv', 'int64_t', ['int', 'void *', 'int', 'int64_t']);
+const pwritev: VectorAt = libc.func('pwritev', 'int64_t', ['int', 'void *', 'int', 'int64_t']);
+const lseek: (fd: number, offset: bigint, whence: number) => number | bigint = libc.func(
+  'int64_t lseek(int, int64_t, int)',
+);
+const fsync: (fd: number) => number = libc.func('int fsync(int)');
+const fdatasync: (fd: number) => number = libc.func('int fdatasync(int)');
+const ftruncate: (fd: number, size: bigint) => number = libc.func('int ftruncate(int, int64_t)');
+const posixFallocate: (fd: number, offset: bigint, length: bigint) => number = libc.func(
+  'int posix_fallocate(int, int64_t, int64_t)',
+);
+const fcntl: (fd: number, command: number, argument: number) => number =
+  libc.func('int fcntl(int, int, int)');
+const utimensat: (dirFd: number, path: Buffer, times: BigInt64Array, flags: number) => number = libc.func(
+  'int utimensat(int, void *, void *, int)',
+);
+
+/** fcntl.h: F_SETFL and the flags it can change that preview1 has. */
+const F_SETFL = 4;
+const O_APPEND = 0o2000;
+const O_NONBLOCK = 0o4000;
+/** errno.h */
+const EINTR = 4;
+const EAGAIN = 11;
+/** utimensat(2) */
+const UTIME_NOW = (1n << 30n) - 1n;
+const UTIME_OMIT = (1n << 30n) - 2n;
+const AT_EMPTY_PATH = 0x1000;
+const EMPTY_PATH = Buffer.alloc(1);
+const NANOSECONDS = 1_000_000_000n;
+/** lseek(2) and preview1 `$whence` agree: set 0, current 1, end 2. */
+const SEEK_END = 2;
+
+export const filetypeOf = (stat: BigIntStats): number => {
+  if (stat.isFile()) return FILETYPE.regularFile;
+  if (stat.isDirectory()) return FILETYPE.directory;
+  if (stat.isSymbolicLink()) return FILETYPE.symbolicLink;
+  if (stat.isCharacterDevice()) return FILETYPE.characterDevice;
+  if (stat.isBlockDevice()) return FILETYPE.blockDevice;
+  if (stat.isSocket()) return FILETYPE.socketStream;
+  return FILETYPE.unknown;
+};
+
+/** fstat(2) of any descriptor, O_PATH ones included. */
+export const statHostFd = (fd: number): FileStat => {
+  const stat = fstatSync(fd, { bigint: true });
+  return {
+    dev: stat.dev,
+    ino: stat.ino,
+    filetype: filetypeOf(stat),
+    nlink: stat.nlink,
+    size: stat.size,
+    atim: stat.atimeNs,
+    mtim: stat.mtimeNs,
+    ctim: stat.ctimeNs,
+  };
+};
+
+const toTimespec = (time: bigint | 'now' | undefined): [bigint, bigint] => {
+  if (time === 'now') return [0n, UTIME_NOW];
+  if (time === undefined) return [0n, UTIME_OMIT];
+  return [time / NANOSECONDS, time % NANOSECONDS];
+};
+
+/** Sets the times of whatever `fd` refers to; O_PATH descriptors need Linux 5.8 (AT_EMPTY_PATH). */
+export const setHostTimes = (fd: number, { atim, mtim }: FileTimes): number => {
+  const times = BigInt64Array.from([...toTimespec(atim), ...toTimespec(mtim)]);
+  return utimensat(fd, EMPTY_PATH, times, AT_EMPTY_PATH) < 0 ? failure() : 0;
+};
+
+export interface HostFileOptions {
+  readonly filetype: number;
+  readonly flags: number;
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
+export class HostFile extends Descriptor {
+  override readonly filetype: number;
+  readonly #hostFd: number;
+  readonly #poller: Poller;
+
+  constructor(hostFd: number, poller: Poller, options: HostFileOptions) {
+    super();
+    this.#hostFd = hostFd;
+    this.#poller = poller;
+    this.filetype = options.filetype;
+    this.flags = options.flags;
+    // wasi-libc's fcntl(F_GETFL) reads the access mode from the rights.
+    if (!options.readable) this.rights &= ~(RIGHT.fdRead | RIGHT.fdReaddir);
+    if (!options.writable) this.rights &= ~(RIGHT.fdWrite | RIGHT.fdAllocate | RIGHT.fdSetSize);
+  }
+
+  override pollFds(): readonly number[] {
+    // Regular files are always ready (poll(2)); devices and pipes are asked.
+    return this.filetype === FILETYPE.regularFile ? [] : [this.#hostFd];
+  }
+
+  override close(): number {
+    return close(this.#hostFd) < 0 ? failure() : 0;
+  }
+
+  override setFlags(flags: number): number {
+    const append = (flags & FDFLAG.append) === 0 ? 0 : O_APPEND;
+    if (fcntl(this.#hostFd, F_SETFL, append | O_NONBLOCK) < 0) return failure();
+    this.flags = flags;
+    return 0;
+  }
+
+  override read(memory: GuestMemory): number {
+    for (;;) {
+      const length =
+        memory.iovCount === 1
+          ? read(this.#hostFd, memory.base + memory.iovPointers[0]!, memory.iovLengths[0]!)
+          : readv(this.#hostFd, memory.toHostIovecs(), memory.iovCount);
+      if (length >= 0) return length;
+      if (!this.#retry(POLLIN)) return failure();
+    }
+  }
+
+  override write(memory: GuestMemory): number {
+    for (;;) {
+      const length =
+        memory.iovCount === 1
+          ? write(this.#hostFd, memory.base + memory.iovPointers[0]!, memory.iovLengths[0]!)
+          : writev(this.#hostFd, memory.toHostIovecs(), memory.iovCount);
+      if (length >= 0) return length;
+      if (!this.#retry(POLLOUT)) return failure();
+    }
+  }
+
+  override pread(memory: GuestMemory, offset: bigint): number {
+    const length = preadv(this.#hostFd, memory.toHostIovecs(), memory.iovCount, offset);
+    return length < 0 ? failure() : length;
+  }
+
+  override pwrite(memory: GuestMemory, offset: bigint): number {
+    const length = pwritev(this.#hostFd, memory.toHostIovecs(), memory.iovCount, offset);
+    return length < 0 ? failure() : length;
+  }
+
+  override seek(offset: bigint, whence: number): bigint | number {
+    if (whence > SEEK_END) return -WASI.EINVAL;
+    const position = BigInt(lseek(this.#hostFd, offset, whence));
+    return position < 0n ? failure() : position;
+  }
+
+  override sync(dataOnly: boolean): number {
+    return (dataOnly ? fdatasync(this.#hostFd) : fsync(this.#hostFd)) < 0 ? failure() : 0;
+  }
+
+  override allocate(offset: bigint, length: bigint): number {
+    // posix_fallocate(3) returns the errno instead of setting it.
+    const code = posixFallocate(this.#hostFd, offset, length);
+    return code === 0 ? 0 : -toWasi(code);
+  }
+
+  override setSize(size: bigint): number {
+    return ftruncate(this.#hostFd, size) < 0 ? failure() : 0;
+  }
+
+  override setTimes(times: FileTimes): number {
+    return setHostTimes(this.#hostFd, times);
+  }
+
+  override stat(): FileStat {
+    return statHostFd(this.#hostFd);
+  }
+
+  #retry(events: number): boolean {
+    const code = errno();
+    if (code === EINTR) return true;
+    if (code !== EAGAIN || this.nonBlocking) return false;
+    this.#poller.wait([this.#hostFd], events);
+    return true;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Paths beneath a directory, resolved by the kernel: openat2(2) with RESOLVE_BENEATH refuses `..`,
+ * absolute paths and symbolic links that would leave the directory, RESOLVE_NO_MAGICLINKS those of /proc.
+ */
+import { errno, libc } from '../os/libc.ts';
+import { WASI, failure } from './errno.ts';
+import { close } from './libc.ts';
+
+/** fcntl.h (asm-generic, x86_64 and arm64 agree except for O_DIRECTORY and O_NOFOLLOW). */
+const isArm = process.arch === 'arm64';
+export const O = {
+  RDONLY: 0,
+  WRONLY: 1,
+  RDWR: 2,
+  CREAT: 0o100,
+  EXCL: 0o200,
+  NOCTTY: 0o400,
+  TRUNC: 0o1000,
+  APPEND: 0o2000,
+  NONBLOCK: 0o4000,
+  DSYNC: 0o10000,
+  DIRECTORY: isArm ? 0o40000 : 0o200000,
+  NOFOLLOW: isArm ? 0o100000 : 0o400000,
+  CLOEXEC: 0o2000000,
+  SYNC: 0o4010000,
+  PATH: 0o10000000,
+} as const;
+
+/** errno.h */
+const EXDEV = 18;
+/** openat2(2): the same system call number on every architecture. */
+const SYS_OPENAT2 = 437;
+/** linux/openat2.h */
+const RESOLVE_NO_MAGICLINKS = 0x02n;
+const RESOLVE_BENEATH = 0x08n;
+/** sizeof(struct open_how): flags, mode, resolve, 8 bytes each. */
+const OPEN_HOW_SIZE = 24;
+const howTo = new BigUint64Array(OPEN_HOW_SIZE / 8);
+
+const syscall: (number: number, dirFd: number, path: Buffer, how: BigUint64Array, size: number) => number =
+  libc.func('syscall', 'long', ['long', 'int', 'void *', 'void *', 'size_t']);
+
+/** A NUL-terminated copy of a guest's path; undefined if it contains NUL itself. */
+export const toCString = (path: Uint8Array): Buffer | undefined =>
+  path.includes(0) ? undefined : Buffer.concat([path, Buffer.alloc(1)]);
+
+/** Opens `path` beneath `dirFd`. Returns a descriptor or a negated errno (ENOTCAPABLE for an escape). */
+export const openBeneath = (dirFd: number, path: Uint8Array, flags: number, mode = 0): number => {
+  const name = toCString(path);
+  if (name === undefined) return -WASI.EILSEQ;
+  howTo[0] = BigInt(flags | O.CLOEXEC);
+  howTo[1] = BigInt(mode);
+  howTo[2] = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  const fd = syscall(SYS_OPENAT2, dirFd, name, howTo, OPEN_HOW_SIZE);
+  if (fd >= 0) return fd;
+  // openat2(2): EXDEV means that the path would leave the directory; preview1 calls that "not capable".
+  return errno() === EXDEV ? -WASI.ENOTCAPABLE : failure();
+};
+
+const SLASH = 0x2f;
+
+/** The directory a path's last component lies in, opened beneath `dirFd`, and that component. */
+export interface ParentDirectory extends Disposable {
+  readonly fd: number;
+  /** NUL-terminated; a trailing slash of the path is kept, the kernel gives it its meaning. */
+  readonly name: Buffer;
+}
+
+/**
+ * Resolves all but the last component, for the calls that have no RESOLVE_BENEATH form (mkdirat, unlinkat,
+ * renameat, …). They follow no symbolic link in the last component; `.` and `..` there are refused.
+ */
+export const openParent = (dirFd: number, path: Buffer): ParentDirectory | number => {
+  let end = path.length;
+  while (end > 0 && path[end - 1] === SLASH) end -= 1;
+  if (end === 0) return path.length === 0 ? -WASI.ENOENT : -WASI.ENOTCAPABLE;
+  const slash = path.lastIndexOf(SLASH, end - 1);
+  const last = path.toString('latin1', slash + 1, end);
+  if (last === '..') return -WASI.ENOTCAPABLE;
+  if (last === '.') return -WASI.EINVAL;
+  const name = toCString(path.subarray(slash + 1));
+  if (name === undefined) return -WASI.EILSEQ;
+  // Keeping the slash makes an absolute path stay absolute, and so refused.
+  const directory = slash < 0 ? Buffer.from('.') : path.subarray(0, slash + 1);
+  const fd = openBeneath(dirFd, directory, O.PATH | O.DIRECTORY);
+  if (fd < 0) return fd;
+  return { fd, name, [Symbol.dispose]: () => void close(fd) };
+};

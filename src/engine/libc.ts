@@ -1,0 +1,52 @@
+/**
+ * The libc calls the guest's system calls end in. Buffers inside the guest's memory are passed as host
+ * addresses (`uintptr_t`), the engine's own as typed arrays: neither is copied. All return -1 on failure.
+ */
+import koffi from 'koffi';
+import { libc } from '../os/libc.ts';
+
+type Bytes = NodeJS.TypedArray;
+/** (fd, host address, length in bytes) */
+type Transfer = (fd: number, address: number, length: number) => number;
+/** (fd, host address, length in bytes, MSG_* flags) */
+type SocketTransfer = (fd: number, address: number, length: number, flags: number) => number;
+/** (fd, struct iovec[], count) */
+type VectorTransfer = (fd: number, iovecs: Bytes, count: number) => number;
+/** (fd, struct msghdr, MSG_* flags) */
+type MessageTransfer = (fd: number, header: Bytes, flags: number) => number;
+/** (fd, sockaddr, its length in bytes) */
+type AddressCall = (fd: number, address: Bytes, length: number) => number;
+/** (fd, room for a sockaddr, its length as int32 in and out) */
+type AddressQuery = (fd: number, address: Bytes | null, length: Bytes | null) => number;
+
+export const read: Transfer = libc.func('read', 'int64_t', ['int', 'uintptr_t', 'size_t']);
+export const write: Transfer = libc.func('write', 'int64_t', ['int', 'uintptr_t', 'size_t']);
+export const readv: VectorTransfer = libc.func('readv', 'int64_t', ['int', 'void *', 'int']);
+export const writev: VectorTransfer = libc.func('writev', 'int64_t', ['int', 'void *', 'int']);
+export const recv: SocketTransfer = libc.func('recv', 'int64_t', ['int', 'uintptr_t', 'size_t', 'int']);
+export const send: SocketTransfer = libc.func('send', 'int64_t', ['int', 'uintptr_t', 'size_t', 'int']);
+export const recvmsg: MessageTransfer = libc.func('recvmsg', 'int64_t', ['int', 'void *', 'int']);
+export const sendmsg: MessageTransfer = libc.func('sendmsg', 'int64_t', ['int', 'void *', 'int']);
+
+/** ppoll(2) without a signal mask; a null timeout waits forever. */
+export const ppoll: (pollfds: Bytes, count: number, timespec: Bytes | null, signalMask: null) => number =
+  libc.func('ppoll', 'int', ['void *', 'unsigned long', 'void *', 'void *']);
+
+export const socket: (family: number, type: number, protocol: number) => number =
+  libc.func('int socket(int, int, int)');
+export const bind: AddressCall = libc.func('int bind(int, void *, uint32_t)');
+export const connect: AddressCall = libc.func('int connect(int, void *, uint32_t)');
+export const listen: (fd: number, backlog: number) => number = libc.func('int listen(int, int)');
+export const accept4: (fd: number, address: Bytes | null, length: Bytes | null, flags: number) => number =
+  libc.func('int accept4(int, void *, void *, int)');
+export const shutdown: (fd: number, how: number) => number = libc.func('int shutdown(int, int)');
+export const getsockname: AddressQuery = libc.func('int getsockname(int, void *, void *)');
+export const getpeername: AddressQuery = libc.func('int getpeername(int, void *, void *)');
+export const setsockopt: (fd: number, level: number, name: number, value: Bytes, length: number) => number =
+  libc.func('int setsockopt(int, int, int, void *, uint32_t)');
+export const getsockopt: (fd: number, level: number, name: number, value: Bytes, length: Bytes) => number =
+  libc.func('int getsockopt(int, int, int, void *, void *)');
+export const close: (fd: number) => number = libc.func('int close(int)');
+
+/** Address of a buffer, to put it into a struct that is passed on. The buffer must outlive the call. */
+export const addressOf = (buffer: Bytes): bigint => koffi.address(buffer);

@@ -1,0 +1,157 @@
+/**
+ * The engine: one process inside the sandbox's namespace that runs one WebAssembly module. It opens
+ * everything it was told to, waits until the network stands, gives up its privileges, and only then runs
+ * the guest, synchronously on this thread.
+ */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { EXIT_STATUS, WasmrunError } from '../errors.ts';
+import { Control } from './control.ts';
+import type { Descriptor } from './descriptor.ts';
+import { FdTable } from './fd-table.ts';
+import { GuestMemory } from './guest-memory.ts';
+import { harden, ignoreTerminalSignals } from './harden.ts';
+import { canConnect, checkImports, detectAbi, linkImports, usesPaths } from './imports.ts';
+import type { SocketAbi } from './imports.ts';
+import { ListenerFactory } from './listeners.ts';
+import { openDirectories, openMemoryFileSystems } from './mounts.ts';
+import type { LaunchMessage } from './messages.ts';
+import { Poller } from './poll.ts';
+import { StandardStream } from './stdio.ts';
+import { TRAP_STACK_DEPTH, describeTrap, isTrap } from './trap.ts';
+
+Error.stackTraceLimit = TRAP_STACK_DEPTH;
+
+/** Descriptor number of the first preopened listener (systemd's SD_LISTEN_FDS_START, sd_listen_fds(3)). */
+const FIRST_LISTENER_FD = 3;
+
+interface Program {
+  readonly file: string;
+  readonly module: WebAssembly.Module;
+  readonly imports: readonly WebAssembly.ModuleImportDescriptor[];
+  readonly abi: SocketAbi;
+}
+
+const compile = (path: string): Program => {
+  const file = basename(path);
+  const invalid = (what: string, cause: unknown): WasmrunError =>
+    new WasmrunError('MODULE_INVALID', `${file} ${what}`, { cause });
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw invalid(`cannot be read: ${(error as Error).message}`, error);
+  }
+  let module: WebAssembly.Module;
+  try {
+    module = new WebAssembly.Module(bytes);
+  } catch (error) {
+    // V8 says where: "WebAssembly.Module(): expected magic word 00 61 73 6d, found … @+0".
+    throw invalid(
+      `is not a valid WebAssembly module: ${(error as Error).message.replace(/^.*?\(\): /, '')}`,
+      error,
+    );
+  }
+  const imports = WebAssembly.Module.imports(module);
+  checkImports(file, imports);
+  const exports = new Set(WebAssembly.Module.exports(module).map((each) => each.name));
+  if (!exports.has('_start')) {
+    throw new WasmrunError('MODULE_INVALID', `${file} has no _start function, so there is nothing to run`, {
+      hint: 'Build it as a WASI command, not as a reactor or library.',
+    });
+  }
+  if (!exports.has('memory')) throw invalid('does not export its memory', undefined);
+  return { file, module, imports, abi: detectAbi(imports) };
+};
+
+/** Fills the descriptor table: standard streams, then listeners, then directories. */
+const openDescriptors = (
+  fds: FdTable,
+  poller: Poller,
+  listeners: ListenerFactory,
+  preopenPorts: readonly number[],
+  directories: readonly Descriptor[],
+): void => {
+  for (const fd of [0, 1, 2] as const) fds.add(new StandardStream(fd, poller));
+  for (const port of preopenPorts) {
+    const listener = listeners.preopen(port);
+    if (typeof listener === 'number') {
+      throw new WasmrunError(
+        'ENGINE_FAILED',
+        `cannot listen on port ${port} inside the sandbox (WASI errno ${-listener})`,
+      );
+    }
+    fds.add(listener);
+  }
+  for (const directory of directories) fds.add(directory);
+};
+
+const run = (
+  program: Program,
+  context: Parameters<typeof linkImports>[1],
+  verboseNotice: (text: string) => void,
+): void => {
+  const { imports, missing } = linkImports(program.imports, context);
+  if (missing.length > 0)
+    verboseNotice(
+      `${program.file} imports functions that are not available here and will fail: ${missing.join(', ')}`,
+    );
+  try {
+    const instance = new WebAssembly.Instance(program.module, imports);
+    context.memory.attach(instance.exports['memory'] as WebAssembly.Memory);
+    (instance.exports['_start'] as () => void)();
+  } catch (error) {
+    if (!isTrap(error)) throw error;
+    process.stderr.write(`${describeTrap(program.file, error)}\n`);
+    context.control.exit({ status: EXIT_STATUS.trapped, reason: 'trap' });
+  }
+  context.control.exit({ status: 0, reason: 'exit' });
+};
+
+const main = async (control: Control): Promise<void> => {
+  const launch = control.next() as LaunchMessage;
+  const program = compile(launch.module);
+  const memory = new GuestMemory();
+  const fds = new FdTable();
+  const poller = new Poller(memory, fds, control);
+  const directories = [
+    ...openDirectories(launch.directories, poller),
+    ...(await openMemoryFileSystems(usesPaths(program.imports) ? launch.tmpfs : [])),
+  ];
+  control.send({ type: 'prepared', abi: program.abi });
+
+  const go = control.next();
+  if (go.type !== 'go') control.exit({ status: 0, reason: 'stopped' });
+  harden(launch.user, go.outbound && canConnect(program.imports));
+
+  const listeners = new ListenerFactory(poller, control, launch.handed, go);
+  const preopenPorts = program.abi === 'preview1' ? launch.ports : [];
+  openDescriptors(fds, poller, listeners, preopenPorts, directories);
+  const env =
+    preopenPorts.length === 0
+      ? launch.env
+      : { ...launch.env, LISTEN_FDS: String(preopenPorts.length), LISTEN_FD: String(FIRST_LISTENER_FD) };
+  const notice = (text: string): void => control.send({ type: 'notice', text });
+  if (program.abi === 'none' && launch.ports.length > 0) {
+    notice(
+      `${program.file} imports no socket functions, so nothing will listen on port ${launch.ports.join(', ')}`,
+    );
+  }
+  run(program, { memory, fds, poller, control, listeners, args: launch.args, env }, notice);
+};
+
+ignoreTerminalSignals();
+const control = new Control();
+try {
+  await main(control);
+} catch (error) {
+  const known = error instanceof WasmrunError;
+  const message = error instanceof Error ? error.message : String(error);
+  control.send({
+    type: 'failed',
+    code: known ? error.code : 'ENGINE_FAILED',
+    message: known ? message : `the engine failed: ${message}`,
+    ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
+  });
+  process.exit(known ? error.exitStatus : EXIT_STATUS.failed);
+}

@@ -1,0 +1,218 @@
+/**
+ * In-memory file systems (`--tmpfs`, the scratch `/tmp`): @wasmer/wasi's MemFS keeps names and contents,
+ * this file keeps what it gets wrong. Tried on its version 1.2.2: writing inside a file inserts instead of
+ * overwriting, seeking past the end leaves no hole, all times are 0, creating a directory that exists
+ * succeeds, unlinking an open file destroys it. So an open file's contents live here, as in a page cache,
+ * and go back to MemFS when the last descriptor closes; MemFS only ever sees whole-tail writes.
+ */
+import { createRequire } from 'node:module';
+import type { JSVirtualFile, MemFS } from '@wasmer/wasi';
+import { FILETYPE } from './descriptor.ts';
+import type { FileStat, FileTimes } from './descriptor.ts';
+import { WASI } from './errno.ts';
+import { CLOCK, readClock } from './clock.ts';
+
+/** Largest file, in bytes: MemFS lives in a 32-bit WebAssembly memory of its own. */
+export const MAX_FILE_SIZE = 512 * 1024 * 1024;
+/** Smallest capacity of a growing file, in bytes. */
+const MIN_CAPACITY = 4096;
+
+/** Loads the library's own WebAssembly; once per engine, before guest code runs. */
+export const loadMemoryFileSystem = async (): Promise<new () => MemFS> => {
+  // Its "module" entry is not marked as one, so Node can only require it.
+  const library = createRequire(import.meta.url)('@wasmer/wasi') as typeof import('@wasmer/wasi');
+  await library.init();
+  return library.MemFS;
+};
+
+/** A file or directory, whatever it is called at the moment. */
+export class MemoryNode {
+  /** Absolute path inside the file system, `/` for its root; follows renames. */
+  path: string;
+  readonly filetype: number;
+  readonly ino: bigint;
+  atim: bigint;
+  mtim: bigint;
+  ctim: bigint;
+  /** No name leads here any more; descriptors that were open still work. */
+  removed = false;
+  descriptors = 0;
+  /** Contents while open. */
+  #bytes = Buffer.alloc(0);
+  size = 0;
+  /** Bytes from here on differ from what MemFS has. */
+  #dirtyFrom = Infinity;
+
+  constructor(path: string, filetype: number, ino: bigint) {
+    this.path = path;
+    this.filetype = filetype;
+    this.ino = ino;
+    this.atim = this.mtim = this.ctim = readClock(CLOCK.realtime);
+  }
+
+  load(file: JSVirtualFile): void {
+    file.seek(0);
+    this.#bytes = Buffer.from(file.read());
+    this.size = this.#bytes.length;
+    this.#dirtyFrom = Infinity;
+  }
+
+  store(file: JSVirtualFile): void {
+    if (this.#dirtyFrom === Infinity) return;
+    const from = Math.min(this.#dirtyFrom, Number(file.size()), this.size);
+    file.setLength(BigInt(from));
+    file.seek(from);
+    if (this.size > from) file.write(this.#bytes.subarray(from, this.size));
+    this.#dirtyFrom = Infinity;
+  }
+
+  unload(): void {
+    this.#bytes = Buffer.alloc(0);
+  }
+
+  read(target: Uint8Array, offset: number): number {
+    const chunk = this.#bytes.subarray(offset, Math.min(offset + target.length, this.size));
+    target.set(chunk);
+    return chunk.length;
+  }
+
+  write(source: Uint8Array, offset: number): number {
+    const end = offset + source.length;
+    if (end > MAX_FILE_SIZE) return -WASI.EFBIG;
+    if (end > this.size) this.resize(end);
+    this.#bytes.set(source, offset);
+    this.#touch(offset);
+    return source.length;
+  }
+
+  resize(size: number): number {
+    if (size > MAX_FILE_SIZE) return -WASI.EFBIG;
+    if (size > this.#bytes.length) {
+      const grown = Buffer.alloc(Math.max(size, 2 * this.#bytes.length, MIN_CAPACITY));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    // What a shrunk file grows into again must read as zeros.
+    if (size < this.size) this.#bytes.fill(0, size, this.size);
+    this.#touch(Math.min(size, this.size));
+    this.size = size;
+    return 0;
+  }
+
+  setTimes({ atim, mtim }: FileTimes): void {
+    const now = readClock(CLOCK.realtime);
+    if (atim !== undefined) this.atim = atim === 'now' ? now : atim;
+    if (mtim !== undefined) this.mtim = mtim === 'now' ? now : mtim;
+    this.ctim = now;
+  }
+
+  #touch(from: number): void {
+    this.#dirtyFrom = Math.min(this.#dirtyFrom, from);
+    this.mtim = this.ctim = readClock(CLOCK.realtime);
+  }
+}
+
+export class MemoryStore {
+  readonly #fs: MemFS;
+  readonly #device: bigint;
+  readonly #nodes = new Map<string, MemoryNode>();
+  #nextInode = 1n;
+  readonly root: MemoryNode;
+
+  constructor(fs: MemFS, device: bigint) {
+    this.#fs = fs;
+    this.#device = device;
+    this.root = new MemoryNode('/', FILETYPE.directory, this.#nextInode++);
+    this.#nodes.set('/', this.root);
+  }
+
+  find(path: string): MemoryNode | undefined {
+    return this.#nodes.get(path);
+  }
+
+  /** Makes a file or directory whose parent exists and whose name is free. */
+  create(path: string, filetype: number): MemoryNode {
+    if (filetype === FILETYPE.directory) this.#fs.createDir(path);
+    else this.#fs.open(path, { read: true, write: true, create: true }).free();
+    const node = new MemoryNode(path, filetype, this.#nextInode++);
+    this.#nodes.set(path, node);
+    this.#touchParent(path);
+    return node;
+  }
+
+  /** One more descriptor uses the file; the first loads its contents. */
+  acquire(node: MemoryNode): void {
+    node.descriptors += 1;
+    if (node.descriptors > 1 || node.filetype === FILETYPE.directory) return;
+    this.#withFile(node, (file) => node.load(file));
+  }
+
+  /** One fewer; the last gives the contents back. */
+  release(node: MemoryNode): void {
+    node.descriptors -= 1;
+    if (node.descriptors > 0 || node.filetype === FILETYPE.directory) return;
+    this.flush(node);
+    node.unload();
+  }
+
+  flush(node: MemoryNode): void {
+    if (!node.removed) this.#withFile(node, (file) => node.store(file));
+  }
+
+  remove(node: MemoryNode): void {
+    if (node.filetype === FILETYPE.directory) this.#fs.removeDir(node.path);
+    else this.#fs.removeFile(node.path);
+    this.#nodes.delete(node.path);
+    node.removed = true;
+    this.#touchParent(node.path);
+  }
+
+  /** Moves a node to a free name; what lies beneath a directory moves along. */
+  move(node: MemoryNode, to: string): void {
+    const from = node.path;
+    this.#fs.rename(from, to);
+    for (const [path, each] of Array.from(this.#nodes)) {
+      if (path !== from && !path.startsWith(`${from}/`)) continue;
+      this.#nodes.delete(path);
+      each.path = to + path.slice(from.length);
+      this.#nodes.set(each.path, each);
+    }
+    this.#touchParent(from);
+    this.#touchParent(to);
+  }
+
+  children(directory: MemoryNode): { name: string; node: MemoryNode }[] {
+    const entries = this.#fs.readDir(directory.path) as { path: string }[];
+    return entries.flatMap(({ path }) => {
+      const node = this.#nodes.get(path);
+      return node === undefined ? [] : [{ name: path.slice(path.lastIndexOf('/') + 1), node }];
+    });
+  }
+
+  stat(node: MemoryNode): FileStat {
+    return {
+      dev: this.#device,
+      ino: node.ino,
+      filetype: node.filetype,
+      nlink: node.removed ? 0n : 1n,
+      size: BigInt(node.size),
+      atim: node.atim,
+      mtim: node.mtim,
+      ctim: node.ctim,
+    };
+  }
+
+  #withFile(node: MemoryNode, action: (file: JSVirtualFile) => void): void {
+    const file = this.#fs.open(node.path, { read: true, write: true });
+    try {
+      action(file);
+    } finally {
+      file.free();
+    }
+  }
+
+  #touchParent(path: string): void {
+    const parent = this.#nodes.get(path.slice(0, path.lastIndexOf('/')) || '/');
+    if (parent !== undefined) parent.mtim = parent.ctim = readClock(CLOCK.realtime);
+  }
+}

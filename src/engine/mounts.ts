@@ -1,0 +1,45 @@
+/** Opens what the guest finds already open: directories of the host, and in-memory file systems. */
+import { WasmrunError } from '../errors.ts';
+import { SystemCallError, libc } from '../os/libc.ts';
+import type { Descriptor } from './descriptor.ts';
+import { HostDirectory } from './host-directory.ts';
+import { O, toCString } from './host-path.ts';
+import { MemoryDirectory } from './memory-files.ts';
+import { MemoryStore, loadMemoryFileSystem } from './memory-store.ts';
+import type { DirectoryMount } from './messages.ts';
+import type { Poller } from './poll.ts';
+
+const open: (path: Buffer, flags: number) => number = libc.func('int open(void *, int)');
+
+/** Opens the mounted directories, in order, while the engine still may. Throws MOUNT_FAILED. */
+export const openDirectories = (mounts: readonly DirectoryMount[], poller: Poller): readonly Descriptor[] =>
+  mounts.map(({ hostPath, guestPath, readOnly }) => {
+    const path = toCString(Buffer.from(hostPath));
+    const fd = path === undefined ? -1 : open(path, O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+    if (fd < 0) {
+      const { code } = new SystemCallError('open');
+      throw new WasmrunError('MOUNT_FAILED', `cannot mount ${hostPath} at ${guestPath}: ${code}`, {
+        hint: 'Name an existing directory: --dir HOST[:GUEST[:ro]].',
+      });
+    }
+    const directory = new HostDirectory(fd, poller, readOnly);
+    directory.preopenPath = guestPath;
+    return directory;
+  });
+
+/** Device numbers of the in-memory file systems, apart from any of the host's. */
+const FIRST_DEVICE = 1n << 32n;
+
+/** One empty in-memory file system per guest path. */
+export const openMemoryFileSystems = async (
+  guestPaths: readonly string[],
+): Promise<readonly Descriptor[]> => {
+  if (guestPaths.length === 0) return [];
+  const FileSystem = await loadMemoryFileSystem();
+  return guestPaths.map((guestPath, index) => {
+    const store = new MemoryStore(new FileSystem(), FIRST_DEVICE + BigInt(index));
+    const directory = new MemoryDirectory(store, store.root);
+    directory.preopenPath = guestPath;
+    return directory;
+  });
+};

@@ -1,0 +1,227 @@
+/**
+ * Real sockets of the engine, behind the guest's descriptors. All host descriptors are non-blocking; a
+ * blocking guest call is "try, else wait together with the control channel, try again".
+ *
+ * Sockets that were made in the host's network namespace (handed-off listeners and what they accept) keep
+ * that namespace's power: connecting one again would reach the host's own loopback. They are only ever
+ * accepted from, received from, sent to, shut down and closed; {@link StreamSocket} cannot be connected
+ * unless the guest itself made it.
+ */
+import { errno } from '../os/libc.ts';
+import { Descriptor, FILETYPE, RIGHT } from './descriptor.ts';
+import { WASI, failure, toWasi } from './errno.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import * as libc from './libc.ts';
+import { POLLIN, POLLOUT } from './poll.ts';
+import type { Poller } from './poll.ts';
+import { SockaddrBuffer } from './socket-address.ts';
+import type { SocketAddress } from './socket-address.ts';
+
+/** socket.h, bits/socket_type.h */
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+export const MSG_PEEK = 2;
+const MSG_TRUNC = 0x20;
+/** No SIGPIPE; Node ignores it anyway, a library in the engine might not. */
+const MSG_NOSIGNAL = 0x4000;
+/** errno.h */
+const EINTR = 4;
+const EAGAIN = 11;
+const EINPROGRESS = 115;
+
+const sockaddr = new SockaddrBuffer();
+
+/** struct msghdr (socket.h), 56 bytes: name, namelen, iov, iovlen, control, controllen, flags. */
+const messageHeader = new BigUint64Array(7);
+
+export abstract class Socket extends Descriptor {
+  readonly hostFd: number;
+  readonly #hostFds: readonly [number];
+  protected readonly poller: Poller;
+
+  constructor(hostFd: number, poller: Poller) {
+    super();
+    this.hostFd = hostFd;
+    this.#hostFds = [hostFd];
+    this.poller = poller;
+    this.rights = RIGHT.all;
+  }
+
+  override pollFds(): readonly number[] {
+    return this.#hostFds;
+  }
+
+  override close(): number {
+    return libc.close(this.hostFd) < 0 ? failure() : 0;
+  }
+
+  override read(memory: GuestMemory): number {
+    return this.receive(memory, 0);
+  }
+
+  override write(memory: GuestMemory): number {
+    return this.send(memory);
+  }
+
+  /** Fills the loaded iovecs; `flags` are MSG_* bits. Returns bytes, 0 at end of stream. */
+  receive(memory: GuestMemory, flags: number): number {
+    for (;;) {
+      const length =
+        memory.iovCount > 1 && flags === 0
+          ? libc.readv(this.hostFd, memory.toHostIovecs(), memory.iovCount)
+          : libc.recv(this.hostFd, memory.base + memory.iovPointers[0]!, firstLength(memory), flags);
+      if (length >= 0) return length;
+      if (!this.retry(POLLIN)) return failure();
+    }
+  }
+
+  /** Sends the loaded iovecs. Returns bytes taken, which may be fewer. */
+  send(memory: GuestMemory): number {
+    for (;;) {
+      const length =
+        memory.iovCount > 1
+          ? libc.writev(this.hostFd, memory.toHostIovecs(), memory.iovCount)
+          : libc.send(this.hostFd, memory.base + memory.iovPointers[0]!, firstLength(memory), MSG_NOSIGNAL);
+      if (length >= 0) return length;
+      if (!this.retry(POLLOUT)) return failure();
+    }
+  }
+
+  /** `how`: SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2. */
+  shutdown(how: number): number {
+    return libc.shutdown(this.hostFd, how) < 0 ? failure() : 0;
+  }
+
+  localAddress(): SocketAddress | number {
+    const { bytes, length } = sockaddr.clear();
+    return libc.getsockname(this.hostFd, bytes, length) < 0 ? failure() : sockaddr.get();
+  }
+
+  peerAddress(): SocketAddress | number {
+    const { bytes, length } = sockaddr.clear();
+    return libc.getpeername(this.hostFd, bytes, length) < 0 ? failure() : sockaddr.get();
+  }
+
+  /** setsockopt(2); which options a guest may set is decided by its ABI's table. */
+  setOption(level: number, name: number, value: Uint8Array): number {
+    return libc.setsockopt(this.hostFd, level, name, value, value.length) < 0 ? failure() : 0;
+  }
+
+  /** getsockopt(2) into `value`; returns its length in bytes. */
+  getOption(level: number, name: number, value: Uint8Array): number {
+    const length = new Int32Array([value.length]);
+    return libc.getsockopt(this.hostFd, level, name, value, length) < 0 ? failure() : length[0]!;
+  }
+
+  /** After a failed call: waits if the guest wants to block. False means report the failure. */
+  protected retry(events: number): boolean {
+    const code = errno();
+    if (code === EINTR) return true;
+    if (code !== EAGAIN || this.nonBlocking) return false;
+    this.poller.wait(this.#hostFds, events);
+    return true;
+  }
+}
+
+/** A TCP connection, or a TCP socket that is not one yet. */
+export class StreamSocket extends Socket {
+  override readonly filetype = FILETYPE.socketStream;
+  /** True only for sockets the guest itself opened: never for one accepted from the host's namespace. */
+  readonly mayConnect: boolean;
+
+  constructor(hostFd: number, poller: Poller, mayConnect: boolean) {
+    super(hostFd, poller);
+    this.mayConnect = mayConnect;
+  }
+
+  bind(address: SocketAddress): number {
+    const { bytes, length } = sockaddr.set(address);
+    return libc.bind(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
+  }
+
+  connect(address: SocketAddress): number {
+    if (!this.mayConnect) return -WASI.EACCES;
+    const { bytes, length } = sockaddr.set(address);
+    if (libc.connect(this.hostFd, bytes, length[0]!) === 0) return 0;
+    if (errno() !== EINPROGRESS || this.nonBlocking) return failure();
+    this.poller.wait(this.pollFds(), POLLOUT);
+    return this.pendingError();
+  }
+
+  /** The outcome of a connection attempt (SO_ERROR): 0 or a negated errno. */
+  pendingError(): number {
+    const value = Buffer.alloc(4);
+    const result = this.getOption(SOL_SOCKET, SO_ERROR, value);
+    if (result < 0) return result;
+    const code = value.readInt32LE(0);
+    return code === 0 ? 0 : -toWasi(code);
+  }
+}
+
+/** UDP. */
+export class DatagramSocket extends Socket {
+  override readonly filetype = FILETYPE.socketDatagram;
+
+  bind(address: SocketAddress): number {
+    const { bytes, length } = sockaddr.set(address);
+    return libc.bind(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
+  }
+
+  connect(address: SocketAddress): number {
+    const { bytes, length } = sockaddr.set(address);
+    return libc.connect(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
+  }
+
+  /** Several buffers are one datagram, so this takes sendmsg(2) where a stream could do with less. */
+  override send(memory: GuestMemory): number {
+    return this.sendTo(memory, undefined);
+  }
+
+  override receive(memory: GuestMemory, flags: number): number {
+    const result = this.receiveFrom(memory, flags);
+    return typeof result === 'number' ? result : result.length;
+  }
+
+  sendTo(memory: GuestMemory, to: SocketAddress | undefined): number {
+    if (to !== undefined) sockaddr.set(to);
+    const header = describeMessage(memory, to === undefined ? undefined : sockaddr);
+    for (;;) {
+      const length = libc.sendmsg(this.hostFd, header, MSG_NOSIGNAL);
+      if (length >= 0) return length;
+      if (!this.retry(POLLOUT)) return failure();
+    }
+  }
+
+  receiveFrom(
+    memory: GuestMemory,
+    flags: number,
+  ): { length: number; from: SocketAddress; truncated: boolean } | number {
+    for (;;) {
+      const header = describeMessage(memory, sockaddr.clear());
+      const length = libc.recvmsg(this.hostFd, header, flags);
+      // msg_flags follows msg_controllen.
+      if (length >= 0) {
+        return { length, from: sockaddr.get(), truncated: (Number(header[6]!) & MSG_TRUNC) !== 0 };
+      }
+      if (!this.retry(POLLIN)) return failure();
+    }
+  }
+}
+
+const firstLength = (memory: GuestMemory): number => (memory.iovCount === 0 ? 0 : memory.iovLengths[0]!);
+
+const describeMessage = (memory: GuestMemory, name: SockaddrBuffer | undefined): BigUint64Array => {
+  const iovecs = memory.toHostIovecs();
+  messageHeader[0] = name === undefined ? 0n : libc.addressOf(name.bytes);
+  messageHeader[1] = name === undefined ? 0n : BigInt(name.length[0]!);
+  messageHeader[2] = libc.addressOf(iovecs);
+  messageHeader[3] = BigInt(memory.iovCount);
+  messageHeader[4] = 0n;
+  messageHeader[5] = 0n;
+  messageHeader[6] = 0n;
+  return messageHeader;
+};

@@ -1,0 +1,80 @@
+/** The guest's stdin, stdout and stderr: descriptors 0–2 of the engine, written through at once. */
+import { fstatSync } from 'node:fs';
+import { errno } from '../os/libc.ts';
+import { Descriptor, FILETYPE, RIGHT } from './descriptor.ts';
+import { failure } from './errno.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import { read, readv, write, writev } from './libc.ts';
+import { POLLIN, POLLOUT } from './poll.ts';
+import type { Poller } from './poll.ts';
+
+/** errno.h */
+const EINTR = 4;
+const EAGAIN = 11;
+
+export class StandardStream extends Descriptor {
+  override readonly filetype: number;
+  readonly #hostFds: readonly [number];
+  readonly #poller: Poller;
+
+  constructor(fd: 0 | 1 | 2, poller: Poller) {
+    super();
+    this.#hostFds = [fd];
+    this.#poller = poller;
+    this.filetype = filetypeOf(fd);
+    // isatty() in wasi-libc is "a character device that cannot seek or tell".
+    this.rights = fd === 0 ? RIGHT.fdRead : RIGHT.fdWrite;
+  }
+
+  override pollFds(): readonly number[] {
+    return this.#hostFds;
+  }
+
+  override close(): number {
+    // The engine keeps its own: a trap must still reach stderr.
+    return 0;
+  }
+
+  override read(memory: GuestMemory): number {
+    const [fd] = this.#hostFds;
+    for (;;) {
+      // The host descriptor may be shared and blocking: wait first, so that a stop is heard.
+      if (!this.nonBlocking) this.#poller.wait(this.#hostFds, POLLIN);
+      const length =
+        memory.iovCount === 1
+          ? read(fd, memory.base + memory.iovPointers[0]!, memory.iovLengths[0]!)
+          : readv(fd, memory.toHostIovecs(), memory.iovCount);
+      if (length >= 0) return length;
+      if (!this.#retry(POLLIN)) return failure();
+    }
+  }
+
+  override write(memory: GuestMemory): number {
+    const [fd] = this.#hostFds;
+    for (;;) {
+      const length =
+        memory.iovCount === 1
+          ? write(fd, memory.base + memory.iovPointers[0]!, memory.iovLengths[0]!)
+          : writev(fd, memory.toHostIovecs(), memory.iovCount);
+      if (length >= 0) return length;
+      if (!this.#retry(POLLOUT)) return failure();
+    }
+  }
+
+  /** Whether the failed call is worth repeating; waits where the host descriptor happens not to block. */
+  #retry(events: number): boolean {
+    const code = errno();
+    if (code === EINTR) return true;
+    if (code !== EAGAIN || this.nonBlocking) return false;
+    this.#poller.wait(this.#hostFds, events);
+    return true;
+  }
+}
+
+const filetypeOf = (fd: number): number => {
+  const stat = fstatSync(fd, { throwIfNoEntry: false });
+  if (stat?.isCharacterDevice()) return FILETYPE.characterDevice;
+  if (stat?.isFile()) return FILETYPE.regularFile;
+  if (stat?.isSocket()) return FILETYPE.socketStream;
+  return FILETYPE.unknown;
+};
