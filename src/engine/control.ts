@@ -3,6 +3,7 @@
  * (and its death noticed) whenever the guest blocks; JavaScript signal handlers could not run then.
  */
 import { readSync, writeSync } from 'node:fs';
+import { exitNow } from './libc.ts';
 import { CONTROL_FD } from './messages.ts';
 import type { ExitedMessage, FromEngine, ToEngine } from './messages.ts';
 import { EXIT_STATUS } from '../errors.ts';
@@ -44,13 +45,13 @@ export class Control {
   /** Reports the end of the guest and leaves the process at once. */
   exit(end: Omit<ExitedMessage, 'type'>): never {
     this.send({ type: 'exited', ...end });
-    process.exit(end.status);
+    return exitNow(end.status);
   }
 
   #receive(): void {
     const length = readSync(this.fd, this.#chunk);
     // End of file: no supervisor, no sandbox.
-    if (length === 0) process.exit(EXIT_STATUS.failed);
+    if (length === 0) exitNow(EXIT_STATUS.failed);
     const bytes = Buffer.concat([this.#partial, this.#chunk.subarray(0, length)]);
     const complete = bytes.lastIndexOf(NEWLINE) + 1;
     this.#partial = bytes.subarray(complete);

@@ -3,7 +3,7 @@
  * everything it was told to, waits until the network stands, gives up its privileges, and only then runs
  * the guest, synchronously on this thread.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { EXIT_STATUS, WasmrunError } from '../errors.ts';
 import { Control } from './control.ts';
@@ -13,6 +13,7 @@ import { GuestMemory } from './guest-memory.ts';
 import { harden, ignoreTerminalSignals } from './harden.ts';
 import { canConnect, checkImports, detectAbi, linkImports, usesPaths } from './imports.ts';
 import type { SocketAbi } from './imports.ts';
+import { exitNow } from './libc.ts';
 import { ListenerFactory } from './listeners.ts';
 import { openDirectories, openMemoryFileSystems } from './mounts.ts';
 import type { LaunchMessage } from './messages.ts';
@@ -102,7 +103,7 @@ const run = (
     (instance.exports['_start'] as () => void)();
   } catch (error) {
     if (!isTrap(error)) throw error;
-    process.stderr.write(`${describeTrap(program.file, error)}\n`);
+    writeSync(2, `${describeTrap(program.file, error)}\n`);
     context.control.exit({ status: EXIT_STATUS.trapped, reason: 'trap' });
   }
   context.control.exit({ status: 0, reason: 'exit' });
@@ -153,5 +154,5 @@ try {
     message: known ? message : `the engine failed: ${message}`,
     ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
   });
-  process.exit(known ? error.exitStatus : EXIT_STATUS.failed);
+  exitNow(known ? error.exitStatus : EXIT_STATUS.failed);
 }

@@ -38,7 +38,7 @@ export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
 
 export const startEngine = (options: EngineOptions): EngineRun => {
   const { guest, go, stdin, keepStdin, ...launch } = options;
-  const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], env: { UV_USE_IO_URING: '0' } });
+  const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], env: {} });
   const control = child.stdio[3] as Socket;
   const messages: FromEngine[] = [];
   const output = { stdout: '', stderr: '' };
