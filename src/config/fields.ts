@@ -1,0 +1,130 @@
+/**
+ * Every setting, one row each: its place in `.wasmrun.toml`, the flag and the environment variable
+ * that set it too, how it is read, and its default. A new setting is a new row (and its line in
+ * `settings.ts` and `.wasmrun.toml.example`).
+ */
+import { DEFAULT_ADDRESS_POOLS } from '../network/address-pool.ts';
+import { formatForward, parseForward, parseHostAddress } from '../network/forward.ts';
+import { command, integer, list, listOrOne, oneOrMore, text, variables, type Reader } from './readers.ts';
+import {
+  directoryMount,
+  formatDirectoryMount,
+  guestPath,
+  hostPath,
+  ipv4Network,
+  namespacePrefix,
+  nonEmpty,
+  oneOf,
+  sandboxName,
+} from './values.ts';
+
+export interface Field<Value> {
+  readonly reader: Reader<Value>;
+  /** A value as it is written in TOML, for hints. */
+  readonly example: string;
+  /** Flag of the command line that sets it. */
+  readonly flag?: string;
+  /** Environment variable that sets it. */
+  readonly variable?: string;
+  /** Value when nothing sets it; absent: the setting stays unset. */
+  readonly fallback?: Value;
+  /** The value as it is written in TOML, where that differs. */
+  print?(value: Value): unknown;
+}
+
+const field = <Value>(row: Field<Value>): Field<Value> => row;
+
+/** By path in `.wasmrun.toml`. */
+export const FIELDS = {
+  'app.name': field({
+    reader: text(sandboxName),
+    example: '"web"',
+    flag: '--name',
+    variable: 'WASMRUN_NAME',
+  }),
+  'app.language': field({
+    reader: text(nonEmpty),
+    example: '"wasm"',
+    flag: '--language',
+    variable: 'WASMRUN_LANGUAGE',
+  }),
+  'app.module': field({ reader: text(hostPath), example: '"server.wasm"' }),
+  'app.args': field({ reader: list((word) => word), example: '["--verbose"]', flag: '--', fallback: [] }),
+  'app.env': field({
+    reader: variables,
+    example: '{ LOG_LEVEL = "debug" }',
+    flag: '--env',
+    fallback: new Map<string, string>(),
+    print: (env) => Object.fromEntries(env),
+  }),
+  'app.env_file': field({ reader: listOrOne(hostPath), example: '".env"', flag: '--env-file', fallback: [] }),
+  'app.dirs': field({
+    reader: list(directoryMount),
+    example: '["public:/public:ro"]',
+    flag: '--dir',
+    fallback: [],
+    print: (mounts) => mounts.map(formatDirectoryMount),
+  }),
+  'app.tmpfs': field({ reader: list(guestPath), example: '["/cache"]', flag: '--tmpfs', fallback: [] }),
+
+  'build.command': field({ reader: command, example: '"npm run build"' }),
+  'build.output': field({ reader: text(hostPath), example: '"build/server.wasm"' }),
+
+  'network.forwards': field({
+    reader: list(parseForward),
+    example: '["8080:3000"]',
+    flag: '--forward',
+    variable: 'WASMRUN_FORWARDS',
+    fallback: [],
+    print: (forwards) => forwards.map(formatForward),
+  }),
+  'network.bind': field<readonly string[]>({
+    reader: oneOrMore(parseHostAddress),
+    example: '["127.0.0.1", "::1"]',
+    flag: '--bind',
+    variable: 'WASMRUN_BIND',
+    fallback: ['127.0.0.1', '::1'],
+  }),
+  'network.transport': field<'auto' | 'nftables' | 'handoff'>({
+    reader: text(oneOf('auto', 'nftables', 'handoff')),
+    example: '"auto"',
+    flag: '--transport',
+    variable: 'WASMRUN_TRANSPORT',
+    fallback: 'auto',
+  }),
+  'network.isolation': field<'namespace'>({
+    reader: text(oneOf('namespace')),
+    example: '"namespace"',
+    fallback: 'namespace',
+  }),
+  'network.namespace_prefix': field<string>({
+    reader: text(namespacePrefix),
+    example: '"wasmrun"',
+    variable: 'WASMRUN_NAMESPACE_PREFIX',
+    fallback: 'wasmrun',
+  }),
+  'network.address_pool': field<readonly string[]>({
+    reader: oneOrMore(ipv4Network),
+    example: '["10.231.0.0/16"]',
+    variable: 'WASMRUN_ADDRESS_POOL',
+    fallback: DEFAULT_ADDRESS_POOLS,
+  }),
+
+  'watch.paths': field({ reader: list(hostPath), example: '["src"]', fallback: [] }),
+  'watch.ignore': field({ reader: list(nonEmpty), example: '["**/*.log"]', fallback: [] }),
+  'watch.debounce_ms': field<number>({ reader: integer(0, 60_000), example: '100', fallback: 100 }),
+};
+
+export type FieldName = keyof typeof FIELDS;
+export type FieldValue<Name extends FieldName> =
+  (typeof FIELDS)[Name] extends Field<infer Value> ? Value : never;
+
+export const isFieldName = (name: string): name is FieldName => Object.hasOwn(FIELDS, name);
+
+export const FIELD_NAMES: readonly FieldName[] = Object.keys(FIELDS).filter(isFieldName);
+
+/** `network.forwards` → section `network`, key `forwards`. */
+export const splitFieldName = (name: FieldName): { section: string; key: string } => {
+  const [section = '', key = ''] = name.split('.');
+  return { section, key };
+};

@@ -1,0 +1,168 @@
+/** The settings of one run: everything resolved and checked, with the place each value came from. */
+import type { DirectoryMount } from '../engine/messages.ts';
+import { WasmrunError } from '../errors.ts';
+import {
+  duplicateForwardError,
+  findDuplicateHostPorts,
+  addressesOverlap,
+  type ForwardSpec,
+} from '../network/forward.ts';
+import { findConfigFile } from './discover.ts';
+import type { FieldName, FieldValue } from './fields.ts';
+import { mergeEnvironment, type Variable } from './guest-environment.ts';
+import { defaultLayer, environmentLayer, flagLayer, mergeLayers, type Flags, type Layer } from './layers.ts';
+
+export interface Settings {
+  /** Absolute path of the configuration file in use. */
+  readonly configFile?: string | undefined;
+  readonly app: {
+    /** Name of the sandbox, where one was chosen. */
+    readonly name?: string | undefined;
+    /** Runtime to use instead of the detected one. */
+    readonly language?: string | undefined;
+    /** Absolute path of the WebAssembly module. */
+    readonly module?: string | undefined;
+    /** Arguments of the guest, without its own name. */
+    readonly args: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly directories: readonly DirectoryMount[];
+    /** Guest paths of in-memory file systems. */
+    readonly tmpfs: readonly string[];
+  };
+  readonly build: {
+    /** Program and arguments, or a string that is cut at its spaces. */
+    readonly command?: string | readonly string[] | undefined;
+    /** Absolute path of the module that the build makes. */
+    readonly output?: string | undefined;
+  };
+  readonly network: {
+    readonly forwards: readonly ForwardSpec[];
+    /** Host addresses of forwards that name none. */
+    readonly bind: readonly string[];
+    readonly transport: 'auto' | 'nftables' | 'handoff';
+    readonly isolation: 'namespace';
+    readonly namespacePrefix: string;
+    /** IPv4 networks in CIDR notation, in order of preference. */
+    readonly addressPool: readonly string[];
+  };
+  readonly watch: {
+    /** Absolute paths; empty: the app's directory. */
+    readonly paths: readonly string[];
+    /** Glob patterns. */
+    readonly ignore: readonly string[];
+    readonly debounceMs: number;
+  };
+}
+
+export interface LoadedSettings {
+  readonly settings: Settings;
+  /**
+   * Where each setting came from, by its path in the file (`network.bind`; environment variables of
+   * the guest one by one: `app.env.PORT`). Settings that are not set are absent.
+   */
+  readonly origins: () => ReadonlyMap<string, string>;
+  /** All settings as they are written in `.wasmrun.toml`, for printing. */
+  readonly merged: Layer;
+}
+
+export interface SettingsRequest {
+  /** Absolute path of the app's directory: the configuration is looked for from here upward. */
+  readonly appDirectory: string;
+  readonly flags: Flags;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Absolute path; relative paths in flags and variables start here. */
+  readonly workingDirectory: string;
+}
+
+/**
+ * Finds, reads, merges and checks the settings: flag beats environment beats file beats default.
+ * @throws {WasmrunError} `CONFIG_INVALID`, `CONFIG_UNREADABLE`, or the problem of a flag or variable
+ */
+export const loadSettings = async (request: SettingsRequest): Promise<LoadedSettings> => {
+  const surroundings = { directory: request.workingDirectory, environment: request.environment };
+  const configFile = findConfigFile(request.appDirectory, request.environment['HOME']);
+  const layers = [
+    flagLayer(request.flags, surroundings),
+    environmentLayer(surroundings),
+    ...(configFile === undefined
+      ? []
+      : [await (await import('./file.ts')).fileLayer(configFile, request.appDirectory, surroundings)]),
+    defaultLayer(),
+  ];
+  const merged = mergeLayers(layers);
+  const env = await mergeEnvironment(layers);
+  checkAddresses(merged);
+  const settings = toSettings(
+    merged,
+    new Map([...env].map(([name, { value }]) => [name, value])),
+    configFile,
+  );
+  return { settings, merged, origins: () => originsOf(merged, env) };
+};
+
+const originsOf = (merged: Layer, env: ReadonlyMap<string, Variable>): Map<string, string> => {
+  const settings = [...merged].filter(([name]) => name !== 'app.env' && name !== 'app.env_file');
+  return new Map([
+    ...settings.map(([name, entry]): [string, string] => [name, entry.origin()]),
+    ...[...env].map(([name, { origin }]): [string, string] => [`app.env.${name}`, origin()]),
+  ]);
+};
+
+/** What only the merged settings can tell: addresses and host ports that are held twice. */
+const checkAddresses = (merged: Layer): void => {
+  const bind = merged.get('network.bind');
+  const forwards = merged.get('network.forwards');
+  if (bind === undefined || forwards === undefined) return;
+  bind.value.forEach((address, index) => {
+    const earlier = bind.value.slice(0, index).find((other) => addressesOverlap(address, other));
+    if (earlier === undefined) return;
+    bind.fail(
+      new WasmrunError('BIND_INVALID', `"${earlier}" and "${address}" overlap`, {
+        hint: 'keep only one of them',
+      }),
+      index,
+    );
+  });
+  const [duplicate] = findDuplicateHostPorts(forwards.value, bind.value);
+  if (duplicate !== undefined) forwards.fail(duplicateForwardError(duplicate), duplicate.index);
+};
+
+/** A setting's value; for settings with a default there always is one. */
+const required = <Name extends FieldName>(merged: Layer, name: Name): FieldValue<Name> => {
+  const entry = merged.get(name);
+  if (entry === undefined) throw new Error(`the setting ${name} has no default`);
+  return entry.value;
+};
+
+const toSettings = (
+  merged: Layer,
+  env: ReadonlyMap<string, string>,
+  configFile: string | undefined,
+): Settings => {
+  return {
+    configFile,
+    app: {
+      name: merged.get('app.name')?.value,
+      language: merged.get('app.language')?.value,
+      module: merged.get('app.module')?.value,
+      args: required(merged, 'app.args'),
+      env: Object.fromEntries(env),
+      directories: required(merged, 'app.dirs'),
+      tmpfs: required(merged, 'app.tmpfs'),
+    },
+    build: { command: merged.get('build.command')?.value, output: merged.get('build.output')?.value },
+    network: {
+      forwards: required(merged, 'network.forwards'),
+      bind: required(merged, 'network.bind'),
+      transport: required(merged, 'network.transport'),
+      isolation: required(merged, 'network.isolation'),
+      namespacePrefix: required(merged, 'network.namespace_prefix'),
+      addressPool: required(merged, 'network.address_pool'),
+    },
+    watch: {
+      paths: required(merged, 'watch.paths'),
+      ignore: required(merged, 'watch.ignore'),
+      debounceMs: required(merged, 'watch.debounce_ms'),
+    },
+  };
+};
