@@ -1,0 +1,36 @@
+/** Every kernel object of an installation of wasmrun is named after one prefix, so that two never meet. */
+import { WasmrunError } from '../errors.ts';
+
+export const DEFAULT_PREFIX = 'wasmrun';
+
+/**
+ * The interface name is the tightest: 8 characters, `-v` and 5 digits make up the 15 that
+ * `IFNAMSIZ` of linux/if.h leaves.
+ */
+const PREFIX = /^[a-z][a-z0-9]{0,7}$/;
+
+/** Slots are numbered below this, for the same reason. */
+export const SLOT_LIMIT = 100_000;
+
+/**
+ * Returns `prefix` if names can be derived from it.
+ * @throws {WasmrunError} NAME_INVALID
+ */
+export const checkPrefix = (prefix: string): string => {
+  if (PREFIX.test(prefix)) return prefix;
+  throw new WasmrunError('NAME_INVALID', `"${prefix}" cannot be the prefix of network names`, {
+    hint: 'use 1 to 8 lower-case letters and digits, a letter first',
+  });
+};
+
+/** Network namespace of a sandbox, as `ip netns` lists it. */
+export const namespaceName = (prefix: string, sandbox: string): string => `${prefix}-${sandbox}`;
+
+/** Host side interface of the sandbox in a slot. */
+export const vethName = (prefix: string, slot: number): string => `${prefix}-v${slot}`;
+
+/** Pattern of nft that matches the interfaces of all slots. */
+export const vethPattern = (prefix: string): string => `${prefix}-v*`;
+
+/** The nft table, as `nft list table` takes it. */
+export const tableName = (prefix: string): string => `inet ${prefix}`;

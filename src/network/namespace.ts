@@ -1,0 +1,223 @@
+/**
+ * The sandbox's network: a namespace with a name and, as its only way out, a veth pair to the host.
+ * There is no default route inside: whatever is not the host end is unreachable at once.
+ */
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { WasmrunError } from '../errors.ts';
+import {
+  addAddress,
+  createVethPair,
+  deleteInterface,
+  interfaceIndex,
+  setInterfaceUp,
+} from '../os/interfaces.ts';
+import { bindMount, detachMount, shareMountsBelow } from '../os/mount.ts';
+import { inNamespace, inNewNamespace, OWN_NAMESPACE } from '../os/network-namespace.ts';
+import { RouteSocket } from '../os/route-socket.ts';
+
+/** Where iproute2 keeps named namespaces (ip-netns(8)); `ip netns list` lists this directory. */
+const DIRECTORY = '/run/netns';
+/** One path component that is no option of a command and has no meaning to a shell. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+/** The sandbox's end of the veth pair. */
+const SANDBOX_INTERFACE = 'eth0';
+/** Two addresses, both usable: RFC 3021. */
+const LINK_PREFIX_LENGTH = 31;
+
+/** A named network namespace with `lo` up; disposing takes the name away, twice does no harm. */
+export interface Namespace extends AsyncDisposable {
+  readonly name: string;
+  /** The file that stands for it, e.g. `/run/netns/wasmrun-web`. */
+  readonly path: string;
+  /**
+   * Runs a synchronous action with the calling thread inside; a process it spawns starts inside.
+   * The process aborts if the thread cannot return. Start no threads (Worker) in the action: they
+   * would stay inside.
+   */
+  run<T>(action: () => T): T;
+}
+
+/** The two ends of the veth pair and their addresses. */
+export interface Link {
+  /** Name of the host's end, at most 15 characters. */
+  readonly veth: string;
+  /** IPv4 addresses of the ends: an even one and the one after it. */
+  readonly hostAddress: string;
+  readonly sandboxAddress: string;
+}
+
+/**
+ * Makes a network namespace that `ip netns list` shows. Synchronous: the thread leaves its own
+ * namespace for a moment. Inside, ports below 1024 need no privilege.
+ * @throws {WasmrunError} NAME_INVALID, NAME_IN_USE, PERMISSION_DENIED, NETWORK_SETUP_FAILED
+ */
+export const createNamespace = (name: string): Namespace => {
+  const path = namespacePath(name);
+  attempt(`make ${DIRECTORY}`, () => {
+    mkdirSync(DIRECTORY, { recursive: true, mode: 0o755 });
+    shareMountsBelow(DIRECTORY);
+  });
+  claimName(name, path);
+  try {
+    attempt('make the network namespace', () => inNewNamespace(() => furnish(path)));
+    return new NamedNamespace(name, path);
+  } catch (error) {
+    removeNamespace(name);
+    throw error;
+  }
+};
+
+/**
+ * Takes the name of a namespace away; the kernel ends the namespace when its last process does.
+ * Idempotent.
+ * @throws {WasmrunError} NAME_INVALID, PERMISSION_DENIED, NETWORK_SETUP_FAILED
+ */
+export const removeNamespace = (name: string): void => {
+  const path = namespacePath(name);
+  attempt(`remove the network namespace ${name}`, () => {
+    detachMount(path);
+    rmSync(path, { force: true });
+  });
+};
+
+/**
+ * Connects a namespace with the host by a veth pair, up and addressed on both sides. Disposing
+ * removes both ends.
+ * @throws {WasmrunError} PERMISSION_DENIED, NETWORK_SETUP_FAILED naming the step
+ */
+export const connectNamespace = (namespace: Namespace, link: Link): AsyncDisposable => {
+  const { veth } = link;
+  using host = new RouteSocket();
+  attempt(`create the interface ${veth}`, () => {
+    const peerNamespace = openSync(namespace.path, 'r');
+    try {
+      createVethPair(host, { name: veth, peerName: SANDBOX_INTERFACE, peerNamespace });
+    } finally {
+      closeSync(peerNamespace);
+    }
+  });
+  try {
+    attempt(`set up the interface ${veth}`, () => bringUp(host, veth, link.hostAddress));
+    attempt(`set up ${SANDBOX_INTERFACE} inside ${namespace.name}`, () =>
+      namespace.run(() => {
+        using inside = new RouteSocket();
+        bringUp(inside, SANDBOX_INTERFACE, link.sandboxAddress);
+      }),
+    );
+  } catch (error) {
+    removeVeth(veth);
+    throw error;
+  }
+  const connection = new AsyncDisposableStack();
+  connection.defer(() => removeVeth(veth));
+  return connection;
+};
+
+/**
+ * Removes a veth pair by the name of its host end. Idempotent.
+ * @throws {WasmrunError} PERMISSION_DENIED, NETWORK_SETUP_FAILED
+ */
+export const removeVeth = (veth: string): void => {
+  attempt(`remove the interface ${veth}`, () => {
+    using host = new RouteSocket();
+    deleteInterface(host, veth);
+  });
+};
+
+class NamedNamespace implements Namespace {
+  readonly name: string;
+  readonly path: string;
+  #exists = true;
+
+  constructor(name: string, path: string) {
+    this.name = name;
+    this.path = path;
+  }
+
+  run<T>(action: () => T): T {
+    const namespace = openSync(this.path, 'r');
+    try {
+      return inNamespace(namespace, action);
+    } finally {
+      closeSync(namespace);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Only once: the name may belong to another namespace afterwards.
+    if (!this.#exists) return;
+    this.#exists = false;
+    removeNamespace(this.name);
+  }
+}
+
+const namespacePath = (name: string): string => {
+  if (NAME.test(name)) return `${DIRECTORY}/${name}`;
+  throw new WasmrunError('NAME_INVALID', `"${name}" cannot be the name of a network namespace`, {
+    hint: 'use letters, digits, ".", "_" and "-"',
+  });
+};
+
+/** An exclusively created file is the claim; the namespace is mounted over it. */
+const claimName = (name: string, path: string): void => {
+  try {
+    closeSync(openSync(path, 'wx', 0o444));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw describe(`create ${path}`, error);
+    throw new WasmrunError('NAME_IN_USE', `a network namespace named ${name} exists already`, {
+      hint: 'choose another name with --name, or remove what was left behind with `wasmrun gc`',
+      cause: error,
+    });
+  }
+};
+
+/** Runs inside the new namespace: names it and prepares what every sandbox needs. */
+const furnish = (path: string): void => {
+  bindMount(OWN_NAMESPACE, path);
+  using inside = new RouteSocket();
+  setInterfaceUp(inside, interfaceIndex('lo'));
+  writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0');
+};
+
+/** Addresses an interface of the calling thread's namespace, without IPv6 at any moment it is up. */
+const bringUp = (socket: RouteSocket, name: string, address: string): void => {
+  const index = interfaceIndex(name);
+  disableIpv6(name);
+  addAddress(socket, index, address, LINK_PREFIX_LENGTH);
+  setInterfaceUp(socket, index);
+};
+
+/** Else the link-local addresses would be a way around the IPv4 rules. */
+const disableIpv6 = (name: string): void => {
+  try {
+    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
+  } catch (error) {
+    // A kernel without IPv6 has no such file.
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+};
+
+/** Does one step; its failure names the step. */
+const attempt = (step: string, action: () => void): void => {
+  try {
+    action();
+  } catch (error) {
+    throw describe(step, error);
+  }
+};
+
+const describe = (step: string, error: unknown): WasmrunError => {
+  const code = codeOf(error);
+  if (code === 'EPERM' || code === 'EACCES') {
+    return new WasmrunError('PERMISSION_DENIED', `cannot ${step}: this needs root (CAP_SYS_ADMIN)`, {
+      hint: 'run wasmrun with sudo',
+      cause: error,
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new WasmrunError('NETWORK_SETUP_FAILED', `cannot ${step}: ${message}`, { cause: error });
+};
+
+/** What Node's system errors and `SystemCallError` have in common, e.g. `EEXIST`. */
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined;

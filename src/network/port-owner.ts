@@ -1,0 +1,102 @@
+/** Says which process listens on a port of this host, from /proc alone. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { encodeIpAddress } from '../os/socket.ts';
+
+export interface PortOwner {
+  readonly pid: number;
+  /** Name of its program, e.g. `node`. */
+  readonly command: string;
+}
+
+/** `TCP_LISTEN` of net/tcp_states.h, as /proc/net/tcp prints it. */
+const LISTEN = '0A';
+/** Columns of /proc/net/tcp (proc_net_tcp.rst): `0100007F:1F90`, the state, the inode. */
+const LOCAL_ADDRESS = 1;
+const STATE = 3;
+const INODE = 9;
+
+const ANY_V4 = procAddress('0.0.0.0');
+const ANY_V6 = procAddress('::');
+
+/**
+ * The process whose listening socket is in the way of a listener on `address` and `port`: one on the
+ * same address or on all addresses. Undefined when this user may not see it.
+ */
+export const findPortOwner = (address: string, port: number): PortOwner | undefined => {
+  const inodes = listeningInodes(address, port);
+  return inodes.size === 0 ? undefined : findSocketOwner(inodes);
+};
+
+/** Inodes of the sockets in the way. */
+const listeningInodes = (address: string, port: number): Set<string> => {
+  const isInTheWay = conflictWith(address);
+  const inodes = new Set<string>();
+  for (const row of [...readRows('tcp'), ...readRows('tcp6')]) {
+    const [rowAddress = '', rowPort = ''] = (row[LOCAL_ADDRESS] ?? '').split(':');
+    const inode = row[INODE];
+    if (row[STATE] !== LISTEN || Number.parseInt(rowPort, 16) !== port || inode === undefined) continue;
+    if (isInTheWay(rowAddress)) inodes.add(inode);
+  }
+  return inodes;
+};
+
+/** Tells which addresses of /proc/net/tcp are in the way of a listener on `address`. */
+const conflictWith = (address: string): ((other: string) => boolean) => {
+  const own = procAddress(address);
+  const isIpv4 = own.length === ANY_V4.length;
+  if (own === ANY_V4 || own === ANY_V6) return (other) => other.length === own.length || other === ANY_V6;
+  // A listener on [::] that is not limited to IPv6 is in the way of IPv4 too.
+  const conflicts = isIpv4 ? [own, ANY_V4, ANY_V6, procAddress(`::ffff:${address}`)] : [own, ANY_V6];
+  return (other) => conflicts.includes(other);
+};
+
+const readRows = (table: 'tcp' | 'tcp6'): string[][] => {
+  try {
+    const [, ...lines] = readFileSync(`/proc/net/${table}`, 'latin1').trimEnd().split('\n');
+    return lines.map((line) => line.trim().split(/\s+/));
+  } catch {
+    // A kernel without IPv6 has no tcp6.
+    return [];
+  }
+};
+
+/** The first process, by pid, that has one of the sockets open. */
+const findSocketOwner = (inodes: ReadonlySet<string>): PortOwner | undefined => {
+  const targets = new Set(Array.from(inodes, (inode) => `socket:[${inode}]`));
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    if (Number.isInteger(pid) && hasOpen(pid, targets)) return { pid, command: commandOf(pid) };
+  }
+  return undefined;
+};
+
+const hasOpen = (pid: number, targets: ReadonlySet<string>): boolean => {
+  const directory = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(directory).some((fd) => {
+      try {
+        return targets.has(readlinkSync(`${directory}/${fd}`));
+      } catch {
+        return false; // closed meanwhile
+      }
+    });
+  } catch {
+    return false; // ended meanwhile, or another user's
+  }
+};
+
+/** Name of the program as it was called: `comm` holds the name of a thread, `node-MainThread` for Node. */
+const commandOf = (pid: number): string => {
+  try {
+    const [program] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return program ? basename(program) : readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return 'a process that has just ended';
+  }
+};
+
+/** An address as /proc/net/tcp prints it: 32-bit words in the machine's (little-endian) byte order. */
+function procAddress(address: string): string {
+  return encodeIpAddress(address).swap32().toString('hex').toUpperCase();
+}

@@ -1,0 +1,24 @@
+/** The kernel itself redirects loopback ports into the sandbox: no process handles the bytes. */
+import type { HeldForward, Target, Transport } from '../transport.ts';
+import { probeNft } from '../../os/nft.ts';
+import { addRedirections, type FirewallOptions } from '../firewall.ts';
+
+/**
+ * Forwards addresses of 127.0.0.0/8 by the firewall's map, which must be open. Other addresses are left
+ * to the held listener: `[::1]` cannot be redirected to another interface (clients would time out), and
+ * an address of a LAN would be open to the forwarding rules of others.
+ */
+export const createNftablesTransport = (options: FirewallOptions): Transport => ({
+  name: 'nftables',
+  probe: () => probeNft(options.nft),
+  open: ({ addresses, hostPort, processPort }: HeldForward, { sandboxAddress }: Target) =>
+    addRedirections(
+      options,
+      addresses
+        .filter((address) => isIpv4Loopback(address))
+        .map((address) => ({ address, hostPort, sandboxAddress, processPort })),
+    ),
+});
+
+/** 127.0.0.0/8, RFC 1122 section 3.2.1.3 (g). */
+const isIpv4Loopback = (address: string): boolean => address.startsWith('127.');

@@ -1,0 +1,109 @@
+/**
+ * Sockets as bare descriptors, made synchronously through libc. Node's own `net` cannot be used where
+ * a socket must belong to a certain namespace, speak netlink, or be listened on without being watched
+ * by the event loop.
+ */
+import { constants } from 'node:os';
+import { check, libc, SystemCallError } from './libc.ts';
+
+/** Address families, bits/socket.h. */
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const AF_NETLINK = 16;
+
+/** Socket types and flags, bits/socket_type.h (the flags equal `O_NONBLOCK` and `O_CLOEXEC`). */
+export const SOCK_STREAM = 1;
+export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+
+/** Option levels and options, asm-generic/socket.h and linux/in6.h. */
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+
+const native = {
+  socket: libc.func('int socket(int domain, int type, int protocol)'),
+  setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
+  bind: libc.func('int bind(int fd, const void *address, uint32_t length)'),
+  listen: libc.func('int listen(int fd, int backlog)'),
+  getsockname: libc.func('int getsockname(int fd, void *address, void *length)'),
+  send: libc.func('int64_t send(int fd, const void *bytes, uint64_t length, int flags)'),
+  recv: libc.func('int64_t recv(int fd, void *bytes, uint64_t length, int flags)'),
+  inetPton: libc.func('int inet_pton(int family, const char *text, void *bytes)'),
+};
+
+/** socket(2); the descriptor is always close-on-exec. */
+export const openSocket = (family: number, type: number, protocol = 0): number =>
+  check('socket', native.socket(family, type | SOCK_CLOEXEC, protocol));
+
+/** setsockopt(2) of an `int` option. */
+export const setSocketOption = (fd: number, level: number, option: number, value: number): void => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  check('setsockopt', native.setsockopt(fd, level, option, bytes, bytes.length));
+};
+
+/** bind(2) to an IP address and port; port 0 lets the kernel choose. */
+export const bindSocket = (fd: number, address: string, port: number): void => {
+  const bytes = encodeSocketAddress(address, port);
+  check('bind', native.bind(fd, bytes, bytes.length));
+};
+
+/** listen(2); the kernel caps the backlog at `net.core.somaxconn`. */
+export const listenSocket = (fd: number, backlog: number): void => {
+  check('listen', native.listen(fd, backlog));
+};
+
+/** The port a socket is bound to, by getsockname(2). */
+export const boundPort = (fd: number): number => {
+  const address = Buffer.alloc(28);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(address.length);
+  check('getsockname', native.getsockname(fd, address, length));
+  return address.readUInt16BE(2);
+};
+
+/** send(2) of a whole datagram. */
+export const sendDatagram = (fd: number, bytes: Buffer): void => {
+  check('send', Number(native.send(fd, bytes, bytes.length, 0)));
+};
+
+/** recv(2) of one datagram into `buffer`; returns the part that was filled. */
+export const receiveDatagram = (fd: number, buffer: Buffer): Buffer => {
+  for (;;) {
+    const length = Number(native.recv(fd, buffer, buffer.length, 0));
+    if (length >= 0) return buffer.subarray(0, length);
+    const failure = new SystemCallError('recv');
+    if (failure.errno !== constants.errno.EINTR) throw failure;
+  }
+};
+
+/** Family of an IP address in its textual form. */
+export const addressFamily = (address: string): typeof AF_INET | typeof AF_INET6 =>
+  address.includes(':') ? AF_INET6 : AF_INET;
+
+/**
+ * The 4 or 16 bytes of an IP address, in network order.
+ * @throws {TypeError} when the text is not an IP address
+ */
+export const encodeIpAddress = (address: string): Buffer => {
+  const family = addressFamily(address);
+  const bytes = Buffer.alloc(family === AF_INET ? 4 : 16);
+  if (native.inetPton(family, address, bytes) !== 1) throw new TypeError(`${address} is not an IP address`);
+  return bytes;
+};
+
+/**
+ * `struct sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)): family in the machine's order, port and
+ * address in network order; flow label and scope of IPv6 are 0.
+ */
+export const encodeSocketAddress = (address: string, port: number): Buffer => {
+  const ip = encodeIpAddress(address);
+  const bytes = Buffer.alloc(ip.length === 4 ? 16 : 28);
+  bytes.writeUInt16LE(addressFamily(address), 0);
+  bytes.writeUInt16BE(port, 2);
+  ip.copy(bytes, ip.length === 4 ? 4 : 8);
+  return bytes;
+};
