@@ -1,0 +1,167 @@
+/** From a path on the command line to a program that can be started. */
+import { stat } from 'node:fs/promises';
+import { basename, dirname, extname, resolve } from 'node:path';
+import { WasmrunError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { detectRuntimes, findRuntime, type Detection } from './registry.ts';
+import type { GuestProgram, Runtime } from './runtime.ts';
+
+/** The part of the settings that decides what is run. */
+export interface AppOptions {
+  /** Absolute path of the configuration file; the build runs in its directory. */
+  readonly configFile?: string | undefined;
+  readonly app: {
+    readonly name?: string | undefined;
+    readonly language?: string | undefined;
+    /** Absolute path. */
+    readonly module?: string | undefined;
+    readonly args: readonly string[];
+  };
+  readonly build: {
+    readonly command?: string | readonly string[] | undefined;
+    /** Absolute path. */
+    readonly output?: string | undefined;
+  };
+}
+
+export interface ResolvedApp {
+  /** Absolute path. */
+  readonly directory: string;
+  /** Name for the sandbox: a valid one. */
+  readonly name: string;
+  /** Was the name chosen by the user? A derived name may be changed where it is taken. */
+  readonly nameIsExplicit: boolean;
+  /** Name of the runtime. */
+  readonly runtime: string;
+  readonly program: GuestProgram;
+}
+
+/** Where an app is: a directory, and the file in it where a file was named. */
+export interface AppLocation {
+  /** Absolute path. */
+  readonly directory: string;
+  /** Absolute path. */
+  readonly file?: string;
+}
+
+/**
+ * Finds the file or directory a path names.
+ * @throws {WasmrunError} `APP_NOT_FOUND`, `APP_NOT_RUNNABLE` for devices, sockets and the like
+ */
+export const locateApp = async (path: string): Promise<AppLocation> => {
+  const absolute = resolve(path);
+  const stats = await stat(absolute).catch(async (error: NodeJS.ErrnoException) => {
+    const missing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+    const meant = missing && (await isFile(`${absolute}.wasm`));
+    throw new WasmrunError(
+      'APP_NOT_FOUND',
+      missing ? `${path} does not exist` : `${path} cannot be read: ${error.message}`,
+      { hint: meant ? `did you mean ${path}.wasm?` : APP_FORMS, cause: error },
+    );
+  });
+  if (stats.isDirectory()) return { directory: absolute };
+  if (stats.isFile()) return { directory: dirname(absolute), file: absolute };
+  throw new WasmrunError('APP_NOT_RUNNABLE', `${path} is neither a file nor a directory`, {
+    hint: APP_FORMS,
+  });
+};
+
+const APP_FORMS = 'give the path of a .wasm file or of an app directory';
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+
+/**
+ * Builds the app where a build is configured, chooses its runtime and makes it ready.
+ * @throws {WasmrunError} `APP_NOT_FOUND`, `APP_AMBIGUOUS`, `APP_NOT_RUNNABLE`, `RUNTIME_UNAVAILABLE`,
+ *   `MODULE_INVALID` or `BUILD_FAILED`
+ */
+export const resolveApp = async (
+  path: string,
+  options: AppOptions,
+  runtimes: readonly Runtime[],
+  log: Log,
+): Promise<ResolvedApp> => {
+  const { directory, file } = await locateApp(path);
+  const module = file ?? (await configuredModule(directory, options, log));
+  const { runtime, reason } = await chooseRuntime(path, { directory, module, options, runtimes });
+  log.detail(`runtime ${runtime.name}: ${reason}`);
+  const program = await runtime.prepare({ directory, module, args: options.app.args, reason });
+  return {
+    directory,
+    name: options.app.name ?? deriveName(file ?? directory),
+    nameIsExplicit: options.app.name !== undefined,
+    runtime: runtime.name,
+    program,
+  };
+};
+
+/** The module that the configuration names, built if it says how. */
+const configuredModule = async (
+  directory: string,
+  { app, build, configFile }: AppOptions,
+  log: Log,
+): Promise<string | undefined> => {
+  if (build.command !== undefined) {
+    const { runBuild } = await import('./build.ts');
+    await runBuild(build.command, configFile === undefined ? directory : dirname(configFile), log);
+  }
+  const module = app.module ?? build.output;
+  if (module === undefined || (await isFile(module))) return module;
+  if (build.command !== undefined) {
+    throw new WasmrunError('BUILD_FAILED', `the build succeeded but ${module} is not there`, {
+      hint: 'correct [build] output, or the command that should make it',
+    });
+  }
+  const key = app.module === undefined ? '[build] output' : '[app] module';
+  throw new WasmrunError('APP_NOT_FOUND', `${module}, named by ${key}, is not there`, {
+    hint: 'build it first, or let wasmrun do it with [build] command',
+  });
+};
+
+const chooseRuntime = async (
+  path: string,
+  given: { directory: string; module: string | undefined; options: AppOptions; runtimes: readonly Runtime[] },
+): Promise<Detection> => {
+  const { directory, module, options, runtimes } = given;
+  const { language } = options.app;
+  if (language !== undefined)
+    return { runtime: findRuntime(language, runtimes), reason: `language "${language}"` };
+  const forModules = runtimes.find((runtime) => runtime.runsModules);
+  if (module !== undefined && forModules !== undefined)
+    return { runtime: forModules, reason: basename(module) };
+
+  const [only, ...others] = await detectRuntimes(directory, runtimes);
+  if (only === undefined) {
+    throw new WasmrunError('APP_NOT_RUNNABLE', `${path} holds no app that wasmrun recognises`, {
+      hint: 'give it a .wasm file, or name one with [app] module in .wasmrun.toml',
+    });
+  }
+  if (others.length === 0) return only;
+  const found = [only, ...others];
+  throw new WasmrunError(
+    'APP_AMBIGUOUS',
+    `${path} can be run in ${found.length} ways: ${found.map(({ runtime, reason }) => `${runtime.name} (${reason})`).join(', ')}`,
+    {
+      hint: `choose one with ${found.map(({ runtime }) => `--language ${runtime.name}`).join(' or ')}, or with [app] language`,
+    },
+  );
+};
+
+/** Longest name of a sandbox. */
+const NAME_LENGTH = 32;
+
+/** A sandbox name from the path of a module or directory: lower case, hyphens for all else. */
+export const deriveName = (path: string): string => {
+  const base = extname(path) === '.wasm' ? basename(path, '.wasm') : basename(path);
+  const name = base
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, NAME_LENGTH)
+    .replace(/-+$/, '');
+  return name === '' ? 'app' : name;
+};

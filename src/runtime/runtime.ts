@@ -1,0 +1,38 @@
+/**
+ * A runtime turns an app into a WebAssembly program that the engine can start. Each lives in a folder
+ * of its own in `runtimes/` and knows nothing of networks or sandboxes.
+ */
+
+/** What the engine starts. */
+export interface GuestProgram {
+  /** Absolute path of the WebAssembly module. */
+  readonly modulePath: string;
+  /** `argv` of the guest, its own name first. */
+  readonly args: readonly string[];
+}
+
+/** An app that is to be made ready. */
+export interface App {
+  /** Absolute path of its directory. */
+  readonly directory: string;
+  /** Absolute path of the module to run, where one was named. */
+  readonly module?: string | undefined;
+  /** Arguments of the guest, without its own name. */
+  readonly args: readonly string[];
+  /** Why this runtime was chosen, e.g. `package.json` or `--language`. */
+  readonly reason: string;
+}
+
+export interface Runtime {
+  /** As in `--language NAME`. */
+  readonly name: string;
+  /** Can it run a `.wasm` file that was named directly? */
+  readonly runsModules: boolean;
+  /** Looks at a directory and returns what it recognises there (e.g. `package.json`), or nothing. */
+  detect(directory: string): Promise<string | undefined>;
+  /**
+   * Makes the app ready to start.
+   * @throws {WasmrunError} with exit status 126 or 127
+   */
+  prepare(app: App): Promise<GuestProgram>;
+}
