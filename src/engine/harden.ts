@@ -74,7 +74,9 @@ export const harden = (user: Identity | undefined, outbound: boolean): void => {
 };
 
 const become = ({ uid, gid }: Identity): void => {
-  check('setrlimit', setrlimit(RLIMIT_NOFILE, BigUint64Array.from([DESCRIPTOR_LIMIT, DESCRIPTOR_LIMIT])));
+  // Raising the hard limit takes CAP_SYS_RESOURCE, which a container's root may lack: then the old one stays
+  // (Node has already raised the soft limit to it).
+  setrlimit(RLIMIT_NOFILE, BigUint64Array.from([DESCRIPTOR_LIMIT, DESCRIPTOR_LIMIT]));
   const last = Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8'));
   for (let capability = 0; capability <= last; capability += 1) {
     check('prctl', prctl(PR_CAPBSET_DROP, capability, 0, 0, 0));

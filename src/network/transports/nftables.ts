@@ -1,7 +1,7 @@
 /** The kernel itself redirects loopback ports into the sandbox: no process handles the bytes. */
 import type { HeldForward, Target, Transport } from '../transport.ts';
 import { probeNft } from '../../os/nft.ts';
-import { addRedirections, type FirewallOptions } from '../firewall.ts';
+import { addRedirections, type FirewallOptions, type Redirection } from '../firewall.ts';
 
 /**
  * Forwards addresses of 127.0.0.0/8 by the firewall's map, which must be open. Other addresses are left
@@ -11,14 +11,17 @@ import { addRedirections, type FirewallOptions } from '../firewall.ts';
 export const createNftablesTransport = (options: FirewallOptions): Transport => ({
   name: 'nftables',
   probe: () => probeNft(options.nft),
-  open: ({ addresses, hostPort, processPort }: HeldForward, { sandboxAddress }: Target) =>
-    addRedirections(
-      options,
-      addresses
-        .filter((address) => isIpv4Loopback(address))
-        .map((address) => ({ address, hostPort, sandboxAddress, processPort })),
-    ),
+  open: (forward, target) => addRedirections(options, redirectionsOf(forward, target)),
 });
+
+/** What the kernel is told for a forward; also what a crashed supervisor's record says is to be removed. */
+export const redirectionsOf = (
+  { addresses, hostPort, processPort }: HeldForward,
+  { sandboxAddress }: Pick<Target, 'sandboxAddress'>,
+): Redirection[] =>
+  addresses
+    .filter((address) => isIpv4Loopback(address))
+    .map((address) => ({ address, hostPort, sandboxAddress, processPort }));
 
 /** 127.0.0.0/8, RFC 1122 section 3.2.1.3 (g). */
 const isIpv4Loopback = (address: string): boolean => address.startsWith('127.');

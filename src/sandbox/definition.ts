@@ -1,0 +1,34 @@
+/** What a sandbox is made from: plain data, already checked. */
+import type { DirectoryMount } from '../engine/messages.ts';
+import type { TransportName } from '../network/transport.ts';
+import type { Identity } from './identity.ts';
+
+/** A forward as asked for; its host port is not held yet. */
+export interface RequestedForward {
+  /** Host addresses, e.g. `127.0.0.1` and `::1`. */
+  readonly addresses: readonly string[];
+  /** 1–65535, or 0 for any free port. */
+  readonly hostPort: number;
+  /** 1–65535 */
+  readonly processPort: number;
+}
+
+export interface SandboxDefinition {
+  readonly name: string;
+  /** A chosen name is taken or refused; a derived one may get a number. */
+  readonly nameIsExplicit: boolean;
+  /** Prefix of all kernel objects' names. */
+  readonly prefix: string;
+  /** Absolute path of the module. */
+  readonly module: string;
+  /** `argv` of the guest, its own name first. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly directories: readonly DirectoryMount[];
+  readonly tmpfs: readonly string[];
+  readonly forwards: readonly RequestedForward[];
+  readonly transport: TransportName | 'auto';
+  readonly addressPools: readonly string[];
+  /** Whose rights the engine gets; absent when the caller is unprivileged. */
+  readonly user: Identity | undefined;
+}

@@ -1,0 +1,102 @@
+/** The engine as the supervisor sees it: a process inside the namespace and a channel to it. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { getCompileCacheDir } from 'node:module';
+import type { Socket } from 'node:net';
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import type { FromEngine, ToEngine } from '../engine/messages.ts';
+import { CONTROL_FD } from '../engine/messages.ts';
+import type { Namespace } from '../network/namespace.ts';
+import { engineBinary, engineEntry } from './engine-binary.ts';
+
+/** V8 compiles functions when they are first called: a module of megabytes starts at once. */
+const ENGINE_FLAGS = ['--wasm-lazy-validation'];
+/** First descriptor of the inherited listeners inside the engine. */
+export const FIRST_INHERITED_FD = CONTROL_FD + 1;
+
+export interface EngineOptions {
+  readonly namespace: Namespace;
+  /** Listening sockets the engine inherits, numbered from {@link FIRST_INHERITED_FD}. */
+  readonly inherited: readonly number[];
+  /** Where the guest's output goes when it is not the terminal's. */
+  readonly onOutput: ((stream: 'stdout' | 'stderr', text: string) => void) | undefined;
+  readonly onMessage: (message: FromEngine) => void;
+}
+
+/** How the process ended. */
+export interface ProcessEnd {
+  /** Exit status, 128 + n for signal n. */
+  readonly status: number;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export class EngineProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #control: Socket;
+  /** Resolves when the process is gone and all its output has been passed on. */
+  readonly ended: Promise<ProcessEnd>;
+  #isGone = false;
+
+  constructor({ namespace, inherited, onOutput, onMessage }: EngineOptions) {
+    const output = onOutput === undefined ? 'inherit' : 'pipe';
+    // The child is forked by this thread, hence into the namespace this thread is in.
+    this.#child = namespace.run(() =>
+      spawn(engineBinary(), [...ENGINE_FLAGS, engineEntry()], {
+        stdio: ['inherit', output, output, 'pipe', ...inherited],
+        cwd: '/',
+        // Nothing of the caller's environment: what the guest may see comes with the launch message.
+        env: compileCacheEnvironment(),
+      }),
+    );
+    this.#control = this.#child.stdio[CONTROL_FD] as Socket;
+    // Writing to an engine that just died is no news: `ended` tells.
+    this.#control.on('error', () => {});
+    readLines(this.#control, (line) => onMessage(JSON.parse(line) as FromEngine));
+    for (const stream of ['stdout', 'stderr'] as const) {
+      this.#child[stream]?.setEncoding('utf8').on('data', (text: string) => onOutput?.(stream, text));
+    }
+    this.ended = new Promise((resolve, reject) => {
+      this.#child.once('error', reject);
+      this.#child.once('close', (code, signal) => {
+        this.#isGone = true;
+        resolve({ status: code ?? 128 + constants.signals[signal ?? 'SIGKILL'], signal });
+      });
+    });
+    // Looked at later; a failed start must not count as unhandled until then.
+    this.ended.catch(() => {});
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  send(message: ToEngine): void {
+    if (!this.#isGone) this.#control.write(`${JSON.stringify(message)}\n`);
+  }
+
+  kill(): void {
+    if (!this.#isGone) this.#child.kill('SIGKILL');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+    await this.ended.catch(() => {});
+    this.#control.destroy();
+  }
+}
+
+/** Node's cache of compiled code, shared with the command line: the engine's own code loads faster. */
+const compileCacheEnvironment = (): NodeJS.ProcessEnv => {
+  const directory = getCompileCacheDir();
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
+};
+
+const readLines = (stream: Readable, onLine: (line: string) => void): void => {
+  let partial = '';
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (partial + chunk).split('\n');
+    partial = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  });
+};

@@ -1,0 +1,44 @@
+/** What happens to a sandbox, for the command line to print and for programs to read. */
+import type { TransportName } from '../network/transport.ts';
+
+/** The sandbox stands; the guest starts now. */
+export interface StartedEvent {
+  readonly type: 'started';
+  readonly name: string;
+  /** Network namespace as `ip netns` lists it. */
+  readonly namespace: string;
+  /** The sandbox's own IPv4 address. */
+  readonly address: string;
+}
+
+/** The guest listens on a process port and its forward is open. */
+export interface ForwardEvent {
+  readonly type: 'forward';
+  /** Host addresses, e.g. `127.0.0.1` and `::1`. */
+  readonly addresses: readonly string[];
+  readonly hostPort: number;
+  readonly processPort: number;
+  readonly transport: TransportName;
+}
+
+/** Guest output, where it is captured. */
+export interface OutputEvent {
+  readonly type: 'output';
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** Something the user should know about the guest. */
+export interface NoticeEvent {
+  readonly type: 'notice';
+  readonly text: string;
+}
+
+export interface ExitedEvent {
+  readonly type: 'exited';
+  /** The guest's own exit status; 128 + n where a signal ended it. */
+  readonly status: number;
+  readonly reason: 'exit' | 'trap' | 'stopped' | 'killed';
+}
+
+export type SandboxEvent = StartedEvent | ForwardEvent | OutputEvent | NoticeEvent | ExitedEvent;

@@ -1,0 +1,195 @@
+/** A sandbox from its start to its end, as its supervisor sees it. */
+import type { FromEngine } from '../engine/messages.ts';
+import { WasmrunError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { HeldForward } from '../network/transport.ts';
+import type { SandboxDefinition } from './definition.ts';
+import type { ProcessEnd } from './engine-process.ts';
+import type { SandboxEvent } from './events.ts';
+import { startSandbox } from './start.ts';
+import type { StartOptions, StartedSandbox } from './start.ts';
+
+/** How long a guest may take to leave after a stop, in ms. Guests have no signals, so only a busy one is late. */
+const STOP_GRACE_MS = 2000;
+/** After this many ms without a listener on a forwarded port the user gets a hint. */
+const LISTEN_HINT_MS = 5000;
+
+export interface SandboxOptions extends Omit<StartOptions, 'onMessage' | 'onOutput'> {
+  readonly onEvent: (event: SandboxEvent) => void;
+  /** Report the guest's output as events instead of passing it through. */
+  readonly captureOutput: boolean;
+}
+
+/** How a sandbox ended. */
+export interface SandboxEnd {
+  /** The guest's own exit status; 128 + n where signal n stopped it. */
+  readonly status: number;
+  readonly reason: 'exit' | 'trap' | 'stopped' | 'killed';
+}
+
+/**
+ * Starts a sandbox and runs it to its end.
+ * @param stop aborts with a {@link StopRequest}: once to stop orderly, see {@link Sandbox.stop}
+ * @throws {WasmrunError} when it cannot be started, or the engine fails
+ */
+export class Sandbox implements AsyncDisposable {
+  readonly #options: SandboxOptions;
+  readonly #resources = new AsyncDisposableStack();
+  readonly #listening = new Set<number>();
+  /** Forwards being opened, one after another. */
+  #work: Promise<void> = Promise.resolve();
+  #started: StartedSandbox | undefined;
+  #prepared = Promise.withResolvers<void>();
+  #end: SandboxEnd | undefined;
+  #failure: WasmrunError | undefined;
+  /** Number of the signal that asked for the stop. */
+  #stopSignal: number | undefined;
+
+  private constructor(options: SandboxOptions) {
+    this.#options = options;
+    this.#prepared.promise.catch(() => {});
+  }
+
+  static async start(definition: SandboxDefinition, options: SandboxOptions): Promise<Sandbox> {
+    const sandbox = new Sandbox(options);
+    await sandbox.#start(definition);
+    return sandbox;
+  }
+
+  get name(): string {
+    return this.#parts.record.name;
+  }
+
+  /**
+   * Asks the guest to leave; it does so at its next blocking call, or is killed after the grace.
+   * @param signal number of the signal that caused it, for the exit status
+   */
+  stop(signal: number): void {
+    if (this.#stopSignal !== undefined) return;
+    this.#stopSignal = signal;
+    this.#parts.engine.send({ type: 'stop' });
+    setTimeout(() => this.#parts.engine.kill(), STOP_GRACE_MS).unref();
+  }
+
+  /** Ends the guest without waiting. */
+  kill(): void {
+    this.#parts.engine.kill();
+  }
+
+  /** Resolves when the guest is gone. */
+  async end(): Promise<SandboxEnd> {
+    const { status, signal } = await this.#parts.engine.ended;
+    await this.#work;
+    if (this.#failure !== undefined) throw this.#failure;
+    const end = this.#describeEnd(status, signal);
+    this.#options.onEvent({ type: 'exited', ...end });
+    return end;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#work;
+    await this.#resources.disposeAsync();
+  }
+
+  get #parts(): StartedSandbox {
+    if (this.#started === undefined) throw new Error('the sandbox has not been started');
+    return this.#started;
+  }
+
+  async #start(definition: SandboxDefinition): Promise<void> {
+    const { onEvent, captureOutput, log } = this.#options;
+    const started = await startSandbox(definition, {
+      ...this.#options,
+      onMessage: (message) => this.#receive(message),
+      onOutput: captureOutput ? (stream, text) => onEvent({ type: 'output', stream, text }) : undefined,
+    });
+    this.#started = started;
+    this.#resources.use(started.resources);
+    for (const { name, reason, hint } of started.selection.refusals) {
+      log.info(
+        `${name} is not available (${reason}${hint === undefined ? '' : `: ${hint}`}); using ${started.selection.transport.name}`,
+      );
+    }
+    try {
+      await Promise.race([this.#prepared.promise, started.engine.ended.then((end) => this.#endedEarly(end))]);
+      const { name, namespace, link } = started.record;
+      onEvent({ type: 'started', name, namespace, address: link.sandboxAddress });
+      started.engine.send({ type: 'go', sandboxAddress: link.sandboxAddress, outbound: started.hasFirewall });
+      this.#options.onStep?.('go');
+      this.#hintIfNothingListens();
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The engine is gone before the guest could start. */
+  #endedEarly({ status, signal }: ProcessEnd): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#describeEnd(status, signal);
+  }
+
+  #receive(message: FromEngine): void {
+    const { onEvent } = this.#options;
+    if (message.type === 'prepared') this.#prepared.resolve();
+    else if (message.type === 'notice') onEvent({ type: 'notice', text: message.text });
+    else if (message.type === 'failed') {
+      const hint = message.hint === undefined ? {} : { hint: message.hint };
+      this.#failure = new WasmrunError(message.code as ErrorCode, message.message, hint);
+    } else if (message.type === 'exited') this.#end = { status: message.status, reason: message.reason };
+    else this.#openForwards(message.port);
+  }
+
+  /** The guest listens on a port: its forwards open. */
+  #openForwards(port: number): void {
+    if (this.#listening.has(port)) return;
+    this.#listening.add(port);
+    const { record } = this.#parts;
+    for (const forward of record.forwards.filter(({ processPort }) => processPort === port)) {
+      this.#work = this.#work.then(() => this.#openForward(forward));
+    }
+  }
+
+  async #openForward(forward: HeldForward): Promise<void> {
+    const { selection, record, engine } = this.#parts;
+    const { transport } = selection;
+    try {
+      this.#resources.use(await transport.open(forward, record.link));
+    } catch (error) {
+      this.#failure =
+        error instanceof WasmrunError ? error : new WasmrunError('INTERNAL', String(error), { cause: error });
+      engine.kill();
+      return;
+    }
+    const { addresses, hostPort, processPort } = forward;
+    this.#options.onEvent({ type: 'forward', addresses, hostPort, processPort, transport: transport.name });
+  }
+
+  #hintIfNothingListens(): void {
+    const { record } = this.#parts;
+    setTimeout(() => {
+      const silent = record.forwards
+        .map(({ processPort }) => processPort)
+        .filter((port) => !this.#listening.has(port));
+      if (silent.length === 0 || this.#stopSignal !== undefined) return;
+      const open = [...this.#listening];
+      const instead =
+        open.length === 0
+          ? `${record.name} listens on no port`
+          : `${record.name} listens on ${open.join(', ')}`;
+      this.#options.onEvent({
+        type: 'notice',
+        text: `nothing listens on process port ${silent.join(', ')} after ${LISTEN_HINT_MS / 1000} s (${instead})`,
+      });
+    }, LISTEN_HINT_MS).unref();
+  }
+
+  #describeEnd(status: number, signal: NodeJS.Signals | null): SandboxEnd {
+    if (this.#stopSignal !== undefined) return { status: 128 + this.#stopSignal, reason: 'stopped' };
+    if (this.#end !== undefined) return this.#end;
+    if (signal !== null) return { status, reason: 'killed' };
+    throw new WasmrunError('ENGINE_FAILED', `the engine ended with status ${status} before the guest did`, {
+      hint: 'Run again with --verbose; this is a bug in wasmrun.',
+    });
+  }
+}

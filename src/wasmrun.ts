@@ -1,0 +1,136 @@
+/** The composition root: the only file that knows all transports, and how settings become a sandbox. */
+import { constants } from 'node:os';
+import type { Settings } from './config/settings.ts';
+import { WasmrunError } from './errors.ts';
+import type { Log } from './log.ts';
+import { expandForward } from './network/forward.ts';
+import type { Transport } from './network/transport.ts';
+import { handoffTransport } from './network/transports/handoff.ts';
+import { createNftablesTransport } from './network/transports/nftables.ts';
+import type { ResolvedApp } from './runtime/resolve.ts';
+import type { RequestedForward, SandboxDefinition } from './sandbox/definition.ts';
+import type { SandboxEvent } from './sandbox/events.ts';
+import { engineIdentity } from './sandbox/identity.ts';
+import { reclaim } from './sandbox/reclaim.ts';
+import { Sandbox } from './sandbox/sandbox.ts';
+import type { SandboxStep } from './sandbox/start.ts';
+import { State } from './sandbox/state.ts';
+
+export interface RunRequest {
+  readonly settings: Settings;
+  readonly app: ResolvedApp;
+  readonly log: Log;
+  readonly events: (event: SandboxEvent) => void;
+  /** Report the guest's output as events instead of passing it through. */
+  readonly captureOutput: boolean;
+  /** Called after each step of the start. */
+  readonly onStep?: (step: SandboxStep) => void;
+}
+
+/** The scratch directory every guest finds, in memory. */
+const SCRATCH = '/tmp';
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Runs an app in a sandbox of its own until it ends or a signal stops it. SIGINT, SIGTERM and SIGHUP stop
+ * it orderly, a second one kills it.
+ * @returns the exit status for this process: the guest's own, 128 + n after signal n
+ * @throws {WasmrunError} when the sandbox cannot be started, or fails
+ */
+export const runSandbox = async (request: RunRequest): Promise<number> => {
+  if (process.platform !== 'linux') {
+    throw new WasmrunError('UNSUPPORTED_PLATFORM', `wasmrun needs Linux namespaces, this is ${process.platform}`, {
+      hint: 'Run it inside a Linux virtual machine.',
+    });
+  }
+  const signals = new StopSignals();
+  using _listening = signals;
+  const { settings, log, events, captureOutput, onStep } = request;
+  await using sandbox = await Sandbox.start(defineSandbox(request), {
+    log,
+    transports: transportsFor(settings.network.namespacePrefix),
+    onEvent: events,
+    onStep,
+    captureOutput,
+  });
+  signals.onFirst((signal) => sandbox.stop(signal));
+  signals.onSecond(() => sandbox.kill());
+  const { status } = await sandbox.end();
+  return status;
+};
+
+/**
+ * Removes what killed supervisors left behind.
+ * @returns the names of the sandboxes that were removed
+ */
+export const collectGarbage = async (prefix: string): Promise<string[]> => {
+  const state = new State(prefix);
+  return await state.exclusively(() => reclaim(state, prefix));
+};
+
+/** All transports of this platform, preferred first. */
+const transportsFor = (prefix: string): readonly Transport[] => [
+  createNftablesTransport({ prefix }),
+  handoffTransport,
+];
+
+const defineSandbox = ({ settings, app }: RunRequest): SandboxDefinition => {
+  const { network } = settings;
+  return {
+    name: app.name,
+    nameIsExplicit: app.nameIsExplicit,
+    prefix: network.namespacePrefix,
+    module: app.program.modulePath,
+    args: app.program.args,
+    env: settings.app.env,
+    directories: settings.app.directories,
+    tmpfs: [...new Set([...settings.app.tmpfs, ...scratchFor(settings)])],
+    forwards: network.forwards.flatMap((spec) => expandForward(spec)).map((spec): RequestedForward => ({
+      addresses: spec.address === undefined ? network.bind : [spec.address],
+      hostPort: spec.hostPort ?? 0,
+      processPort: spec.processPort,
+    })),
+    transport: network.transport,
+    addressPools: network.addressPool,
+    user: engineIdentity(app.directory, process.env),
+  };
+};
+
+/** A mounted directory takes the place of the scratch one. */
+const scratchFor = ({ app }: Settings): string[] =>
+  app.directories.some(({ guestPath }) => guestPath === SCRATCH) ? [] : [SCRATCH];
+
+/** Turns signals into two wishes: stop, and stop now. A signal that comes before anyone listens is kept. */
+class StopSignals implements Disposable {
+  readonly #received: number[] = [];
+  #first: ((signal: number) => void) | undefined;
+  #second: (() => void) | undefined;
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    this.#received.push(constants.signals[name]);
+    this.#deliver();
+  };
+
+  constructor() {
+    for (const name of STOP_SIGNALS) process.on(name, this.#onSignal);
+  }
+
+  onFirst(action: (signal: number) => void): void {
+    this.#first = action;
+    this.#deliver();
+  }
+
+  onSecond(action: () => void): void {
+    this.#second = action;
+    this.#deliver();
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of STOP_SIGNALS) process.off(name, this.#onSignal);
+  }
+
+  #deliver(): void {
+    const [first, second] = this.#received;
+    if (first !== undefined) this.#first?.(first);
+    if (second !== undefined) this.#second?.();
+  }
+}
