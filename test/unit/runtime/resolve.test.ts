@@ -8,7 +8,7 @@ import { sandboxName } from '../../../src/config/values.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import { silentLog } from '../../../src/log.ts';
 import { invokingUser, runBuild } from '../../../src/runtime/build.ts';
-import { deriveName, resolveApp, type AppOptions } from '../../../src/runtime/detect.ts';
+import { deriveName, resolveApp, type AppOptions } from '../../../src/runtime/resolve.ts';
 
 /** The smallest module: magic and version. */
 const MODULE = Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
