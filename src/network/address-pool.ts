@@ -88,7 +88,8 @@ export const chooseLink = ({ pools, taken, routes }: LinkChoice): ChosenLink => 
     .map((route) => rangeOf(route))
     .sort((a, b) => a.first - b.first);
   let firstSlot = 0;
-  for (const pool of pools.map((pool) => parseAddressPool(pool))) {
+  for (const text of pools) {
+    const pool = parseAddressPool(text);
     const host = firstFreePair(pool, occupied, (address) =>
       taken.has(firstSlot + (address - pool.first) / 2),
     );

@@ -62,47 +62,43 @@ export interface HostPortRequest {
  * @throws {WasmrunError} PORT_IN_USE with the owner, PORT_FORBIDDEN, BIND_FAILED
  */
 export const holdHostPort = (request: HostPortRequest): HeldPort => {
+  // Closed at the end: while a port that is free on some addresses only stays ours, the kernel offers others.
+  using rejected = new DisposableStack();
   for (let attempt = 1; ; attempt += 1) {
+    const listeners: HostListener[] = [];
     try {
-      return new Listeners(request);
+      return holdListeners(listenOnAll(request, listeners), listeners);
     } catch (error) {
+      rejected.defer(() => closeAll(listeners));
       const isRetry = request.port === 0 && attempt < FREE_PORT_ATTEMPTS;
       if (!(isRetry && error instanceof WasmrunError && error.code === 'PORT_IN_USE')) throw error;
     }
   }
 };
 
-class Listeners implements HeldPort {
-  readonly hostPort: number;
-  readonly listeners: readonly HostListener[];
-  #isOpen = true;
-
-  constructor(request: HostPortRequest) {
-    const { addresses, skipUnavailable = [] } = request;
-    const listeners: HostListener[] = [];
-    let { port } = request;
-    try {
-      for (const address of addresses) {
-        const fd = tryListen(address, port, { request, optional: skipUnavailable.includes(address) });
-        if (fd === undefined) continue;
-        listeners.push({ address, fd });
-        port ||= boundPort(fd);
-      }
-      if (listeners.length === 0) throw noAddress(addresses);
-    } catch (error) {
-      for (const { fd } of listeners) closeSync(fd);
-      throw error;
-    }
-    this.hostPort = port;
-    this.listeners = listeners;
+/** Adds a listener for each address to `listeners`, also when it fails half-way; returns their port. */
+const listenOnAll = (request: HostPortRequest, listeners: HostListener[]): number => {
+  const { addresses, skipUnavailable = [] } = request;
+  let { port } = request;
+  for (const address of addresses) {
+    const fd = tryListen(address, port, { request, optional: skipUnavailable.includes(address) });
+    if (fd === undefined) continue;
+    listeners.push({ address, fd });
+    port ||= boundPort(fd);
   }
+  if (listeners.length === 0) throw noAddress(addresses);
+  return port;
+};
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    for (const { fd } of this.listeners) closeSync(fd);
-  }
-}
+const holdListeners = (hostPort: number, listeners: readonly HostListener[]): HeldPort => {
+  const held = new AsyncDisposableStack();
+  held.defer(() => closeAll(listeners));
+  return { hostPort, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
+};
+
+const closeAll = (listeners: readonly HostListener[]): void => {
+  for (const { fd } of listeners) closeSync(fd);
+};
 
 /** Undefined where an optional address does not exist on this host. */
 const tryListen = (

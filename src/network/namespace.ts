@@ -31,7 +31,7 @@ export interface Namespace extends AsyncDisposable {
   readonly path: string;
   /**
    * Runs a synchronous action with the calling thread inside; a process it spawns starts inside.
-   * The process aborts if the thread cannot return. Start no threads (Worker) in the action: they
+   * The process ends (SIGKILL) if the thread cannot return. Start no threads (Worker) in the action: they
    * would stay inside.
    */
   run<T>(action: () => T): T;

@@ -47,7 +47,8 @@ const awayFromHome = <T>(leave: () => void, action: () => T): T => {
 const returnHome = (home: number): void => {
   if (native.setns(home, CLONE_NEWNET) === 0) return;
   writeSync(2, 'wasmrun: cannot return to the own network namespace, giving up\n');
-  process.abort();
+  // Cannot be caught, runs nothing more and writes no core file.
+  process.kill(process.pid, 'SIGKILL');
 };
 
 let threadPoolStarted = false;

@@ -1,0 +1,58 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { holdHostPort } from '../../../src/network/host-listener.ts';
+import { createNamespace } from '../../../src/network/namespace.ts';
+import { expectNothingLeft, randomPrefix } from './test-network.ts';
+
+const MODULE = fileURLToPath(new URL('../../../src/network/host-listener.ts', import.meta.url));
+const LOCALHOST = ['127.0.0.1', '::1'];
+
+describe('holding a host port', () => {
+  it('tries on until a port is free on every address', async () => {
+    const prefix = randomPrefix();
+    using _ = expectNothingLeft(prefix);
+    await using namespace = createNamespace(`${prefix}-host`);
+    // A host on which the kernel has four ports to choose from and three are taken on ::1 only.
+    const { taken, held } = namespace.run(() => {
+      writeFileSync('/proc/sys/net/ipv4/ip_local_port_range', '40000 40003');
+      const taken = [40_000, 40_001, 40_003].map((port) => holdHostPort({ addresses: ['::1'], port }));
+      return { taken, held: holdHostPort({ addresses: LOCALHOST, port: 0 }) };
+    });
+    expect(held.hostPort).toBe(40_002);
+    const full = () => namespace.run(() => holdHostPort({ addresses: LOCALHOST, port: 0 }));
+    expect(full).toThrow(
+      expect.objectContaining({ code: 'PORT_IN_USE', message: expect.stringContaining('free on all') }),
+    );
+    for (const port of [held, ...taken]) await port[Symbol.asyncDispose]();
+  });
+
+  it('does without ::1 where there is no IPv6', async () => {
+    const prefix = randomPrefix();
+    using _ = expectNothingLeft(prefix);
+    await using namespace = createNamespace(`${prefix}-host`);
+    const held = namespace.run(() => {
+      writeFileSync('/proc/sys/net/ipv6/conf/lo/disable_ipv6', '1');
+      return holdHostPort({ addresses: LOCALHOST, port: 8080, skipUnavailable: ['::1'] });
+    });
+    expect(held.listeners.map(({ address }) => address)).toEqual(['127.0.0.1']);
+    await held[Symbol.asyncDispose]();
+  });
+
+  it('below 1024 is refused to an ordinary user, with the way out', () => {
+    const script = `
+      import { holdHostPort } from '${MODULE}';
+      try { holdHostPort({ addresses: ['127.0.0.1'], port: 81, processPort: 3000 }); }
+      catch ({ code, message, hint }) { console.log(code, '|', message, '|', hint); }`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      uid: 65_534,
+      gid: 65_534,
+    });
+    expect(stdout.trim()).toBe(
+      'PORT_FORBIDDEN | host port 81 may not be used by this user | ' +
+        'ports below 1024 belong to root: choose a higher one, e.g. --forward 8080:3000',
+    );
+  });
+});

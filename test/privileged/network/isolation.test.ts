@@ -1,0 +1,133 @@
+import { writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { createMember, nft, openTestFirewall } from './test-firewall.ts';
+import {
+  converse,
+  createSandbox,
+  probeFromInside,
+  runInside,
+  startEchoServer,
+  startHostService,
+} from './test-network.ts';
+
+/** "Refused" must not mean "after a while": no retransmission (1 s) may happen. */
+const AT_ONCE_MS = 900;
+
+describe('a program in a sandbox', () => {
+  it('is refused by the host at every address of the host, at once', async () => {
+    await using lab = await openTestFirewall();
+    await using sandbox = await createMember(lab, 0);
+    await using service = await startHostService('0.0.0.0');
+    const target = { host: sandbox.link.hostAddress, port: service.port };
+    const tcp = await probeFromInside(sandbox.namespace, target);
+    expect(tcp.outcome).toBe('ECONNREFUSED');
+    expect(tcp.ms).toBeLessThan(AT_ONCE_MS);
+    const udp = await probeFromInside(sandbox.namespace, { ...target, protocol: 'udp' });
+    expect(udp.outcome).toBe('EHOSTUNREACH');
+    expect(udp.ms).toBeLessThan(AT_ONCE_MS);
+  });
+
+  it('would reach the host without the firewall: the refusal is ours', async () => {
+    await using lab = await openTestFirewall();
+    await using sandbox = await createMember(lab, 0);
+    await using service = await startHostService('0.0.0.0');
+    nft('flush', 'chain', 'inet', lab.prefix, 'to_host');
+    const { outcome } = await probeFromInside(sandbox.namespace, {
+      host: sandbox.link.hostAddress,
+      port: service.port,
+    });
+    expect(outcome).toBe('connected');
+  });
+
+  it('with root in its namespace cannot reach loopback services of the host over the veth', async () => {
+    await using lab = await openTestFirewall();
+    await using sandbox = await createMember(lab, 0);
+    await using service = await startHostService('127.0.0.1');
+    const { namespace, link } = sandbox;
+    // The class of CVE-2020-8558: send packets to 127.0.0.1 out of the interface.
+    runInside(namespace, 'sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1');
+    runInside(namespace, 'ip', 'address', 'delete', '127.0.0.1/8', 'dev', 'lo');
+    runInside(namespace, 'ip', 'rule', 'add', 'pref', '0', 'to', '127.0.0.1', 'lookup', '100');
+    runInside(
+      namespace,
+      'ip',
+      'route',
+      'add',
+      '127.0.0.1',
+      'via',
+      link.hostAddress,
+      'dev',
+      'eth0',
+      'table',
+      '100',
+    );
+    const attack = { host: '127.0.0.1', port: service.port, localAddress: link.sandboxAddress };
+    expect((await probeFromInside(namespace, attack)).outcome).toBe('no answer');
+    nft('flush', 'chain', 'inet', lab.prefix, 'guard');
+    expect((await probeFromInside(namespace, attack)).outcome).toBe('ECONNREFUSED');
+    // Without either wall the attack succeeds, so it is a real one.
+    nft('flush', 'chain', 'inet', lab.prefix, 'to_host');
+    expect((await probeFromInside(namespace, attack)).outcome).toBe('connected');
+  });
+
+  it('with root in its namespace cannot reach another sandbox, nor be anyone else', async () => {
+    await using lab = await openTestFirewall();
+    await using first = await createMember(lab, 0);
+    await using second = await createMember(lab, 1);
+    await using _server = await startEchoServer(second.namespace, { host: '0.0.0.0', port: 3000 });
+    const target = { host: second.link.sandboxAddress, port: 3000 };
+    expect((await probeFromInside(first.namespace, target)).outcome).toBe('ENETUNREACH');
+
+    // Both roots give themselves a route, and the host would forward.
+    for (const [one, other] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      const { hostAddress } = one.link;
+      runInside(
+        one.namespace,
+        'ip',
+        'route',
+        'add',
+        other.link.sandboxAddress,
+        'via',
+        hostAddress,
+        'dev',
+        'eth0',
+      );
+      writeFileSync(`/proc/sys/net/ipv4/conf/${one.link.veth}/forwarding`, '1');
+    }
+    const refused = await probeFromInside(first.namespace, target);
+    expect(refused.outcome).toBe('ECONNREFUSED');
+    expect(refused.ms).toBeLessThan(AT_ONCE_MS);
+    nft('flush', 'chain', 'inet', lab.prefix, 'through_host');
+    expect((await probeFromInside(first.namespace, target)).outcome).toBe('connected');
+
+    // A source address that is not its own gets nowhere even then.
+    runInside(first.namespace, 'ip', 'address', 'add', '203.0.113.9/32', 'dev', 'eth0');
+    runInside(
+      second.namespace,
+      'ip',
+      'route',
+      'add',
+      '203.0.113.9',
+      'via',
+      second.link.hostAddress,
+      'dev',
+      'eth0',
+    );
+    expect((await probeFromInside(first.namespace, { ...target, localAddress: '203.0.113.9' })).outcome).toBe(
+      'no answer',
+    );
+  });
+
+  it('that was not admitted is heard by nobody', async () => {
+    await using lab = await openTestFirewall();
+    await using sandbox = createSandbox(lab.prefix, 0);
+    await using _server = await startEchoServer(sandbox.namespace, { host: '0.0.0.0', port: 3000 });
+    await expect(converse(sandbox.link.sandboxAddress, 3000)).rejects.toThrow();
+    await using _member = await lab.firewall.admit(sandbox.link);
+    using conversation = await converse(sandbox.link.sandboxAddress, 3000);
+    expect(conversation.servedAt).toBe(`${sandbox.link.sandboxAddress}:3000`);
+  });
+});
