@@ -2,7 +2,7 @@
  * Views of the guest's linear memory. A view dies when the guest grows its memory, so every host call
  * refreshes them first ({@link GuestMemory.refresh}); addresses are checked against the current size.
  */
-import koffi from 'koffi';
+import { koffi } from '../os/koffi.ts';
 
 /** The guest passed an address outside its memory; the call answers EFAULT. */
 export class GuestFault extends Error {

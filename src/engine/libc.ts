@@ -2,7 +2,7 @@
  * The libc calls the guest's system calls end in. Buffers inside the guest's memory are passed as host
  * addresses (`uintptr_t`), the engine's own as typed arrays: neither is copied. All return -1 on failure.
  */
-import koffi from 'koffi';
+import { koffi } from '../os/koffi.ts';
 import { libc } from '../os/libc.ts';
 
 type Bytes = NodeJS.TypedArray;

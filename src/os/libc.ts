@@ -3,7 +3,7 @@
  * offer (namespaces, netlink, openat2, poll, descriptors shared between processes).
  */
 import { constants } from 'node:os';
-import koffi from 'koffi';
+import { koffi } from './koffi.ts';
 
 /** glibc; the soname is fixed by its ABI. */
 export const libc = koffi.load('libc.so.6');

@@ -3,7 +3,8 @@
  * through the `nft` command otherwise (about 15 ms, and 40 ms to load what starts commands).
  */
 import { closeSync } from 'node:fs';
-import koffi, { type LibraryHandle } from 'koffi';
+import type { LibraryHandle } from 'koffi';
+import { koffi } from './koffi.ts';
 import { CommandError, runCommand } from './command.ts';
 import { SystemCallError } from './libc.ts';
 import { AF_NETLINK, openSocket, SOCK_RAW } from './socket.ts';
