@@ -41,6 +41,7 @@ export interface Firewall {
   admit(member: Member): Promise<AsyncDisposable>;
 }
 
+/** A chain without rules whose name tells the table's maker and the version of its rules. */
 const MARKER = 'ruleset_';
 
 /**
@@ -114,8 +115,8 @@ export const openFirewall = async ({ prefix, nft = runNft }: FirewallOptions): P
 export const removeFirewall = async ({ prefix, nft = runNft }: FirewallOptions): Promise<void> => {
   const table = tableName(checkPrefix(prefix));
   await attempt(`remove the nftables table ${table}`, async () => {
-    const chains = await ownChains(nft, table);
-    if (chains.length > 0) await ignoreMissing(() => nft(`delete table ${table}`));
+    const chains = await listChains(nft, table);
+    if (chains?.some(isMarker)) await ignoreMissing(() => nft(`delete table ${table}`));
   });
 };
 
@@ -198,16 +199,23 @@ const deleteElements = async (
   }
 };
 
-/** Chains of our table, or none where there is no such table. Throws when the table is not ours. */
+/** Chains of the table that is to be replaced; throws when it is not ours. */
 const ownChains = async (nft: NftRunner, table: string): Promise<string[]> => {
-  const listing = await ignoreMissing(() => nft(`list table ${table}`));
-  if (listing === undefined) return [];
-  const chains = Array.from(listing.matchAll(/^\tchain (\w+) /gm), ([, name]) => name ?? '');
-  if (chains.some((chain) => chain.startsWith(MARKER))) return chains;
+  const chains = await listChains(nft, table);
+  if (chains === undefined || chains.some(isMarker)) return chains ?? [];
   throw new WasmrunError('NETWORK_SETUP_FAILED', `the nftables table ${table} was not made by wasmrun`, {
     hint: 'choose other names with `namespace_prefix` under [network] in .wasmrun.toml',
   });
 };
+
+/** Chains of a table, or undefined where there is no such table. */
+const listChains = async (nft: NftRunner, table: string): Promise<string[] | undefined> => {
+  const listing = await ignoreMissing(() => nft(`list table ${table}`));
+  if (listing === undefined) return undefined;
+  return Array.from(listing.matchAll(/^\tchain (\w+) /gm), ([, name]) => name ?? '');
+};
+
+const isMarker = (chain: string): boolean => chain.startsWith(MARKER);
 
 const exists = async (nft: NftRunner, query: string): Promise<boolean> =>
   (await ignoreMissing(() => nft(query))) !== undefined;
@@ -237,7 +245,7 @@ const fingerprint = (text: string): string => {
 const alreadyRedirected = (redirections: readonly Redirection[], cause: NftError): WasmrunError => {
   const ports = [...new Set(redirections.map((redirection) => redirection.hostPort))].join(', ');
   return new WasmrunError('PORT_IN_USE', `host port ${ports} is already forwarded to another sandbox`, {
-    hint: 'remove what sandboxes that ended badly left behind with `wasmrun gc`',
+    hint: 'choose another host port, or let wasmrun choose one',
     cause,
   });
 };

@@ -165,7 +165,7 @@ const claimName = (name: string, path: string): void => {
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw describe(`create ${path}`, error);
     throw new WasmrunError('NAME_IN_USE', `a network namespace named ${name} exists already`, {
-      hint: 'choose another name with --name, or remove what was left behind with `wasmrun gc`',
+      hint: `choose another name with --name, or remove it with \`ip netns delete ${name}\` if nothing uses it`,
       cause: error,
     });
   }
