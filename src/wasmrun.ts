@@ -39,9 +39,13 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export const runSandbox = async (request: RunRequest): Promise<number> => {
   if (process.platform !== 'linux') {
-    throw new WasmrunError('UNSUPPORTED_PLATFORM', `wasmrun needs Linux namespaces, this is ${process.platform}`, {
-      hint: 'Run it inside a Linux virtual machine.',
-    });
+    throw new WasmrunError(
+      'UNSUPPORTED_PLATFORM',
+      `wasmrun needs Linux namespaces, this is ${process.platform}`,
+      {
+        hint: 'Run it inside a Linux virtual machine.',
+      },
+    );
   }
   const signals = new StopSignals();
   using _listening = signals;
@@ -85,11 +89,13 @@ const defineSandbox = ({ settings, app }: RunRequest): SandboxDefinition => {
     env: settings.app.env,
     directories: settings.app.directories,
     tmpfs: [...new Set([...settings.app.tmpfs, ...scratchFor(settings)])],
-    forwards: network.forwards.flatMap((spec) => expandForward(spec)).map((spec): RequestedForward => ({
-      addresses: spec.address === undefined ? network.bind : [spec.address],
-      hostPort: spec.hostPort ?? 0,
-      processPort: spec.processPort,
-    })),
+    forwards: network.forwards
+      .flatMap((spec) => expandForward(spec))
+      .map((spec): RequestedForward => ({
+        addresses: spec.address === undefined ? network.bind : [spec.address],
+        hostPort: spec.hostPort ?? 0,
+        processPort: spec.processPort,
+      })),
     transport: network.transport,
     addressPools: network.addressPool,
     user: engineIdentity(app.directory, process.env),

@@ -4,7 +4,13 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import type { ExitedMessage, FailedMessage, FromEngine, GoMessage, LaunchMessage } from '../../src/engine/messages.ts';
+import type {
+  ExitedMessage,
+  FailedMessage,
+  FromEngine,
+  GoMessage,
+  LaunchMessage,
+} from '../../src/engine/messages.ts';
 
 const ENGINE = fileURLToPath(new URL('../../src/engine/main.ts', import.meta.url));
 const GUESTS = new URL('../guests/', import.meta.url);
@@ -24,7 +30,11 @@ export interface EngineRun extends AsyncDisposable {
   /** Resolves when stdout contains `text`. */
   printed(text: string): Promise<void>;
   /** Resolves when the process is gone. */
-  readonly ended: Promise<{ status: number | null; signal: NodeJS.Signals | null; end: ExitedMessage | FailedMessage | undefined }>;
+  readonly ended: Promise<{
+    status: number | null;
+    signal: NodeJS.Signals | null;
+    end: ExitedMessage | FailedMessage | undefined;
+  }>;
 }
 
 export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
@@ -38,7 +48,10 @@ export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
 
 export const startEngine = (options: EngineOptions): EngineRun => {
   const { guest, go, stdin, keepStdin, ...launch } = options;
-  const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], env: {} });
+  const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], {
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    env: {},
+  });
   const control = child.stdio[3] as Socket;
   const messages: FromEngine[] = [];
   const output = { stdout: '', stderr: '' };
@@ -76,7 +89,8 @@ export const startEngine = (options: EngineOptions): EngineRun => {
         const value = look();
         if (value === undefined && !closed) return;
         watchers.delete(check);
-        if (value === undefined) reject(new Error(`the engine ended without ${what}: ${JSON.stringify({ messages, output })}`));
+        if (value === undefined)
+          reject(new Error(`the engine ended without ${what}: ${JSON.stringify({ messages, output })}`));
         else resolve(value);
       };
       watchers.add(check);
@@ -85,7 +99,17 @@ export const startEngine = (options: EngineOptions): EngineRun => {
 
   const send = (message: object): void => void control.write(`${JSON.stringify(message)}\n`);
   const module = guest.startsWith('/') ? guest : guestPath(guest);
-  send({ type: 'launch', module, args: ['guest'], env: {}, directories: [], tmpfs: [], handed: [], ports: [], ...launch });
+  send({
+    type: 'launch',
+    module,
+    args: ['guest'],
+    env: {},
+    directories: [],
+    tmpfs: [],
+    handed: [],
+    ports: [],
+    ...launch,
+  });
   send({ type: 'go', outbound: true, ...go });
   if (stdin !== undefined) child.stdin!.write(stdin);
   if (keepStdin !== true) child.stdin!.end();
@@ -98,7 +122,10 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     stderr: () => output.stderr,
     message: (type) => until(() => messages.find((each) => each.type === type) as never, `a ${type} message`),
     printed: async (text) => {
-      await until(() => (output.stdout.includes(text) ? true : undefined), `printing ${JSON.stringify(text)}`);
+      await until(
+        () => (output.stdout.includes(text) ? true : undefined),
+        `printing ${JSON.stringify(text)}`,
+      );
     },
     ended,
     async [Symbol.asyncDispose]() {
