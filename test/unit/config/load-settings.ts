@@ -21,7 +21,7 @@ export const load = async (
     workingDirectory: directory.path,
     ...request,
   });
-  return { ...loaded, directory: directory.path, origins: Object.fromEntries(loaded.origins()) };
+  return { ...loaded, loaded, directory: directory.path, origins: Object.fromEntries(loaded.origins()) };
 };
 
 /** The error that loading these files ends with. */

@@ -1,0 +1,33 @@
+/** `wasmrun config`: questions about the settings. */
+import { newCommand, type Session } from '../session.ts';
+
+/** The command as commander sees it. */
+export const configCommand = (session: Session) =>
+  newCommand('config')
+    .description('Shows the settings that apply to an app')
+    .addCommand(
+      newCommand('show')
+        .description('Prints all settings of an app as they would be written in .wasmrun.toml')
+        .argument('[app]', 'a .wasm file, or the directory of an app', '.')
+        .option('--origin', 'say where each value comes from')
+        .option('--verbose', 'say more about what happens')
+        .option('--json', 'print one JSON document')
+        .addHelpText('after', '\nExample:\n  $ wasmrun config show ./app --origin')
+        .action((app, options) => showConfig(session, app, options.origin ?? false)),
+    );
+
+const showConfig = async ({ output }: Session, path: string, withOrigin: boolean): Promise<void> => {
+  const { loadSettings } = await import('../../config/settings.ts');
+  const { locateApp } = await import('../../runtime/resolve.ts');
+  const { printSettings } = await import('../settings-text.ts');
+  const { directory } = await locateApp(path);
+  const loaded = await loadSettings({
+    appDirectory: directory,
+    flags: {},
+    environment: process.env,
+    workingDirectory: process.cwd(),
+  });
+  const { configFile = null, ...settings } = loaded.settings;
+  const origins = withOrigin ? { origins: Object.fromEntries(loaded.origins()) } : {};
+  output.result(printSettings(loaded, withOrigin), { configFile, settings, ...origins });
+};

@@ -1,0 +1,95 @@
+/** `wasmrun os`: runs an app in a network namespace of its own. */
+import { WasmrunError } from '../../errors.ts';
+import { collect, newCommand, type Session } from '../session.ts';
+
+const EXAMPLES = `
+Forwards:
+  8080:3000                 host port 8080 to port 3000 of the app
+  3000                      any free host port to port 3000
+  127.0.0.1:8080:3000       on one address only; IPv6 in brackets: [::1]:8080:3000
+  8000-8003:3000-3003       several ports at once
+
+Examples:
+  $ wasmrun os ./app --forward 8080:3000
+  $ wasmrun os server.wasm --forward 8080:3000 --env LOG=debug --dir public:/www:ro
+  $ wasmrun os ./app --forward 8080:3000 -- --guest-flag value
+
+Exit status: the app's own; 125 wasmrun failed, 126 the app cannot be run, 127 it was not found,
+2 wrong usage, 134 the app trapped, 128+n it was ended by signal n.`;
+
+/** The command as commander sees it. */
+export const osCommand = (session: Session) =>
+  newCommand('os')
+    .summary('run an app in a network namespace of its own')
+    .description(
+      'Runs a WebAssembly app inside a network namespace of its own; only forwarded ports lead in.\n' +
+        'Flags that may be repeated replace the list in .wasmrun.toml; --env adds to it.',
+    )
+    .usage('<app> [options] [-- arguments of the app]')
+    .argument('<app>', 'a .wasm file, or the directory of an app')
+    .option('--forward <spec>', 'lead a host port to a port of the app (repeatable)', collect)
+    .option('--name <name>', 'name of the sandbox (default: from the app)')
+    .option('--language <name>', 'runtime to use instead of the detected one')
+    .option('--bind <address>', 'host address of forwards (repeatable; default: 127.0.0.1 and ::1)', collect)
+    .option('--transport <name>', 'auto, nftables or handoff')
+    .option(
+      '--env <name=value>',
+      'environment variable; NAME alone passes the present one on (repeatable)',
+      collect,
+    )
+    .option('--env-file <file>', 'file of NAME=value lines (repeatable)', collect)
+    .option('--dir <host[:guest[:ro]]>', 'directory the app may use (repeatable)', collect)
+    .option('--tmpfs <path>', 'in-memory directory of the app (repeatable)', collect)
+    .option('--watch', 'restart when files change (comes in a later version)')
+    .option('--verbose', 'say more about what happens')
+    .option('--json', 'print events and output as one JSON document a line')
+    .addHelpText('after', EXAMPLES)
+    .action(async (app, options) => {
+      if (options.watch) {
+        throw new WasmrunError('USAGE', 'live reload is not available yet', {
+          hint: 'leave --watch out and start again after a change; it comes in a later version',
+        });
+      }
+      session.status = await runApp(session, app, {
+        '--forward': options.forward,
+        '--name': options.name,
+        '--language': options.language,
+        '--bind': options.bind,
+        '--transport': options.transport,
+        '--env': options.env,
+        '--env-file': options.envFile,
+        '--dir': options.dir,
+        '--tmpfs': options.tmpfs,
+        '--': session.guestArguments,
+      });
+    });
+
+type Flags = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+const runApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
+  const { output, json } = session;
+  const { loadSettings } = await import('../../config/settings.ts');
+  const { locateApp, resolveApp } = await import('../../runtime/resolve.ts');
+  const { RUNTIMES } = await import('../../../runtimes/index.ts');
+
+  const { directory } = await locateApp(path);
+  const { settings } = await loadSettings({
+    appDirectory: directory,
+    flags,
+    environment: process.env,
+    workingDirectory: process.cwd(),
+  });
+  const app = await resolveApp(path, settings, RUNTIMES, output.log);
+
+  const { exposureWarnings } = await import('../exposure.ts');
+  for (const warning of exposureWarnings(settings.network)) output.log.warn(warning);
+
+  const { runSandbox } = await import('../../wasmrun.ts');
+  return runSandbox({
+    settings,
+    app,
+    log: output.log,
+    events: (event) => output.event(event),
+    captureOutput: json,
+  });
+};

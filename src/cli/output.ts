@@ -1,0 +1,137 @@
+/**
+ * What the command prints. For people: lines on standard error, so that standard output carries only
+ * what the guest or a query writes. With `--json`: one JSON document a line on standard output.
+ */
+import { styleText } from 'node:util';
+import type { WasmrunError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { forwardUrls } from '../network/forward-url.ts';
+import type { SandboxEvent } from '../sandbox/events.ts';
+
+export interface Output {
+  readonly log: Log;
+  event(event: SandboxEvent): void;
+  error(error: WasmrunError): void;
+  /** The answer to a query: text for people, or one document. */
+  result(text: string, document: unknown): void;
+}
+
+/** Where text goes; `process.stdout` and `process.stderr` are such. */
+export interface Stream {
+  write(text: string): unknown;
+}
+
+export interface OutputOptions {
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+}
+
+export const createOutput = (options: OutputOptions): Output =>
+  options.json ? new JsonOutput(options) : new HumanOutput(options);
+
+/** The failure underneath, for `--verbose`. */
+const stackOf = (error: WasmrunError): string => {
+  const { cause } = error;
+  return (cause instanceof Error ? cause.stack : undefined) ?? error.stack ?? '';
+};
+
+class HumanOutput implements Output {
+  readonly #options: OutputOptions;
+  readonly log: Log;
+  /** Name of the sandbox, known from its first event. */
+  #sandbox = '';
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    this.log = {
+      detail: (message) => {
+        if (options.verbose) this.#line(this.#style('dim', message));
+      },
+      info: (message) => this.#line(message),
+      warn: (message) => this.#line(`${this.#style('yellow', 'warning:')} ${message}`),
+    };
+  }
+
+  #line(text: string): void {
+    this.#options.stderr.write(`${text}\n`);
+  }
+
+  /** Colour where standard error is a terminal, as NO_COLOR and FORCE_COLOR say. */
+  #style(format: 'bold' | 'cyan' | 'dim' | 'red' | 'yellow', text: string): string {
+    return styleText(format, text, { stream: process.stderr });
+  }
+
+  event(event: SandboxEvent): void {
+    switch (event.type) {
+      case 'started':
+        this.#sandbox = event.name;
+        return this.#line(
+          `${this.#style('bold', event.name)}  ${event.address}  (namespace ${event.namespace})`,
+        );
+      case 'forward':
+        for (const url of forwardUrls(event.addresses, event.hostPort, event.processPort)) {
+          this.#line(
+            `${this.#style('cyan', url)} → ${this.#sandbox}:${event.processPort}  ${event.transport}`,
+          );
+        }
+        return undefined;
+      case 'output':
+        this.#options[event.stream].write(event.text);
+        return undefined;
+      case 'notice':
+        return this.#line(`${this.#style('yellow', 'note:')} ${event.text}`);
+      case 'exited':
+        if (event.reason === 'trap')
+          return this.#line(`${this.#sandbox} trapped: exit status ${event.status}`);
+        return this.log.detail(`${this.#sandbox} ended (${event.reason}): exit status ${event.status}`);
+    }
+  }
+
+  error(error: WasmrunError): void {
+    this.#line(`${this.#style('red', 'error:')} ${error.message}`);
+    if (error.hint !== undefined) this.#line(`${this.#style('cyan', 'hint:')} ${error.hint}`);
+    if (this.#options.verbose) this.#line(this.#style('dim', stackOf(error)));
+  }
+
+  result(text: string): void {
+    this.#options.stdout.write(text);
+  }
+}
+
+class JsonOutput implements Output {
+  readonly #options: OutputOptions;
+  readonly log: Log;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    this.log = {
+      detail: (text) => {
+        if (options.verbose) this.#document({ type: 'detail', text });
+      },
+      info: (text) => this.#document({ type: 'notice', text }),
+      warn: (text) => this.#document({ type: 'warning', text }),
+    };
+  }
+
+  #document(document: unknown): void {
+    this.#options.stdout.write(`${JSON.stringify(document)}\n`);
+  }
+
+  event(event: SandboxEvent): void {
+    if (event.type !== 'forward') return this.#document(event);
+    const [url] = forwardUrls(event.addresses, event.hostPort, event.processPort);
+    return this.#document({ ...event, url });
+  }
+
+  error(error: WasmrunError): void {
+    const { code, message, hint, exitStatus } = error;
+    const stack = this.#options.verbose ? { stack: stackOf(error) } : {};
+    this.#document({ type: 'error', code, message, hint, exitStatus, ...stack });
+  }
+
+  result(_text: string, document: unknown): void {
+    this.#document(document);
+  }
+}

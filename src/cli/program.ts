@@ -1,0 +1,58 @@
+/** The command line: its commands, and what they have in common. */
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
+import type { Command, CommandUnknownOpts } from '@commander-js/extra-typings';
+import { configCommand } from './commands/config.ts';
+import { gcCommand } from './commands/gc.ts';
+import { osCommand } from './commands/os.ts';
+import type { Stream } from './output.ts';
+import { newCommand, type Session } from './session.ts';
+
+const EXAMPLES = `
+Examples:
+  $ wasmrun os ./app --forward 8080:3000     then: curl http://localhost:8080
+  $ wasmrun config show ./app --origin       where each setting comes from
+  $ wasmrun gc                               clean up after a kill -9
+
+wasmrun os --help says more. Settings may also stand in .wasmrun.toml and in WASMRUN_* variables;
+a flag beats a variable, a variable beats the file.`;
+
+/** Version of this package. */
+const readVersion = (): string => {
+  const file = findPackageJSON(import.meta.url);
+  const { version } = JSON.parse(file === undefined ? '{}' : readFileSync(file, 'utf8')) as {
+    version?: string;
+  };
+  return version ?? 'unknown';
+};
+
+/** Where commander writes help and version. */
+export interface Streams {
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+}
+
+/** The whole command line; commands leave their exit status in `session`. */
+export const createProgram = (session: Session, { stdout, stderr }: Streams): Command => {
+  const program = newCommand('wasmrun')
+    .description(
+      'Runs an app as a WebAssembly process in a real network namespace,\nreachable only through forwarded ports.',
+    )
+    .version(readVersion(), '-V, --version', 'print the version')
+    .addHelpText('after', EXAMPLES)
+    .addCommand(osCommand(session))
+    .addCommand(configCommand(session))
+    .addCommand(gcCommand(session));
+  for (const command of [program, ...descendants(program)]) {
+    // Commander throws instead of ending the process, and leaves its errors to us to print.
+    command.exitOverride().configureOutput({
+      outputError: () => {},
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+    });
+  }
+  return program;
+};
+
+const descendants = (command: CommandUnknownOpts): CommandUnknownOpts[] =>
+  command.commands.flatMap((child) => [child, ...descendants(child)]);

@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest';
+import { toWasmrunError } from '../../../src/cli/exit-code.ts';
+import { createOutput } from '../../../src/cli/output.ts';
+import { exposureWarnings } from '../../../src/cli/exposure.ts';
+import { WasmrunError } from '../../../src/errors.ts';
+import { parseForward } from '../../../src/network/forward.ts';
+import type { SandboxEvent } from '../../../src/sandbox/events.ts';
+
+/** Collects what an output writes. */
+const collectOutput = (options: { json?: boolean; verbose?: boolean } = {}) => {
+  const written = { stdout: '', stderr: '' };
+  const output = createOutput({
+    json: options.json ?? false,
+    verbose: options.verbose ?? false,
+    stdout: { write: (text) => (written.stdout += text) },
+    stderr: { write: (text) => (written.stderr += text) },
+  });
+  return { output, written };
+};
+
+const STARTED: SandboxEvent = {
+  type: 'started',
+  name: 'hello',
+  namespace: 'wasmrun-hello',
+  address: '10.231.0.1',
+};
+const forward = (addresses: string[], hostPort: number, processPort: number): SandboxEvent => ({
+  type: 'forward',
+  addresses,
+  hostPort,
+  processPort,
+  transport: 'nftables',
+});
+
+describe('for people', () => {
+  test('a start and its forwards', () => {
+    const { output, written } = collectOutput();
+    output.event(STARTED);
+    output.event(forward(['127.0.0.1', '::1'], 8080, 3000));
+    output.event(forward(['::1'], 8081, 3001));
+    output.event(forward(['127.0.0.1', '::1'], 15_432, 5432));
+    output.event(forward(['0.0.0.0'], 80, 80));
+    expect(written).toEqual({
+      stdout: '',
+      stderr: [
+        'hello  10.231.0.1  (namespace wasmrun-hello)',
+        'http://localhost:8080 → hello:3000  nftables',
+        'http://[::1]:8081 → hello:3001  nftables',
+        'localhost:15432 → hello:5432  nftables',
+        'http://0.0.0.0:80 → hello:80  nftables',
+        '',
+      ].join('\n'),
+    });
+  });
+
+  test('a trap is said, an ordinary end only under --verbose', () => {
+    const quiet = collectOutput();
+    quiet.output.event(STARTED);
+    quiet.output.event({ type: 'exited', status: 0, reason: 'exit' });
+    quiet.output.event({ type: 'exited', status: 134, reason: 'trap' });
+    quiet.output.log.detail('unseen');
+    expect(quiet.written.stderr).toBe(
+      'hello  10.231.0.1  (namespace wasmrun-hello)\nhello trapped: exit status 134\n',
+    );
+    const verbose = collectOutput({ verbose: true });
+    verbose.output.event({ type: 'exited', status: 0, reason: 'exit' });
+    expect(verbose.written.stderr).toContain('ended (exit): exit status 0');
+  });
+
+  test('an error with its hint; the stack only under --verbose', () => {
+    const error = new WasmrunError('PORT_IN_USE', 'host port 80 is in use', { hint: 'use another' });
+    const quiet = collectOutput();
+    quiet.output.error(error);
+    expect(quiet.written.stderr).toBe('error: host port 80 is in use\nhint: use another\n');
+    const verbose = collectOutput({ verbose: true });
+    verbose.output.error(error);
+    expect(verbose.written.stderr).toContain('output.test.ts');
+  });
+});
+
+describe('as JSON', () => {
+  test('every event, message and error is one line on standard output', () => {
+    const { output, written } = collectOutput({ json: true });
+    output.event(STARTED);
+    output.event(forward(['127.0.0.1', '::1'], 8080, 3000));
+    output.event({ type: 'output', stream: 'stderr', text: 'a\nb' });
+    output.log.warn('careful');
+    output.log.info('building');
+    output.log.detail('unseen');
+    output.error(new WasmrunError('APP_NOT_FOUND', 'x does not exist', { hint: 'look' }));
+    expect(written.stderr).toBe('');
+    expect(
+      written.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      STARTED,
+      { ...forward(['127.0.0.1', '::1'], 8080, 3000), url: 'http://localhost:8080' },
+      { type: 'output', stream: 'stderr', text: 'a\nb' },
+      { type: 'warning', text: 'careful' },
+      { type: 'notice', text: 'building' },
+      { type: 'error', code: 'APP_NOT_FOUND', message: 'x does not exist', hint: 'look', exitStatus: 127 },
+    ]);
+  });
+});
+
+test('anything unexpected is an internal failure with a way to report it', () => {
+  const cause = new TypeError('x is undefined');
+  const error = toWasmrunError(cause);
+  expect(error).toMatchObject({
+    code: 'INTERNAL',
+    exitStatus: 125,
+    message: 'unexpected failure: x is undefined',
+    cause,
+  });
+  expect(error.hint).toContain('--verbose');
+  const known = new WasmrunError('USAGE', 'x');
+  expect(toWasmrunError(known)).toBe(known);
+});
+
+const warnings = (bind: string[], ...forwards: string[]) =>
+  exposureWarnings({
+    bind,
+    forwards: forwards.map(parseForward),
+    transport: 'auto',
+    isolation: 'namespace',
+    namespacePrefix: 'wasmrun',
+    addressPool: [],
+  });
+
+describe('who can reach forwards', () => {
+  test('is not worth a word on loopback, or without forwards', () => {
+    expect(warnings(['127.0.0.1', '::1'], '8080:3000')).toEqual([]);
+    expect(warnings(['0.0.0.0'])).toEqual([]);
+    expect(warnings(['0.0.0.0'], '127.0.0.9:8080:3000')).toEqual([]);
+  });
+
+  test('is said once for each address others can reach', () => {
+    expect(warnings(['0.0.0.0'], '1:1', '2:2', '192.0.2.7:3:3')).toEqual([
+      'forwards on 0.0.0.0 are open to everyone who can reach any address of this machine',
+      'forwards on 192.0.2.7 are open to everyone who can reach that address, not only to this machine',
+    ]);
+  });
+});
