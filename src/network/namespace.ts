@@ -2,7 +2,7 @@
  * The sandbox's network: a namespace with a name and, as its only way out, a veth pair to the host.
  * There is no default route inside: whatever is not the host end is unreachable at once.
  */
-import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { WasmrunError } from '../errors.ts';
 import {
   addAddress,
@@ -65,6 +65,15 @@ export const createNamespace = (name: string): Namespace => {
     removeNamespace(name);
     throw error;
   }
+};
+
+/**
+ * Fails if a namespace of that name exists, whoever made it. To be asked before a name is written down as
+ * ours: what a record names, a sweep removes.
+ * @throws {WasmrunError} NAME_INVALID, NAME_IN_USE
+ */
+export const checkNamespaceFree = (name: string): void => {
+  if (existsSync(namespacePath(name))) throw nameInUse(name);
 };
 
 /**
@@ -164,12 +173,15 @@ const claimName = (name: string, path: string): void => {
     closeSync(openSync(path, 'wx', 0o444));
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw describe(`create ${path}`, error);
-    throw new WasmrunError('NAME_IN_USE', `a network namespace named ${name} exists already`, {
-      hint: `choose another name with --name, or remove it with \`ip netns delete ${name}\` if nothing uses it`,
-      cause: error,
-    });
+    throw nameInUse(name, error);
   }
 };
+
+const nameInUse = (name: string, cause?: unknown): WasmrunError =>
+  new WasmrunError('NAME_IN_USE', `a network namespace named ${name} exists already`, {
+    hint: `choose another name with --name, or remove it with \`ip netns delete ${name}\` if nothing uses it`,
+    cause,
+  });
 
 /** Runs inside the new namespace: names it and prepares what every sandbox needs. */
 const furnish = (path: string): void => {

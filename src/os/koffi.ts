@@ -9,10 +9,9 @@ import type Koffi from 'koffi';
 const require = createRequire(import.meta.url);
 
 const load = (): typeof Koffi => {
-  const front = (): string => require.resolve('koffi');
   try {
-    const platform = `@koromix/koffi-${process.platform}-${process.arch}`;
-    return createRequire(front())(platform) as typeof Koffi;
+    const asKoffi = createRequire(require.resolve('koffi'));
+    return asKoffi(`@koromix/koffi-${process.platform}-${process.arch}`) as typeof Koffi;
   } catch {
     return require('koffi') as typeof Koffi;
   }

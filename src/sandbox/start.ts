@@ -9,7 +9,7 @@ import { chooseLink, hostNetworks } from '../network/address-pool.ts';
 import { openFirewall } from '../network/firewall.ts';
 import { holdHostPort } from '../network/host-listener.ts';
 import { namespaceName, vethName } from '../network/names.ts';
-import { connectNamespace, createNamespace } from '../network/namespace.ts';
+import { checkNamespaceFree, connectNamespace, createNamespace } from '../network/namespace.ts';
 import { selectTransport } from '../network/select.ts';
 import type { Selection } from '../network/select.ts';
 import type { HeldForward, Transport } from '../network/transport.ts';
@@ -72,6 +72,7 @@ export const startSandbox = async (
   const { record, engine, hasFirewall } = await state.exclusively(async () => {
     await reclaim(state, definition.prefix);
     const record = describe(definition, forwards, state.living());
+    checkNamespaceFree(record.namespace);
     const claim = state.claim(record);
     made.defer(() =>
       state.exclusively(async () => {

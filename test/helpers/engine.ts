@@ -42,15 +42,17 @@ export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
   readonly guest: string;
   readonly go?: Partial<GoMessage>;
   readonly stdin?: string;
+  /** Environment of the engine process itself, e.g. NODE_DEBUG. */
+  readonly processEnv?: Readonly<Record<string, string>>;
   /** Keep stdin open. */
   readonly keepStdin?: boolean;
 }
 
 export const startEngine = (options: EngineOptions): EngineRun => {
-  const { guest, go, stdin, keepStdin, ...launch } = options;
+  const { guest, go, stdin, keepStdin, processEnv = {}, ...launch } = options;
   const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-    env: {},
+    env: { ...processEnv },
   });
   const control = child.stdio[3] as Socket;
   const messages: FromEngine[] = [];

@@ -1,0 +1,9 @@
+/** Compiles `src` and `runtimes` to `dist`, afresh, so that nothing deleted lingers. */
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+rmSync(`${root}dist`, { recursive: true, force: true });
+const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+process.exitCode = status ?? 1;
