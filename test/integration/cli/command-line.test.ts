@@ -1,5 +1,6 @@
 /** The real command in a real process: what it prints where, and how it ends. */
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -246,6 +247,23 @@ describe('.wasmrun.toml', () => {
       settings: { network: { bind: ['::1'], namespacePrefix: 'wasmrun' } },
       origins: { 'network.bind': 'environment WASMRUN_BIND', 'network.transport': 'default' },
     });
+  });
+});
+
+describe('gc', () => {
+  const env = { WASMRUN_NAMESPACE_PREFIX: `t${randomBytes(3).toString('hex')}` };
+
+  test('where nothing is left prints nothing, or an empty list', async () => {
+    expect(await wasmrun(['gc'], { env })).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect((await wasmrun(['gc', '--json'], { env })).stdout).toBe('{"removed":[]}\n');
+  });
+
+  test('checks the prefix before it touches anything', async () => {
+    const ending = await wasmrun(['gc'], { env: { WASMRUN_NAMESPACE_PREFIX: '../x' } });
+    expect(ending).toMatchObject({ status: 2, stdout: '' });
+    expect(ending.stderr).toContain(
+      'environment WASMRUN_NAMESPACE_PREFIX: "../x" cannot be a namespace prefix',
+    );
   });
 });
 
