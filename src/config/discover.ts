@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-export const CONFIG_FILE_NAME = '.wasmrun.toml';
+const CONFIG_FILE_NAME = '.wasmrun.toml';
 
 /**
  * The nearest `.wasmrun.toml` at or above `directory`. The search ends at the root of the git

@@ -48,7 +48,7 @@ const fileVariables = async (layer: Layer): Promise<[string, Variable][]> => {
  * Reads a file of `NAME=value` lines, as Node's own `--env-file` does.
  * @throws {WasmrunError} `ENV_FILE_INVALID`
  */
-export const readEnvironmentFile = async (file: string): Promise<[string, string][]> => {
+const readEnvironmentFile = async (file: string): Promise<[string, string][]> => {
   const invalid = (reason: string, hint: string, cause?: unknown) =>
     new WasmrunError('ENV_FILE_INVALID', `cannot use the environment file ${file}: ${reason}`, {
       hint,

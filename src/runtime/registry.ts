@@ -36,10 +36,7 @@ export const detectRuntimes = async (
 };
 
 /** The first of these files that exists in `directory`. */
-export const firstExisting = async (
-  directory: string,
-  files: readonly string[],
-): Promise<string | undefined> => {
+const firstExisting = async (directory: string, files: readonly string[]): Promise<string | undefined> => {
   const exists = await Promise.all(
     files.map((file) =>
       access(join(directory, file)).then(
