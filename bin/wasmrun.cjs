@@ -70,10 +70,14 @@ function main() {
     return;
   }
   enableCompileCache();
-  var built = path.join(__dirname, '..', 'dist', 'src', 'cli', 'main.js');
+  var built = path.join(__dirname, '..', 'dist', 'cli', 'main.cjs');
+  if (fs.existsSync(built)) {
+    require(built);
+    return;
+  }
   // A checkout without a build runs from source: this Node strips the types.
-  var entry = fs.existsSync(built) ? built : path.join(__dirname, '..', 'src', 'cli', 'main.ts');
-  import(require('url').pathToFileURL(entry).href).catch(function (error) {
+  var source = path.join(__dirname, '..', 'src', 'cli', 'main.ts');
+  import(require('url').pathToFileURL(source).href).catch(function (error) {
     console.error(error);
     process.exitCode = 125;
   });

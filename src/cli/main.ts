@@ -57,4 +57,7 @@ const run = async (args: readonly string[]): Promise<number> => {
   }
 };
 
-process.exitCode = await run(process.argv.slice(2));
+// No top-level await: the bundle is CommonJS.
+void run(process.argv.slice(2)).then((status) => {
+  process.exitCode = status;
+});

@@ -141,11 +141,7 @@ const main = async (control: Control): Promise<void> => {
   run(program, { memory, fds, poller, control, listeners, args: launch.args, env }, notice);
 };
 
-ignoreTerminalSignals();
-const control = new Control();
-try {
-  await main(control);
-} catch (error) {
+const fail = (control: Control, error: unknown): never => {
   const known = error instanceof WasmrunError;
   const message = error instanceof Error ? error.message : String(error);
   control.send({
@@ -154,5 +150,9 @@ try {
     message: known ? message : `the engine failed: ${message}`,
     ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
   });
-  exitNow(known ? error.exitStatus : EXIT_STATUS.failed);
-}
+  return exitNow(known ? error.exitStatus : EXIT_STATUS.failed);
+};
+
+ignoreTerminalSignals();
+const control = new Control();
+main(control).catch((error: unknown) => fail(control, error));

@@ -1,18 +1,21 @@
-/** Which Node runs the engine. A sandbox whose wall is V8 pins its V8: the package that npm locked. */
+/** Which Node runs the engine, and which file. A sandbox whose wall is V8 pins its V8. */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-/** The pinned binary, or the Node that runs the supervisor where no package fits the platform. */
+const require = createRequire(import.meta.url);
+
+/** The pinned binary that npm locked, or the Node that runs the supervisor where none fits the platform. */
 export const engineBinary = (): string => {
-  const name = `node-${process.platform}-${process.arch}`;
   try {
-    return join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), 'bin', 'node');
+    return join(dirname(require.resolve(`node-${process.platform}-${process.arch}/package.json`)), 'bin', 'node');
   } catch {
     return process.execPath;
   }
 };
 
-/** The engine's entry: compiled beside this file, or the source when run from a checkout. */
-export const engineEntry = (): string =>
-  fileURLToPath(new URL(`../engine/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url));
+/** The bundled engine, or its source when this runs from source itself. */
+export const engineEntry = (): string => {
+  // A package can resolve itself by its own name (Node, "Self-referencing a package").
+  const root = dirname(require.resolve('wasmrun/package.json'));
+  return import.meta.url.endsWith('.ts') ? join(root, 'src', 'engine', 'main.ts') : join(root, 'dist', 'engine', 'main.cjs');
+};
