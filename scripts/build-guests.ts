@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 type GuestAbi = 'preview1' | 'wasmedge' | 'wasix';
 
 /** One program and what becomes of it. */
-export interface Guest {
+interface Guest {
   /** What `--only` takes; the output is `<name>.wasm`. */
   readonly name: string;
   /** C file, relative to the repository. */
@@ -70,6 +70,8 @@ export const GUESTS: readonly Guest[] = [
   networked('udp', 'wasix'),
   networked('sockets', 'wasmedge'),
   networked('sockets', 'wasix'),
+  { ...plain('wasmedge-calls'), abi: 'wasmedge' },
+  { ...plain('wasix-calls'), abi: 'wasix' },
   plain('files'),
   plain('ticker'),
   plain('timers'),
@@ -86,7 +88,7 @@ export const COMPILER_FILE = join(REPOSITORY, FOLDER, 'compiler.txt');
 const COMMON_FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', `-I${FOLDER}/include`];
 
 /** Arguments that turn `guest` into a WebAssembly module, without `-o FILE`. */
-export const wasmArguments = (guest: Guest): string[] => [
+const wasmArguments = (guest: Guest): string[] => [
   '--target=wasm32-wasi',
   guest.optimise === 'speed' ? '-O2' : '-Oz',
   // Debug sections of libc go in either case; --strip-all also drops the function names.

@@ -120,8 +120,7 @@ static void check_sizes_and_times(void) {
   report_call("utimensat", utimensat(AT_FDCWD, in_root("sized"), times, 0));
   stat(in_root("sized"), &status);
   report("times-omitted", "%lld %lld", (long long)status.st_atim.tv_sec, (long long)status.st_mtim.tv_sec);
-  times[1].tv_nsec = UTIME_NOW;
-  report_call("utimensat-now", utimensat(AT_FDCWD, in_root("sized"), times, 0));
+  report_call("utimensat-now", utimensat(AT_FDCWD, in_root("sized"), NULL, 0));
   stat(in_root("sized"), &status);
   report("times-now", "%s", status.st_mtim.tv_sec > 1700000000 ? "ok" : "wrong");
   report_call("stat-missing", stat(in_root("missing"), &status));

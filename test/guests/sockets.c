@@ -69,7 +69,8 @@ static void check_stream(int family) {
   received = net_recv(server, buffer, sizeof buffer);
   report("recv-rest", "%d %.*s", received, received, buffer);
   net_watch(1, server, NET_WRITABLE);
-  report("wait-writable", "%d slot %d", net_wait(2, 1000, ready), ready[0].slot);
+  int ready_count = net_wait(2, 1000, ready);
+  report("wait-writable", "%d slot %d", ready_count, ready[0].slot);
 
   report_net("shutdown", net_shutdown_write(client));
   report("wait-end", "%d", net_wait(1, 1000, ready));
