@@ -26,7 +26,8 @@ const freePort = async (): Promise<number> => {
   return address.port;
 };
 
-const list = (file: string, args: string[]): string => execFileSync(file, args, { encoding: 'utf8' });
+const list = (file: string, args: string[]): string =>
+  execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 
 /** Everything in the kernel that carries this run's prefix. */
 const leftovers = (): string[] => {
