@@ -42,7 +42,9 @@ const freePort = async (): Promise<number> => {
 /** One attempt at an answer; resolves with whether it was a 200. */
 const answers200 = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'));
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+    );
     socket.once('data', (bytes) => {
       resolve(bytes.toString('latin1').startsWith('HTTP/1.1 200'));
       socket.destroy();
@@ -68,9 +70,20 @@ const bareNode = async (): Promise<number> => {
 /** `node` is the Node the command is typed for; an old one hands over to the pinned one. */
 const wasmrun = (node: string, transport: string) => async (): Promise<number> => {
   const port = await freePort();
-  const args = [join(ROOT, 'bin/wasmrun.cjs'), 'os', GUEST, '--forward', `${port}:3000`, '--transport', transport];
+  const args = [
+    join(ROOT, 'bin/wasmrun.cjs'),
+    'os',
+    GUEST,
+    '--forward',
+    `${port}:3000`,
+    '--transport',
+    transport,
+  ];
   const start = performance.now();
-  const child = spawn(node, args, { stdio: 'ignore', env: { ...process.env, WASMRUN_NAMESPACE_PREFIX: PREFIX } });
+  const child = spawn(node, args, {
+    stdio: 'ignore',
+    env: { ...process.env, WASMRUN_NAMESPACE_PREFIX: PREFIX },
+  });
   const ended = once(child, 'exit');
   const time = await untilFirst200(port, start);
   child.kill('SIGTERM');
@@ -78,19 +91,20 @@ const wasmrun = (node: string, transport: string) => async (): Promise<number> =
   return time;
 };
 
-const container = (run: (port: number) => string[], remove: readonly string[]) => async (): Promise<number> => {
-  const port = await freePort();
-  const [file, ...args] = run(port);
-  const start = performance.now();
-  const child = spawn(file!, args, { stdio: 'ignore' });
-  const ended = once(child, 'exit');
-  try {
-    return await untilFirst200(port, start);
-  } finally {
-    await ended;
-    spawnSync(remove[0]!, remove.slice(1), { stdio: 'ignore' });
-  }
-};
+const container =
+  (run: (port: number) => string[], remove: readonly string[]) => async (): Promise<number> => {
+    const port = await freePort();
+    const [file, ...args] = run(port);
+    const start = performance.now();
+    const child = spawn(file!, args, { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    try {
+      return await untilFirst200(port, start);
+    } finally {
+      await ended;
+      spawnSync(remove[0]!, remove.slice(1), { stdio: 'ignore' });
+    }
+  };
 
 /** A root file system with nothing but the statically linked server. */
 const buildRootFileSystem = (directory: string): void => {
@@ -103,11 +117,36 @@ const directory = mkdtempSync(join(tmpdir(), 'wasmrun-bench-'));
 try {
   buildRootFileSystem(directory);
   const podman = container(
-    (port) => [...PODMAN, 'run', '-d', ...LIMITS, '--name', CONTAINER, '-p', `127.0.0.1:${port}:3000`, '--rootfs', directory, '/hello', '3000'],
+    (port) => [
+      ...PODMAN,
+      'run',
+      '-d',
+      ...LIMITS,
+      '--name',
+      CONTAINER,
+      '-p',
+      `127.0.0.1:${port}:3000`,
+      '--rootfs',
+      directory,
+      '/hello',
+      '3000',
+    ],
     [...PODMAN, 'rm', '-f', '-t', '0', CONTAINER],
   );
   const docker = container(
-    (port) => ['docker', 'run', '-d', ...LIMITS, '--name', CONTAINER, '-p', `127.0.0.1:${port}:3000`, IMAGE, '/hello', '3000'],
+    (port) => [
+      'docker',
+      'run',
+      '-d',
+      ...LIMITS,
+      '--name',
+      CONTAINER,
+      '-p',
+      `127.0.0.1:${port}:3000`,
+      IMAGE,
+      '/hello',
+      '3000',
+    ],
     ['docker', 'rm', '-f', CONTAINER],
   );
   const hasPodman = spawnSync('podman', ['--version']).status === 0;
@@ -119,7 +158,14 @@ try {
     ['node -e 0 (bare start)', bareNode],
     ['wasmrun, nftables', wasmrun(engineBinary(), 'nftables')],
     ['wasmrun, handoff', wasmrun(engineBinary(), 'handoff')],
-    ...(hasSystemNode ? [[`wasmrun, started by ${systemNode}`, wasmrun(systemNode, 'auto')] as [string, () => Promise<number>]] : []),
+    ...(hasSystemNode
+      ? [
+          [`wasmrun, started by ${systemNode}`, wasmrun(systemNode, 'auto')] as [
+            string,
+            () => Promise<number>,
+          ],
+        ]
+      : []),
     ...(hasPodman ? [['podman run -p', podman] as [string, () => Promise<number>]] : []),
     ...(hasDocker ? [['docker run -p', docker] as [string, () => Promise<number>]] : []),
   ];

@@ -72,7 +72,9 @@ const startGuest = async (guest: string): Promise<Subject> => {
     tmpfs: [],
     handed: [],
   };
-  control.write(`${JSON.stringify({ type: 'launch', ...launch })}\n${JSON.stringify({ type: 'go', outbound: false })}\n`);
+  control.write(
+    `${JSON.stringify({ type: 'launch', ...launch })}\n${JSON.stringify({ type: 'go', outbound: false })}\n`,
+  );
   return subject('wasmrun', port, child);
 };
 
@@ -81,7 +83,11 @@ const startNative = async (directory: string): Promise<Subject> => {
   const source = join(ROOT, 'examples/hello-wasm/hello.c');
   execFileSync('cc', ['-O2', '-w', `-I${join(ROOT, 'test/guests/include')}`, '-o', program, source]);
   const port = await freePort();
-  return subject('native C', port, spawn(program, [String(port), '127.0.0.1'], { stdio: ['ignore', 'ignore', 'inherit'] }));
+  return subject(
+    'native C',
+    port,
+    spawn(program, [String(port), '127.0.0.1'], { stdio: ['ignore', 'ignore', 'inherit'] }),
+  );
 };
 
 const NODE_SERVER = `
@@ -92,7 +98,11 @@ const NODE_SERVER = `
 
 const startNode = async (): Promise<Subject> => {
   const port = await freePort();
-  return subject('Node http', port, spawn(engineBinary(), ['-e', NODE_SERVER, String(port)], { stdio: ['ignore', 'ignore', 'inherit'] }));
+  return subject(
+    'Node http',
+    port,
+    spawn(engineBinary(), ['-e', NODE_SERVER, String(port)], { stdio: ['ignore', 'ignore', 'inherit'] }),
+  );
 };
 
 const untilServing = async ({ port, name }: Subject): Promise<void> => {
@@ -112,9 +122,14 @@ const cpuTime = (pid: number): number =>
 
 /** Loads a server and returns how many requests it answered. */
 const load = (port: number, connections: number, seconds: number): number => {
-  const output = execFileSync('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, `http://127.0.0.1:${port}/`], { encoding: 'utf8' });
+  const output = execFileSync(
+    'wrk',
+    ['-t1', `-c${connections}`, `-d${seconds}s`, `http://127.0.0.1:${port}/`],
+    { encoding: 'utf8' },
+  );
   const errors = /Socket errors: (.*)/.exec(output)?.[1] ?? /Non-2xx.*: (\d+)/.exec(output)?.[1];
-  if (errors !== undefined && /[1-9]/.test(errors.replace(/timeout \d+/, ''))) throw new Error(`failed requests at ${connections} connections: ${errors}`);
+  if (errors !== undefined && /[1-9]/.test(errors.replace(/timeout \d+/, '')))
+    throw new Error(`failed requests at ${connections} connections: ${errors}`);
   return Number(/(\d+) requests in/.exec(output)![1]);
 };
 
@@ -122,7 +137,8 @@ const directory = mkdtempSync(join(tmpdir(), 'wasmrun-bench-'));
 try {
   await using stack = new AsyncDisposableStack();
   const subjects: Subject[] = [];
-  for (const start of [() => startGuest(values.guest), () => startNative(directory), startNode]) subjects.push(stack.use(await start()));
+  for (const start of [() => startGuest(values.guest), () => startNative(directory), startNode])
+    subjects.push(stack.use(await start()));
   for (const each of subjects) await untilServing(each);
   for (const each of subjects) load(each.port, 32, WARM_UP_SECONDS);
 
@@ -137,9 +153,15 @@ try {
       }
     }
     const cost = (name: string): number => median(costs.get(name)!);
-    rows.push([String(connections), ratio(cost('wasmrun') / cost('native C')), ratio(cost('wasmrun') / cost('Node http'))]);
+    rows.push([
+      String(connections),
+      ratio(cost('wasmrun') / cost('native C')),
+      ratio(cost('wasmrun') / cost('Node http')),
+    ]);
   }
-  console.log(`CPU time per request of ${values.guest}, ${values.rounds} rounds of ${values.seconds} s in turns, medians\n`);
+  console.log(
+    `CPU time per request of ${values.guest}, ${values.rounds} rounds of ${values.seconds} s in turns, medians\n`,
+  );
   printTable(['connections', 'wasmrun : native C', 'wasmrun : Node http'], rows);
 } finally {
   rmSync(directory, { recursive: true });

@@ -31,7 +31,8 @@ const missing = [
 ];
 
 const run = (file: string, ...args: string[]): number =>
-  spawnSync(file, args, { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status ?? 1;
+  spawnSync(file, args, { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+    .status ?? 1;
 
 if (missing.length > 0) {
   const list = missing.join(' ');
@@ -41,6 +42,7 @@ if (missing.length > 0) {
   } else {
     console.log(`installing ${list}`);
     process.exitCode =
-      run('apt-get', 'update', '-qq') || run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing);
+      run('apt-get', 'update', '-qq') ||
+      run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing);
   }
 }

@@ -3,7 +3,6 @@
  * systemd-resolved) through Unix sockets, and could not be interrupted by a stop order. This asks the name
  * servers of resolv.conf itself, from inside the namespace, and waits like every other guest call.
  */
-import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { libc as library } from '../os/libc.ts';
 import { CLOCK } from './clock.ts';
@@ -15,6 +14,7 @@ import type { Poller } from './poll.ts';
 import { AF_INET, AF_INET6, SockaddrBuffer } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
 import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './sockets.ts';
+import { randomUint16 } from './random.ts';
 
 const inetPton: (family: number, text: string, ip: Buffer) => number = library.func(
   'int inet_pton(int, const char *, void *)',
@@ -110,7 +110,7 @@ export class NameLookup {
     this.#servers ??= systemNameServers();
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const server of this.#servers) {
-        const answer = this.#ask(server, encodeQuery(randomInt(0x1_0000), name, family));
+        const answer = this.#ask(server, encodeQuery(randomUint16(), name, family));
         if (answer !== 'server-failed') return answer;
       }
     }

@@ -7,7 +7,11 @@ const require = createRequire(import.meta.url);
 /** The pinned binary that npm locked, or the Node that runs the supervisor where none fits the platform. */
 export const engineBinary = (): string => {
   try {
-    return join(dirname(require.resolve(`node-${process.platform}-${process.arch}/package.json`)), 'bin', 'node');
+    return join(
+      dirname(require.resolve(`node-${process.platform}-${process.arch}/package.json`)),
+      'bin',
+      'node',
+    );
   } catch {
     return process.execPath;
   }
@@ -17,5 +21,7 @@ export const engineBinary = (): string => {
 export const engineEntry = (): string => {
   // A package can resolve itself by its own name (Node, "Self-referencing a package").
   const root = dirname(require.resolve('wasmrun/package.json'));
-  return import.meta.url.endsWith('.ts') ? join(root, 'src', 'engine', 'main.ts') : join(root, 'dist', 'engine', 'main.cjs');
+  return import.meta.url.endsWith('.ts')
+    ? join(root, 'src', 'engine', 'main.ts')
+    : join(root, 'dist', 'engine', 'main.cjs');
 };

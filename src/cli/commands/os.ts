@@ -91,5 +91,7 @@ const runApp = async (session: Session, path: string, flags: Flags): Promise<num
     log: output.log,
     events: (event) => output.event(event),
     captureOutput: json,
+    // Times since this process started, in ms.
+    onStep: (step) => output.log.detail(`${performance.now().toFixed(0).padStart(5)} ms  ${step}`),
   });
 };

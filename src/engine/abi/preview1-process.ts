@@ -1,11 +1,9 @@
 /** preview1: arguments, environment, clocks, randomness and the end of the process. */
-import { getRandomValues } from 'node:crypto';
 import { clockResolution, readClock } from '../clock.ts';
 import { WASI } from '../errno.ts';
+import { fillRandom } from '../random.ts';
 import type { GuestContext, HostFunctions } from '../guest-context.ts';
 
-/** Largest request of Web Crypto's getRandomValues, in bytes. */
-const RANDOM_CHUNK = 65_536;
 /** preview1 `$clockid`: realtime, monotonic, process CPU time, thread CPU time. */
 const CLOCKS = 4;
 /** The guest's exit status is one byte, as wait(2) would give it. */
@@ -48,10 +46,7 @@ export const processFunctions = ({ memory, control, args, env }: GuestContext): 
     },
 
     random_get(pointer: number, length: number) {
-      const bytes = memory.slice(pointer, length);
-      for (let at = 0; at < length; at += RANDOM_CHUNK) {
-        getRandomValues(bytes.subarray(at, Math.min(at + RANDOM_CHUNK, length)));
-      }
+      fillRandom(memory.slice(pointer, length));
       return WASI.SUCCESS;
     },
 

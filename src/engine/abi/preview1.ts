@@ -7,14 +7,20 @@ import { WASI } from '../errno.ts';
 import type { GuestContext, HostFunctions } from '../guest-context.ts';
 import { Listener } from '../listeners.ts';
 import { MSG_PEEK, Socket } from '../sockets.ts';
+import { withoutWaiting } from './guest-sockets.ts';
 import { descriptorFunctions } from './preview1-descriptors.ts';
 import { pathFunctions } from './preview1-paths.ts';
 import { processFunctions } from './preview1-process.ts';
 
 export const PREVIEW1 = 'wasi_snapshot_preview1';
 
-/** preview1 `$riflags`: look without taking, wait until the buffers are full. */
-const RIFLAG = { peek: 1, waitAll: 2 } as const;
+/**
+ * preview1 `$riflags`: look without taking, wait until the buffers are full. The last is WASIX's: wasix-libc
+ * imports these two calls from preview1 and says MSG_DONTWAIT so.
+ */
+const RIFLAG = { peek: 1, waitAll: 2, dontWait: 8 } as const;
+/** WASIX `$siflags` */
+const SIFLAG = { dontWait: 1 } as const;
 /** preview1 `$sdflags`: 1 stops receiving, 2 stops sending; shutdown(2) counts from 0. */
 const SHUTDOWN_HOW: Readonly<Record<number, number>> = { 1: 0, 2: 1, 3: 2 };
 
@@ -41,20 +47,25 @@ export const connectionFunctions = ({ memory, fds }: GuestContext): HostFunction
       const socket = socketOf(fd);
       if (typeof socket === 'number') return socket;
       memory.readIovecs(iovecs, count);
-      const length =
-        (flags & RIFLAG.waitAll) === 0 || socket.nonBlocking
-          ? socket.receive(memory, (flags & RIFLAG.peek) === 0 ? 0 : MSG_PEEK)
-          : receiveAll(socket, memory);
+      const receive = (): number => socket.receive(memory, (flags & RIFLAG.peek) === 0 ? 0 : MSG_PEEK);
+      let length: number;
+      if ((flags & RIFLAG.dontWait) !== 0) length = withoutWaiting(socket, receive);
+      else
+        length =
+          (flags & RIFLAG.waitAll) === 0 || socket.nonBlocking ? receive() : receiveAll(socket, memory);
       if (length < 0) return -length;
       memory.view.setUint32(lengthAt, length, true);
       memory.view.setUint16(flagsAt, 0, true);
       return WASI.SUCCESS;
     },
-    sock_send(fd: number, iovecs: number, count: number, _flags: number, lengthAt: number) {
+    sock_send(fd: number, iovecs: number, count: number, flags: number, lengthAt: number) {
       const socket = socketOf(fd);
       if (typeof socket === 'number') return socket;
       memory.readIovecs(iovecs, count);
-      const length = socket.send(memory);
+      const length =
+        (flags & SIFLAG.dontWait) === 0
+          ? socket.send(memory)
+          : withoutWaiting(socket, () => socket.send(memory));
       if (length < 0) return -length;
       memory.view.setUint32(lengthAt, length, true);
       return WASI.SUCCESS;
