@@ -14,6 +14,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { engineBinary, engineEntry } from '../src/sandbox/engine-binary.ts';
 import { median, printTable, ratio } from './table.ts';
@@ -62,7 +63,7 @@ const startGuest = async (guest: string): Promise<Subject> => {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
     env: {},
   });
-  const control = child.stdio[3] as NodeJS.WritableStream & NodeJS.ReadableStream;
+  const control = child.stdio[3] as Writable;
   const launch = {
     module: join(ROOT, 'test/guests', `${guest}.wasm`),
     args: ['hello', String(port), '127.0.0.1'],

@@ -58,6 +58,7 @@ const run = async (args: readonly string[]): Promise<number> => {
 };
 
 // No top-level await: the bundle is CommonJS.
-void run(process.argv.slice(2)).then((status) => {
-  process.exitCode = status;
-});
+const main = async (): Promise<void> => {
+  process.exitCode = await run(process.argv.slice(2));
+};
+void main();

@@ -1,7 +1,6 @@
 /** The engine as the supervisor sees it: a process inside the namespace and a channel to it. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { getCompileCacheDir } from 'node:module';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
@@ -46,7 +45,7 @@ export class EngineProcess implements AsyncDisposable {
         stdio: ['inherit', output, output, 'pipe', ...inherited],
         cwd: '/',
         // Nothing of the caller's environment: what the guest may see comes with the launch message.
-        env: compileCacheEnvironment(),
+        env: {},
       }),
     );
     this.#control = this.#child.stdio[CONTROL_FD] as Socket;
@@ -85,12 +84,6 @@ export class EngineProcess implements AsyncDisposable {
     this.#control.destroy();
   }
 }
-
-/** Node's cache of compiled code, shared with the command line: the engine's own code loads faster. */
-const compileCacheEnvironment = (): NodeJS.ProcessEnv => {
-  const directory = getCompileCacheDir();
-  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
-};
 
 const readLines = (stream: Readable, onLine: (line: string) => void): void => {
   let partial = '';
