@@ -4,6 +4,7 @@
  * `settings.ts` and `.wasmrun.toml.example`).
  */
 import { DEFAULT_ADDRESS_POOLS } from '../network/address-pool.ts';
+import { DEFAULT_PREFIX } from '../network/names.ts';
 import { formatForward, parseForward, parseHostAddress } from '../network/forward.ts';
 import { command, integer, list, listOrOne, oneOrMore, text, variables, type Reader } from './readers.ts';
 import {
@@ -101,7 +102,7 @@ export const FIELDS = {
     reader: text(namespacePrefix),
     example: '"wasmrun"',
     variable: 'WASMRUN_NAMESPACE_PREFIX',
-    fallback: 'wasmrun',
+    fallback: DEFAULT_PREFIX,
   }),
   'network.address_pool': field<readonly string[]>({
     reader: oneOrMore(ipv4Network),

@@ -71,7 +71,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
   });
   control.on('error', () => {});
   for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream]!.setEncoding('utf8').on('data', (chunk: string) => {
+    child[stream].setEncoding('utf8').on('data', (chunk: string) => {
       output[stream] += chunk;
       changed();
     });
@@ -113,8 +113,8 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     ...launch,
   });
   send({ type: 'go', outbound: true, ...go });
-  if (stdin !== undefined) child.stdin!.write(stdin);
-  if (keepStdin !== true) child.stdin!.end();
+  if (stdin !== undefined) child.stdin.write(stdin);
+  if (keepStdin !== true) child.stdin.end();
 
   return {
     process: child,

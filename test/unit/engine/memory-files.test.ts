@@ -194,7 +194,7 @@ class Subject {
         return this.#root.unlink(name);
       case 'rename':
         return this.#root.rename(name, this.#root, Buffer.from(step.to));
-      case 'list':
+      default:
         return this.#list(name);
     }
   }
