@@ -8,13 +8,13 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { engineBinary } from '../src/sandbox/engine-binary.ts';
+import { freePort } from './free-port.ts';
 import { median, printTable, ratio } from './table.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -29,15 +29,6 @@ const PODMAN = ['podman', '--runtime', 'runc'];
 const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'];
 const CONTAINER = 'wasmrun-bench';
 const IMAGE = 'wasmrun-bench:latest';
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 /** One attempt at an answer; resolves with whether it was a 200. */
 const answers200 = (port: number): Promise<boolean> =>
@@ -60,6 +51,9 @@ const untilFirst200 = async (port: number, since: number): Promise<number> => {
   }
   throw new Error(`no answer on port ${port}`);
 };
+
+type Peer = readonly [name: string, measure: () => Promise<number>];
+const peer = (name: string, measure: () => Promise<number>): Peer => [name, measure];
 
 const bareNode = async (): Promise<number> => {
   const start = performance.now();
@@ -154,7 +148,7 @@ try {
   const hasDocker = spawnSync('docker', ['import', '-', IMAGE], { input: archive }).status === 0;
   const systemNode = process.env['SYSTEM_NODE'] ?? '/usr/bin/node';
   const hasSystemNode = spawnSync(systemNode, ['--version']).status === 0;
-  const peers: [string, () => Promise<number>][] = [
+  const peers: Peer[] = [
     ['node -e 0 (bare start)', bareNode],
     ['wasmrun, nftables', wasmrun(engineBinary(), 'nftables')],
     ['wasmrun, handoff', wasmrun(engineBinary(), 'handoff')],
@@ -166,8 +160,8 @@ try {
           ],
         ]
       : []),
-    ...(hasPodman ? [['podman run -p', podman] as [string, () => Promise<number>]] : []),
-    ...(hasDocker ? [['docker run -p', docker] as [string, () => Promise<number>]] : []),
+    ...(hasPodman ? [peer('podman run -p', podman)] : []),
+    ...(hasDocker ? [peer('docker run -p', docker)] : []),
   ];
 
   const times = new Map<string, number[]>(peers.map(([name]) => [name, []]));

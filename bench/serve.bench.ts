@@ -9,14 +9,13 @@ import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { engineBinary, engineEntry } from '../src/sandbox/engine-binary.ts';
+import { freePort } from './free-port.ts';
 import { median, printTable, ratio } from './table.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -37,15 +36,6 @@ interface Subject extends AsyncDisposable {
   readonly port: number;
   readonly pid: number;
 }
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 const subject = (name: string, port: number, child: ChildProcess): Subject => ({
   name,
@@ -163,7 +153,7 @@ try {
   console.log(
     `CPU time per request of ${values.guest}, ${values.rounds} rounds of ${values.seconds} s in turns, medians\n`,
   );
-  printTable(['connections', 'wasmrun : native C', 'wasmrun : Node http'], rows);
+  printTable(['connections', 'wasmrun : native C', 'wasmrun : Node http', 'native C : Node http'], rows);
 } finally {
   rmSync(directory, { recursive: true });
 }

@@ -131,8 +131,10 @@ export class Sandbox implements AsyncDisposable {
 
   #receive(message: FromEngine): void {
     const { onEvent } = this.#options;
-    if (message.type === 'prepared') this.#prepared.resolve();
-    else if (message.type === 'notice') onEvent({ type: 'notice', text: message.text });
+    if (message.type === 'prepared') {
+      this.#options.log.detail(`socket ABI ${message.abi}`);
+      this.#prepared.resolve();
+    } else if (message.type === 'notice') onEvent({ type: 'notice', text: message.text });
     else if (message.type === 'failed') {
       const hint = message.hint === undefined ? {} : { hint: message.hint };
       this.#failure = new WasmrunError(message.code as ErrorCode, message.message, hint);
