@@ -148,6 +148,7 @@ try {
       String(connections),
       ratio(cost('wasmrun') / cost('native C')),
       ratio(cost('wasmrun') / cost('Node http')),
+      ratio(cost('native C') / cost('Node http')),
     ]);
   }
   console.log(
