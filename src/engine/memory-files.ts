@@ -147,7 +147,11 @@ export class MemoryDirectory extends Descriptor {
     return this.#store.stat(this.#node);
   }
 
-  override *entries(cookie: bigint): Generator<DirectoryEntry> {
+  override entries(cookie: bigint): Generator<DirectoryEntry> | number {
+    return cookie < 0n ? -WASI.EINVAL : this.#list(cookie);
+  }
+
+  *#list(cookie: bigint): Generator<DirectoryEntry> {
     if (cookie === 0n) {
       const self = [
         { name: '.', node: this.#node },
