@@ -24,6 +24,7 @@ const SUBSCRIPTION = { size: 48, tag: 8, clockId: 16, fd: 16, timeout: 24, clock
 const EVENT = { size: 32, error: 8, type: 10, bytes: 16, flags: 24 } as const;
 const EVENT_CLOCK = 0;
 const EVENT_FD_READ = 1;
+const EVENT_FD_WRITE = 2;
 const EVENT_HANGUP = 1;
 const SUBSCRIBE_ABSTIME = 1;
 const NANOSECONDS = 1_000_000_000;
@@ -49,21 +50,34 @@ export class Poller {
 
   /** Blocks until one of the host descriptors is ready for `events` ({@link POLLIN}, {@link POLLOUT}). */
   wait(hostFds: readonly number[], events: number): void {
+    this.#await(hostFds, events, Infinity);
+  }
+
+  /** Whether one of the host descriptors is ready for `events` now. */
+  isReady(hostFds: readonly number[], events: number): boolean {
+    return this.#await(hostFds, events, 0);
+  }
+
+  /** Waits at most `nanoseconds`; false when they passed and nothing was ready. */
+  #await(hostFds: readonly number[], events: number, nanoseconds: number): boolean {
     const count = hostFds.length + 1;
     this.#reserve(count);
     for (;;) {
       this.#setControlSlot();
       for (let index = 1; index < count; index += 1) this.#set(index, hostFds[index - 1]!, events);
-      const ready = ppoll(this.#pollfds, count, null, null);
-      if (ready < 0 && errno() !== EINTR) return;
-      if (ready > 0 && (this.#takeControl() === 0 ? ready : ready - 1) > 0) return;
+      const ready = ppoll(this.#pollfds, count, this.#setTimeout(nanoseconds), null);
+      // The call that follows tells what is wrong with the descriptor.
+      if (ready < 0 && errno() !== EINTR) return true;
+      if (ready > 0 && (this.#takeControl() === 0 ? ready : ready - 1) > 0) return true;
+      if (ready === 0) return false;
     }
   }
 
   /** preview1 `poll_oneoff`. */
   pollOneoff(subscriptions: number, events: number, count: number, result: number): number {
     const memory = this.#memory;
-    if (count === 0) return WASI.EINVAL;
+    // Not "=== 0": a module may have declared the function with fewer parameters than it has.
+    if (!(count > 0)) return WASI.EINVAL;
     if (((subscriptions | events) & 7) !== 0) return WASI.EINVAL;
     memory.address(subscriptions, count * SUBSCRIPTION.size);
     memory.address(events, count * EVENT.size);
@@ -74,11 +88,16 @@ export class Poller {
     for (let index = 0; index < count; index += 1) {
       const at = subscriptions + index * SUBSCRIPTION.size;
       const tag = memory.bytes[at + SUBSCRIPTION.tag]!;
-      if (tag === EVENT_CLOCK) {
+      if (this.#isClock(at)) {
         clocks += 1;
         continue;
       }
-      const descriptor = this.#fds.get(memory.words[(at + SUBSCRIPTION.fd) >> 2]! >>> 0);
+      if (tag !== EVENT_FD_READ && tag !== EVENT_FD_WRITE) {
+        this.#emit(events, emitted++, at, WASI.EINVAL, 0, 0);
+        continue;
+      }
+      // Addresses reach beyond 2^31, hence the unsigned shifts.
+      const descriptor = this.#fds.get(memory.words[(at + SUBSCRIPTION.fd) >>> 2]! >>> 0);
       const hostFds = descriptor?.pollFds();
       if (hostFds === undefined) this.#emit(events, emitted++, at, WASI.EBADF, 0, 0);
       else if (hostFds.length === 0) this.#emit(events, emitted++, at, 0, 1, 0);
@@ -112,7 +131,7 @@ export class Poller {
         return failure();
       }
       let left = this.#takeControl() === 0 ? ready : ready - 1;
-      for (let slot = 1, last = 0; left > 0 && slot < slots; slot += 1) {
+      for (let slot = 1, last = -1; left > 0 && slot < slots; slot += 1) {
         const revents = this.#pollfds[2 * slot + 1]! >> 16;
         if (revents === 0) continue;
         left -= 1;
@@ -135,7 +154,7 @@ export class Poller {
     this.#deadlines.length = 0;
     for (let index = 0; index < count; index += 1) {
       const at = subscriptions + index * SUBSCRIPTION.size;
-      if (this.#memory.bytes[at + SUBSCRIPTION.tag] !== EVENT_CLOCK) continue;
+      if (!this.#isClock(at)) continue;
       const { view } = this.#memory;
       const timeout = view.getBigUint64(at + SUBSCRIPTION.timeout, true);
       const absolute = (view.getUint16(at + SUBSCRIPTION.clockFlags, true) & SUBSCRIBE_ABSTIME) !== 0;
@@ -155,11 +174,18 @@ export class Poller {
     const now = monotonic();
     for (let index = 0; index < count; index += 1) {
       const at = subscriptions + index * SUBSCRIPTION.size;
-      if (this.#memory.bytes[at + SUBSCRIPTION.tag] !== EVENT_CLOCK) continue;
+      if (!this.#isClock(at)) continue;
       if (this.#deadlines[clock]! <= now) this.#emit(events, emitted++, at, 0, 0, 0);
       clock += 1;
     }
     return emitted;
+  }
+
+  /** Whether the subscription at an address is one of a clock that exists. */
+  #isClock(at: number): boolean {
+    const { bytes, view } = this.#memory;
+    if (bytes[at + SUBSCRIPTION.tag] !== EVENT_CLOCK) return false;
+    return view.getUint32(at + SUBSCRIPTION.clockId, true) <= CLOCK.threadCpu;
   }
 
   #emit(
@@ -172,14 +198,14 @@ export class Poller {
   ): void {
     const { words, view } = this.#memory;
     const at = events + index * EVENT.size;
-    words[at >> 2] = words[subscription >> 2]!;
-    words[(at + 4) >> 2] = words[(subscription + 4) >> 2]!;
+    words[at >>> 2] = words[subscription >>> 2]!;
+    words[(at + 4) >>> 2] = words[(subscription + 4) >>> 2]!;
     const tag = this.#memory.bytes[subscription + SUBSCRIPTION.tag]!;
     view.setUint16(at + EVENT.error, error, true);
     view.setUint8(at + EVENT.type, tag);
     // How many bytes wait would cost a system call each; guests only ask whether there are any.
-    words[(at + EVENT.bytes) >> 2] = bytes;
-    words[(at + EVENT.bytes + 4) >> 2] = 0;
+    words[(at + EVENT.bytes) >>> 2] = bytes;
+    words[(at + EVENT.bytes + 4) >>> 2] = 0;
     view.setUint16(at + EVENT.flags, flags, true);
   }
 

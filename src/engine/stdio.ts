@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { errno } from '../os/libc.ts';
 import { Descriptor, FILETYPE, RIGHT } from './descriptor.ts';
-import { failure } from './errno.ts';
+import { WASI, failure } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { read, readv, write, writev } from './libc.ts';
 import { POLLIN, POLLOUT } from './poll.ts';
@@ -11,6 +11,8 @@ import type { Poller } from './poll.ts';
 /** errno.h */
 const EINTR = 4;
 const EAGAIN = 11;
+/** limits.h: a pipe that is ready for writing takes this many bytes without blocking (pipe(7)). */
+const PIPE_BUF = 4096;
 
 export class StandardStream extends Descriptor {
   override readonly filetype: number;
@@ -37,9 +39,13 @@ export class StandardStream extends Descriptor {
 
   override read(memory: GuestMemory): number {
     const [fd] = this.#hostFds;
+    // A terminal or a socket would let itself be read here too.
+    if (fd !== 0) return -WASI.EBADF;
+    if (memory.iovTotal === 0) return 0;
     for (;;) {
-      // The host descriptor may be shared and blocking: wait first, so that a stop is heard.
+      // The host descriptor may be shared and blocking: ask first, so that a stop is heard.
       if (!this.nonBlocking) this.#poller.wait(this.#hostFds, POLLIN);
+      else if (!this.#poller.isReady(this.#hostFds, POLLIN)) return -WASI.EAGAIN;
       const length =
         memory.iovCount === 1
           ? read(fd, memory.base + memory.iovPointers[0]!, memory.iovLengths[0]!)
@@ -51,6 +57,8 @@ export class StandardStream extends Descriptor {
 
   override write(memory: GuestMemory): number {
     const [fd] = this.#hostFds;
+    if (fd === 0) return -WASI.EBADF;
+    if (this.nonBlocking) return this.#writeWithoutBlocking(memory);
     for (;;) {
       const length =
         memory.iovCount === 1
@@ -61,11 +69,20 @@ export class StandardStream extends Descriptor {
     }
   }
 
+  /** As much as is sure not to block, because the host descriptor itself may. */
+  #writeWithoutBlocking(memory: GuestMemory): number {
+    if (memory.iovTotal === 0) return 0;
+    if (!this.#poller.isReady(this.#hostFds, POLLOUT)) return -WASI.EAGAIN;
+    const [fd] = this.#hostFds;
+    const length = write(fd, memory.base + memory.iovPointers[0]!, Math.min(memory.iovLengths[0]!, PIPE_BUF));
+    return length < 0 ? failure() : length;
+  }
+
   /** Whether the failed call is worth repeating; waits where the host descriptor happens not to block. */
   #retry(events: number): boolean {
     const code = errno();
     if (code === EINTR) return true;
-    if (code !== EAGAIN || this.nonBlocking) return false;
+    if (code !== EAGAIN) return false;
     this.#poller.wait(this.#hostFds, events);
     return true;
   }

@@ -10,6 +10,7 @@ import type {
   FromEngine,
   GoMessage,
   LaunchMessage,
+  ToEngine,
 } from '../../src/engine/messages.ts';
 
 const ENGINE = fileURLToPath(new URL('../../src/engine/main.ts', import.meta.url));
@@ -25,6 +26,8 @@ export interface EngineRun extends AsyncDisposable {
   readonly messages: readonly FromEngine[];
   stdout(): string;
   stderr(): string;
+  /** stdout as bytes. */
+  output(): Buffer;
   /** Resolves with the first message of a type; rejects when the engine ends without it. */
   message<Type extends FromEngine['type']>(type: Type): Promise<Extract<FromEngine, { type: Type }>>;
   /** Resolves when stdout contains `text`. */
@@ -46,17 +49,22 @@ export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
   readonly processEnv?: Readonly<Record<string, string>>;
   /** Keep stdin open. */
   readonly keepStdin?: boolean;
+  /** Messages that reach the engine in one piece with the `go`. */
+  readonly together?: readonly ToEngine[];
+  /** Descriptors of ours for the engine, where they are numbered from 4 on. */
+  readonly inherited?: readonly number[];
 }
 
 export const startEngine = (options: EngineOptions): EngineRun => {
-  const { guest, go, stdin, keepStdin, processEnv = {}, ...launch } = options;
+  const { guest, go, stdin, keepStdin, processEnv = {}, inherited = [], together = [], ...launch } = options;
   const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...inherited],
     env: { ...processEnv },
   });
   const control = child.stdio[3] as Socket;
   const messages: FromEngine[] = [];
-  const output = { stdout: '', stderr: '' };
+  const output: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
+  const textOf = (stream: 'stdout' | 'stderr'): string => Buffer.concat(output[stream]).toString();
   const watchers = new Set<() => void>();
   const changed = (): void => {
     for (const watcher of watchers) watcher();
@@ -71,8 +79,8 @@ export const startEngine = (options: EngineOptions): EngineRun => {
   });
   control.on('error', () => {});
   for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', (chunk: string) => {
-      output[stream] += chunk;
+    child[stream]!.on('data', (chunk: Buffer) => {
+      output[stream].push(chunk);
       changed();
     });
   }
@@ -91,15 +99,17 @@ export const startEngine = (options: EngineOptions): EngineRun => {
         const value = look();
         if (value === undefined && !closed) return;
         watchers.delete(check);
-        if (value === undefined)
-          reject(new Error(`the engine ended without ${what}: ${JSON.stringify({ messages, output })}`));
-        else resolve(value);
+        if (value === undefined) {
+          const seen = { messages, stdout: textOf('stdout'), stderr: textOf('stderr') };
+          reject(new Error(`the engine ended without ${what}: ${JSON.stringify(seen)}`));
+        } else resolve(value);
       };
       watchers.add(check);
       check();
     });
 
-  const send = (message: object): void => void control.write(`${JSON.stringify(message)}\n`);
+  const send = (...sent: object[]): void =>
+    void control.write(sent.map((message) => `${JSON.stringify(message)}\n`).join(''));
   const module = guest.startsWith('/') ? guest : guestPath(guest);
   send({
     type: 'launch',
@@ -112,20 +122,21 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     ports: [],
     ...launch,
   });
-  send({ type: 'go', outbound: true, ...go });
-  if (stdin !== undefined) child.stdin.write(stdin);
-  if (keepStdin !== true) child.stdin.end();
+  send({ type: 'go', outbound: true, ...go }, ...together);
+  if (stdin !== undefined) child.stdin!.write(stdin);
+  if (keepStdin !== true) child.stdin!.end();
 
   return {
     process: child,
     control,
     messages,
-    stdout: () => output.stdout,
-    stderr: () => output.stderr,
+    stdout: () => textOf('stdout'),
+    stderr: () => textOf('stderr'),
+    output: () => Buffer.concat(output.stdout),
     message: (type) => until(() => messages.find((each) => each.type === type) as never, `a ${type} message`),
     printed: async (text) => {
       await until(
-        () => (output.stdout.includes(text) ? true : undefined),
+        () => (textOf('stdout').includes(text) ? true : undefined),
         `printing ${JSON.stringify(text)}`,
       );
     },
