@@ -95,6 +95,7 @@ export class HostDirectory extends Descriptor {
       flags: request.flags,
       readable: read,
       writable: write,
+      readOnly: this.#readOnly,
     });
   }
 

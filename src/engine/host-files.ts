@@ -86,17 +86,21 @@ export interface HostFileOptions {
   readonly flags: number;
   readonly readable: boolean;
   readonly writable: boolean;
+  /** Opened beneath a directory in which nothing may be changed. */
+  readonly readOnly: boolean;
 }
 
 export class HostFile extends Descriptor {
   override readonly filetype: number;
   readonly #hostFd: number;
   readonly #poller: Poller;
+  readonly #readOnly: boolean;
 
   constructor(hostFd: number, poller: Poller, options: HostFileOptions) {
     super();
     this.#hostFd = hostFd;
     this.#poller = poller;
+    this.#readOnly = options.readOnly;
     this.filetype = options.filetype;
     this.flags = options.flags;
     // wasi-libc's fcntl(F_GETFL) reads the access mode from the rights.
@@ -173,6 +177,8 @@ export class HostFile extends Descriptor {
   }
 
   override setTimes(times: FileTimes): number {
+    // Unlike writing, this takes no descriptor that is open for writing.
+    if (this.#readOnly) return -WASI.EROFS;
     return setHostTimes(this.#hostFd, times);
   }
 
