@@ -3,10 +3,18 @@
  * refreshes them first ({@link GuestMemory.refresh}); addresses are checked against the current size.
  */
 import { koffi } from '../os/koffi.ts';
+import { WASI } from './errno.ts';
 
-/** The guest passed an address outside its memory; the call answers EFAULT. */
+/** The guest passed something no call can use, by default an address outside its memory. */
 export class GuestFault extends Error {
   override readonly name = 'GuestFault';
+  /** WASI errno the call answers. */
+  readonly errno: number;
+
+  constructor(errno: number = WASI.EFAULT) {
+    super();
+    this.errno = errno;
+  }
 }
 
 /** sizeof(iovec) in wasm32: pointer and length, 4 bytes each (preview1 witx, `$iovec`). */
@@ -14,6 +22,9 @@ const IOVEC_SIZE = 8;
 
 /** Most buffers of one call that are looked at (Linux: IOV_MAX, limits.h). */
 const IOV_MAX = 1024;
+
+/** Longest path or name the kernel takes, with its terminating NUL (limits.h). */
+const PATH_MAX = 4096;
 
 export class GuestMemory {
   bytes = new Uint8Array(0);
@@ -65,8 +76,16 @@ export class GuestMemory {
     return this.bytes.subarray(pointer, pointer + length);
   }
 
+  /** A copy of a path's bytes. Throws {@link GuestFault} (ENAMETOOLONG) rather than copy half the memory. */
+  path(pointer: number, length: number): Buffer {
+    const bytes = this.slice(pointer, length);
+    if (length >= PATH_MAX) throw new GuestFault(WASI.ENAMETOOLONG);
+    return Buffer.from(bytes);
+  }
+
+  /** A name as text; limited as {@link path} is. */
   text(pointer: number, length: number): string {
-    return Buffer.from(this.slice(pointer, length)).toString('utf8');
+    return this.path(pointer, length).toString('utf8');
   }
 
   /** Loads an iovec array, checks every range and leaves out empty buffers. */

@@ -8,6 +8,7 @@ import type { GuestContext, HostFunctions } from './guest-context.ts';
 import { GuestFault } from './guest-memory.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { PreparedMessage } from './messages.ts';
+import { isTrap } from './trap.ts';
 
 export type SocketAbi = PreparedMessage['abi'];
 
@@ -94,8 +95,9 @@ type AnyHostFunction = (...args: Argument[]) => number;
 const unsigned = (value: Argument): Argument => (typeof value === 'number' ? value >>> 0 : value);
 
 const fault = (error: unknown): number => {
-  // RangeError is a DataView's answer to an address outside.
-  if (error instanceof GuestFault || error instanceof RangeError) return WASI.EFAULT;
+  if (error instanceof GuestFault) return error.errno;
+  // A DataView's answer to an address outside; but V8's when the stack is used up, too.
+  if (error instanceof RangeError && !isTrap(error)) return WASI.EFAULT;
   throw error;
 };
 

@@ -21,6 +21,7 @@ declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
     readonly buffer: ArrayBuffer;
+    grow(pages: number): number;
   }
   type HostFunction = (...args: never[]) => unknown;
   type Imports = Record<string, Record<string, HostFunction | Memory>>;
@@ -31,4 +32,9 @@ declare namespace WebAssembly {
   class CompileError extends Error {}
   class LinkError extends Error {}
   class RuntimeError extends Error {}
+  /** What a guest throws (exception handling proposal); no Error. */
+  class Exception {
+    private constructor();
+    readonly stack?: string;
+  }
 }

@@ -20,7 +20,7 @@ export const pathFunctions = ({ memory, fds }: GuestContext): HostFunctions => {
   ): number => {
     const directory = fds.get(fd);
     if (directory === undefined) return WASI.EBADF;
-    const result = action(directory, Buffer.from(memory.slice(pathAt, pathLength)));
+    const result = action(directory, memory.path(pathAt, pathLength));
     return result < 0 ? -result : WASI.SUCCESS;
   };
   const atBoth =
@@ -29,7 +29,7 @@ export const pathFunctions = ({ memory, fds }: GuestContext): HostFunctions => {
       at(fd, fromAt, fromLength, (directory, from) => {
         const target = fds.get(toFd);
         if (target === undefined) return -WASI.EBADF;
-        return directory[operation](from, target, Buffer.from(memory.slice(toAt, toLength)));
+        return directory[operation](from, target, memory.path(toAt, toLength));
       });
   const link = atBoth('link');
 
@@ -87,7 +87,7 @@ export const pathFunctions = ({ memory, fds }: GuestContext): HostFunctions => {
     },
     path_symlink: (targetAt: number, targetLength: number, fd: number, pathAt: number, length: number) =>
       at(fd, pathAt, length, (directory, path) =>
-        directory.symlink(Buffer.from(memory.slice(targetAt, targetLength)), path),
+        directory.symlink(memory.path(targetAt, targetLength), path),
       ),
     path_readlink: (
       fd: number,
