@@ -20,8 +20,10 @@ export class Control {
   send(message: FromEngine): void {
     try {
       writeSync(this.fd, `${JSON.stringify(message)}\n`);
-    } catch {
-      // The supervisor is gone: the next wait sees the end of file and exits.
+    } catch (error) {
+      // The supervisor is gone: the next wait sees the end of file and exits. What is no system error
+      // (a guest has used up the stack) was not about the supervisor.
+      if (!(error instanceof Error && 'code' in error)) throw error;
     }
   }
 
@@ -37,6 +39,11 @@ export class Control {
   /** Called when the channel is readable while the guest runs. Returns unless the guest has to end. */
   onReadable(): void {
     this.#receive();
+    this.obey();
+  }
+
+  /** Does what was received already: more than one message may come in one piece. */
+  obey(): void {
     if (this.#received.some((message) => message.type === 'stop'))
       this.exit({ status: 0, reason: 'stopped' });
     this.#received.length = 0;

@@ -47,22 +47,26 @@ const compile = (path: string): Program => {
   try {
     module = new WebAssembly.Module(bytes);
   } catch (error) {
-    // V8 says where: "WebAssembly.Module(): expected magic word 00 61 73 6d, found … @+0".
-    throw invalid(
-      `is not a valid WebAssembly module: ${(error as Error).message.replace(/^.*?\(\): /, '')}`,
-      error,
-    );
+    throw notWebAssembly(file, error as Error);
   }
   const imports = WebAssembly.Module.imports(module);
   checkImports(file, imports);
-  const exports = new Set(WebAssembly.Module.exports(module).map((each) => each.name));
-  if (!exports.has('_start')) {
+  const exports = new Map(WebAssembly.Module.exports(module).map(({ name, kind }) => [name, kind]));
+  if (exports.get('_start') !== 'function') {
     throw new WasmrunError('MODULE_INVALID', `${file} has no _start function, so there is nothing to run`, {
       hint: 'Build it as a WASI command, not as a reactor or library.',
     });
   }
-  if (!exports.has('memory')) throw invalid('does not export its memory', undefined);
+  if (exports.get('memory') !== 'memory') throw invalid('does not export its memory', undefined);
   return { file, module, imports, abi: detectAbi(imports) };
+};
+
+/** V8 says where: "WebAssembly.Module(): expected magic word 00 61 73 6d, found … @+0". */
+const notWebAssembly = (file: string, cause: Error): WasmrunError => {
+  const reason = cause.message.replace(/^.*?\(\): /, '');
+  return new WasmrunError('MODULE_INVALID', `${file} is not a valid WebAssembly module: ${reason}`, {
+    cause,
+  });
 };
 
 /** Fills the descriptor table: standard streams, then listeners, then directories. */
@@ -102,12 +106,26 @@ const run = (
     context.memory.attach(instance.exports['memory'] as WebAssembly.Memory);
     (instance.exports['_start'] as () => void)();
   } catch (error) {
+    // Functions are compiled when they are first called: only then an invalid one is found.
+    if (error instanceof WebAssembly.CompileError) throw notWebAssembly(program.file, error);
+    if (isTypeMismatch(error)) throw otherSignature(program.file, error);
     if (!isTrap(error)) throw error;
     writeSync(2, `${describeTrap(program.file, error)}\n`);
     context.control.exit({ status: EXIT_STATUS.trapped, reason: 'trap' });
   }
   context.control.exit({ status: 0, reason: 'exit' });
 };
+
+/** V8's words where an i64 meets a number: what a module declares differs from what the function takes. */
+const isTypeMismatch = (error: unknown): error is TypeError =>
+  error instanceof TypeError && error.message.includes('BigInt');
+
+const otherSignature = (file: string, cause: TypeError): WasmrunError =>
+  new WasmrunError(
+    'MODULE_UNSUPPORTED_IMPORTS',
+    `${file} does not declare its imports or _start with the types WASI gives them`,
+    { hint: 'Build it for wasm32: there is no WASI preview1 with 64-bit addresses.', cause },
+  );
 
 const main = async (control: Control): Promise<void> => {
   const launch = control.next() as LaunchMessage;
@@ -132,6 +150,8 @@ const main = async (control: Control): Promise<void> => {
     preopenPorts.length === 0
       ? launch.env
       : { ...launch.env, LISTEN_FDS: String(preopenPorts.length), LISTEN_FD: String(FIRST_LISTENER_FD) };
+  // A stop that came together with `go` makes the channel readable no more.
+  control.obey();
   const notice = (text: string): void => control.send({ type: 'notice', text });
   if (program.abi === 'none' && launch.ports.length > 0) {
     notice(
