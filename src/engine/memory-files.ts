@@ -3,7 +3,7 @@ import { Descriptor, FDFLAG, FILETYPE, RIGHT } from './descriptor.ts';
 import type { DirectoryEntry, FileStat, FileTimes, OpenRequest } from './descriptor.ts';
 import { WASI } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { MAX_FILE_SIZE } from './memory-store.ts';
+import { CAPACITY } from './memory-store.ts';
 import type { MemoryNode, MemoryStore } from './memory-store.ts';
 
 /** limits.h */
@@ -84,7 +84,7 @@ export class MemoryFile extends Descriptor {
 
   override setSize(size: bigint): number {
     if (!this.#access.write || size < 0n) return -WASI.EINVAL;
-    return size > MAX_FILE_SIZE ? -WASI.EFBIG : this.#node.resize(Number(size));
+    return size > CAPACITY ? -WASI.EFBIG : this.#node.resize(Number(size));
   }
 
   override setTimes(times: FileTimes): number {
@@ -172,7 +172,9 @@ export class MemoryDirectory extends Descriptor {
     if (node === undefined) {
       if (!request.create) return -WASI.ENOENT;
       if (request.directory || place.wantsDirectory) return -WASI.EISDIR;
-      node = this.#store.create(place.path, FILETYPE.regularFile);
+      const created = this.#store.create(place.path, FILETYPE.regularFile);
+      if (typeof created === 'number') return created;
+      node = created;
     } else if (request.create && request.exclusive) return -WASI.EEXIST;
     if (node.filetype === FILETYPE.directory) {
       return request.write || request.create ? -WASI.EISDIR : new MemoryDirectory(this.#store, node);
@@ -187,8 +189,8 @@ export class MemoryDirectory extends Descriptor {
     const place = this.#resolve(path);
     if (typeof place === 'number') return place;
     if (place.node !== undefined) return -WASI.EEXIST;
-    this.#store.create(place.path, FILETYPE.directory);
-    return 0;
+    const created = this.#store.create(place.path, FILETYPE.directory);
+    return typeof created === 'number' ? created : 0;
   }
 
   override removeDirectory(path: Buffer): number {

@@ -12,8 +12,13 @@ import type { FileStat, FileTimes } from './descriptor.ts';
 import { WASI } from './errno.ts';
 import { CLOCK, readClock } from './clock.ts';
 
-/** Largest file, in bytes: MemFS lives in a 32-bit WebAssembly memory of its own. */
-export const MAX_FILE_SIZE = 512 * 1024 * 1024;
+/**
+ * Largest file and sum of all, in bytes. MemFS lives in a 32-bit WebAssembly memory of its own, in which
+ * writing a file takes its size several times; where that is used up, it cannot go on at all.
+ */
+export const CAPACITY = 512 * 1024 * 1024;
+/** Most files and directories. */
+const MAX_NODES = 262_144;
 /** Smallest capacity of a growing file, in bytes. */
 const MIN_CAPACITY = 4096;
 
@@ -24,6 +29,18 @@ export const loadMemoryFileSystem = async (): Promise<new () => MemFS> => {
   await library.init();
   return library.MemFS;
 };
+
+/** What is left of a file system's capacity. */
+class Space {
+  #free = CAPACITY;
+
+  /** Takes `bytes` (or gives them back, where negative); false if there are not so many. */
+  take(bytes: number): boolean {
+    if (bytes > this.#free) return false;
+    this.#free -= bytes;
+    return true;
+  }
+}
 
 /** A file or directory, whatever it is called at the moment. */
 export class MemoryNode {
@@ -42,8 +59,10 @@ export class MemoryNode {
   size = 0;
   /** Bytes from here on differ from what MemFS has. */
   #dirtyFrom = Infinity;
+  readonly #space: Space;
 
-  constructor(path: string, filetype: number, ino: bigint) {
+  constructor(path: string, filetype: number, ino: bigint, space: Space) {
+    this.#space = space;
     this.path = path;
     this.filetype = filetype;
     this.ino = ino;
@@ -78,17 +97,18 @@ export class MemoryNode {
 
   write(source: Uint8Array, offset: number): number {
     const end = offset + source.length;
-    if (end > MAX_FILE_SIZE) return -WASI.EFBIG;
-    if (end > this.size) this.resize(end);
+    const grown = end > this.size ? this.resize(end) : 0;
+    if (grown < 0) return grown;
     this.#bytes.set(source, offset);
     this.#touch(offset);
     return source.length;
   }
 
   resize(size: number): number {
-    if (size > MAX_FILE_SIZE) return -WASI.EFBIG;
+    if (size > CAPACITY) return -WASI.EFBIG;
+    if (!this.#space.take(size - this.size)) return -WASI.ENOSPC;
     if (size > this.#bytes.length) {
-      const grown = Buffer.alloc(Math.max(size, 2 * this.#bytes.length, MIN_CAPACITY));
+      const grown = Buffer.alloc(Math.max(size, Math.min(2 * this.#bytes.length, CAPACITY), MIN_CAPACITY));
       grown.set(this.#bytes);
       this.#bytes = grown;
     }
@@ -116,13 +136,14 @@ export class MemoryStore {
   readonly #fs: MemFS;
   readonly #device: bigint;
   readonly #nodes = new Map<string, MemoryNode>();
+  readonly #space = new Space();
   #nextInode = 1n;
   readonly root: MemoryNode;
 
   constructor(fs: MemFS, device: bigint) {
     this.#fs = fs;
     this.#device = device;
-    this.root = new MemoryNode('/', FILETYPE.directory, this.#nextInode++);
+    this.root = new MemoryNode('/', FILETYPE.directory, this.#nextInode++, this.#space);
     this.#nodes.set('/', this.root);
   }
 
@@ -130,11 +151,12 @@ export class MemoryStore {
     return this.#nodes.get(path);
   }
 
-  /** Makes a file or directory whose parent exists and whose name is free. */
-  create(path: string, filetype: number): MemoryNode {
+  /** Makes a file or directory whose parent exists and whose name is free; or -ENOSPC. */
+  create(path: string, filetype: number): MemoryNode | number {
+    if (this.#nodes.size >= MAX_NODES) return -WASI.ENOSPC;
     if (filetype === FILETYPE.directory) this.#fs.createDir(path);
     else this.#fs.open(path, { read: true, write: true, create: true }).free();
-    const node = new MemoryNode(path, filetype, this.#nextInode++);
+    const node = new MemoryNode(path, filetype, this.#nextInode++, this.#space);
     this.#nodes.set(path, node);
     this.#touchParent(path);
     return node;
@@ -153,6 +175,7 @@ export class MemoryStore {
     if (node.descriptors > 0 || node.filetype === FILETYPE.directory) return;
     this.flush(node);
     node.unload();
+    this.#reclaim(node);
   }
 
   flush(node: MemoryNode): void {
@@ -165,6 +188,12 @@ export class MemoryStore {
     this.#nodes.delete(node.path);
     node.removed = true;
     this.#touchParent(node.path);
+    this.#reclaim(node);
+  }
+
+  /** Nobody can reach a file any more that has neither a name nor a descriptor. */
+  #reclaim(node: MemoryNode): void {
+    if (node.removed && node.descriptors === 0) this.#space.take(-node.size);
   }
 
   /** Moves a node to a free name; what lies beneath a directory moves along. */

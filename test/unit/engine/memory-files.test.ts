@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FDFLAG, FILETYPE } from '../../../src/engine/descriptor.ts';
 import type { Descriptor } from '../../../src/engine/descriptor.ts';
+import { WASI } from '../../../src/engine/errno.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import { HostDirectory } from '../../../src/engine/host-directory.ts';
 import { MemoryDirectory } from '../../../src/engine/memory-files.ts';
@@ -264,12 +265,9 @@ test('behaves as the host’s file system does', () => {
   }
 }, 60_000);
 
-test('a file that is unlinked while open lives until it is closed', () => {
-  const store = new MemoryStore(new FileSystem(), 1n);
-  const root = new MemoryDirectory(store, store.root);
-  const buffers = new Buffers();
-  const file = root.open({
-    path: Buffer.from('a'),
+const openNew = (root: MemoryDirectory, name: string): Descriptor =>
+  root.open({
+    path: Buffer.from(name),
     followSymlinks: true,
     create: true,
     directory: false,
@@ -279,10 +277,37 @@ test('a file that is unlinked while open lives until it is closed', () => {
     write: true,
     flags: 0,
   }) as Descriptor;
+
+test('a file that is unlinked while open lives until it is closed', () => {
+  const store = new MemoryStore(new FileSystem(), 1n);
+  const root = new MemoryDirectory(store, store.root);
+  const buffers = new Buffers();
+  const file = openNew(root, 'a');
   file.write(buffers.load(4, Buffer.from('live')));
   expect(root.unlink(Buffer.from('a'))).toBe(0);
   expect(root.statAt(Buffer.from('a'))).toBeLessThan(0);
   expect(file.pread(buffers.load(10), 0n)).toBe(4);
   expect(buffers.text(4)).toBe('live');
   expect(file.close()).toBe(0);
+});
+
+test('a full file system says so and has room again when a file is gone', () => {
+  const store = new MemoryStore(new FileSystem(), 1n);
+  const root = new MemoryDirectory(store, store.root);
+  const more = 300_000_000n;
+  const first = openNew(root, 'first');
+  const second = openNew(root, 'second');
+  expect(first.setSize(more)).toBe(0);
+  expect(second.setSize(more)).toBe(-WASI.ENOSPC);
+  expect(second.allocate(0n, more)).toBe(-WASI.ENOSPC);
+  const buffers = new Buffers();
+  expect(second.pwrite(buffers.load(1, Buffer.from('x')), more)).toBe(-WASI.ENOSPC);
+  expect(second.setSize(2n ** 62n)).toBe(-WASI.EFBIG);
+  expect(second.write(buffers.load(1, Buffer.from('x')))).toBe(1);
+  expect(root.unlink(Buffer.from('first'))).toBe(0);
+  expect(second.setSize(more)).toBe(-WASI.ENOSPC);
+  expect(first.close()).toBe(0);
+  expect(second.setSize(more)).toBe(0);
+  expect(second.setSize(0n)).toBe(0);
+  expect(second.close()).toBe(0);
 });
