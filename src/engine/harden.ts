@@ -57,10 +57,9 @@ export interface Identity {
 
 /**
  * @param user who to become; undefined keeps the (already unprivileged) user
- * @param outbound whether the kernel should let the engine open connections at all
  * Throws if anything is refused: an engine that cannot be confined must not run.
  */
-export const harden = (user: Identity | undefined, outbound: boolean): void => {
+export const harden = (user: Identity | undefined): void => {
   const supervisor = process.ppid;
   check('setrlimit', setrlimit(RLIMIT_CORE, BigUint64Array.from([0n, 0n])));
   if (user !== undefined) become(user);
@@ -70,7 +69,7 @@ export const harden = (user: Identity | undefined, outbound: boolean): void => {
   // A guest that never blocks would not notice the end of the control channel. Changing the user clears this.
   check('prctl', prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
   if (process.ppid !== supervisor) process.kill(process.pid, 'SIGKILL');
-  installFilter(outbound);
+  installFilter();
 };
 
 const become = ({ uid, gid }: Identity): void => {

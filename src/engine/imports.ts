@@ -37,10 +37,6 @@ export const detectAbi = (imports: readonly WebAssembly.ModuleImportDescriptor[]
 export const canConnect = (imports: readonly WebAssembly.ModuleImportDescriptor[]): boolean =>
   imports.some(({ name }) => name.startsWith('sock_connect') || name.startsWith('sock_send_to'));
 
-/** Whether the module opens files by path. */
-export const usesPaths = (imports: readonly WebAssembly.ModuleImportDescriptor[]): boolean =>
-  imports.some(({ name }) => name.startsWith('path_'));
-
 /**
  * Throws MODULE_UNSUPPORTED_IMPORTS if the module needs a host that wasmrun is not.
  */

@@ -3,7 +3,7 @@
  * everything it was told to, waits until the network stands, gives up its privileges, and only then runs
  * the guest, synchronously on this thread.
  */
-import { readFileSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { EXIT_STATUS, WasmrunError } from '../errors.ts';
 import { Control } from './control.ts';
@@ -11,13 +11,15 @@ import type { Descriptor } from './descriptor.ts';
 import { FdTable } from './fd-table.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { harden, ignoreTerminalSignals } from './harden.ts';
-import { canConnect, checkImports, detectAbi, linkImports, usesPaths } from './imports.ts';
-import type { SocketAbi } from './imports.ts';
+import { canConnect, linkImports } from './imports.ts';
 import { exitNow } from './libc.ts';
 import { ListenerFactory } from './listeners.ts';
 import { openDirectories, openMemoryFileSystems } from './mounts.ts';
 import type { LaunchMessage } from './messages.ts';
 import { Poller } from './poll.ts';
+import { compileModule, mayOpenFiles, notWebAssembly, readModule } from './program.ts';
+import type { Program } from './program.ts';
+import { refuseOutbound } from './seccomp.ts';
 import { StandardStream } from './stdio.ts';
 import { TRAP_STACK_DEPTH, describeTrap, isTrap } from './trap.ts';
 
@@ -25,49 +27,6 @@ Error.stackTraceLimit = TRAP_STACK_DEPTH;
 
 /** Descriptor number of the first preopened listener (systemd's SD_LISTEN_FDS_START, sd_listen_fds(3)). */
 const FIRST_LISTENER_FD = 3;
-
-interface Program {
-  readonly file: string;
-  readonly module: WebAssembly.Module;
-  readonly imports: readonly WebAssembly.ModuleImportDescriptor[];
-  readonly abi: SocketAbi;
-}
-
-const compile = (path: string): Program => {
-  const file = basename(path);
-  const invalid = (what: string, cause: unknown): WasmrunError =>
-    new WasmrunError('MODULE_INVALID', `${file} ${what}`, { cause });
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw invalid(`cannot be read: ${(error as Error).message}`, error);
-  }
-  let module: WebAssembly.Module;
-  try {
-    module = new WebAssembly.Module(bytes);
-  } catch (error) {
-    throw notWebAssembly(file, error as Error);
-  }
-  const imports = WebAssembly.Module.imports(module);
-  checkImports(file, imports);
-  const exports = new Map(WebAssembly.Module.exports(module).map(({ name, kind }) => [name, kind]));
-  if (exports.get('_start') !== 'function') {
-    throw new WasmrunError('MODULE_INVALID', `${file} has no _start function, so there is nothing to run`, {
-      hint: 'Build it as a WASI command, not as a reactor or library.',
-    });
-  }
-  if (exports.get('memory') !== 'memory') throw invalid('does not export its memory', undefined);
-  return { file, module, imports, abi: detectAbi(imports) };
-};
-
-/** V8 says where: "WebAssembly.Module(): expected magic word 00 61 73 6d, found … @+0". */
-const notWebAssembly = (file: string, cause: Error): WasmrunError => {
-  const reason = cause.message.replace(/^.*?\(\): /, '');
-  return new WasmrunError('MODULE_INVALID', `${file} is not a valid WebAssembly module: ${reason}`, {
-    cause,
-  });
-};
 
 /** Fills the descriptor table: standard streams, then listeners, then directories. */
 const openDescriptors = (
@@ -129,19 +88,22 @@ const otherSignature = (file: string, cause: TypeError): WasmrunError =>
 
 const main = async (control: Control): Promise<void> => {
   const launch = control.next() as LaunchMessage;
-  const program = compile(launch.module);
   const memory = new GuestMemory();
   const fds = new FdTable();
   const poller = new Poller(memory, fds, control);
+  // The app and this very code may lie where only root can read: open first, give up privileges, then look.
+  const bytes = readModule(launch.module);
   const directories = [
     ...openDirectories(launch.directories, poller),
-    ...(await openMemoryFileSystems(usesPaths(program.imports) ? launch.tmpfs : [])),
+    ...(await openMemoryFileSystems(mayOpenFiles(bytes) ? launch.tmpfs : [])),
   ];
+  harden(launch.user);
+  const program = compileModule(basename(launch.module), bytes);
   control.send({ type: 'prepared', abi: program.abi });
 
   const go = control.next();
   if (go.type !== 'go') control.exit({ status: 0, reason: 'stopped' });
-  harden(launch.user, go.outbound && canConnect(program.imports));
+  if (!go.outbound || !canConnect(program.imports)) refuseOutbound();
 
   const listeners = new ListenerFactory(poller, control, launch.handed, go);
   const preopenPorts = program.abi === 'preview1' ? launch.ports : [];

@@ -225,10 +225,10 @@ export class MemoryDirectory extends Descriptor {
     if (typeof target === 'number') return target;
     const { node } = source;
     if (node === undefined) return -WASI.ENOENT;
-    if (node === target.node) return 0;
     const isDirectory = node.filetype === FILETYPE.directory;
     if (node === this.#store.root || target.path.startsWith(`${node.path}/`)) return -WASI.EINVAL;
     if (!isDirectory && (source.wantsDirectory || target.wantsDirectory)) return -WASI.ENOTDIR;
+    if (node === target.node) return 0;
     if (target.node !== undefined) {
       const replacesDirectory = target.node.filetype === FILETYPE.directory;
       if (isDirectory && !replacesDirectory) return -WASI.ENOTDIR;

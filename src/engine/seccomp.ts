@@ -11,10 +11,12 @@ const ARCHITECTURES = {
   arm64: { audit: 0xc000_00b7, column: 1, seccomp: 277 },
 } as const;
 
+type CallTable = Readonly<Record<string, readonly [number, number]>>;
+
 /** No such call on that architecture. */
 const NONE = -1;
 /** System call numbers [x86_64 (unistd_64.h), arm64 (asm-generic/unistd.h)]. */
-const REFUSED: Readonly<Record<string, readonly [number, number]>> = {
+const REFUSED: CallTable = {
   execve: [59, 221],
   execveat: [322, 281],
   fork: [57, NONE],
@@ -51,6 +53,8 @@ const REFUSED: Readonly<Record<string, readonly [number, number]>> = {
   io_uring_setup: [425, 425],
   io_uring_enter: [426, 426],
   io_uring_register: [427, 427],
+  // A pair of datagram sockets can be re-connected to any Unix socket of the host.
+  socketpair: [53, 199],
   keyctl: [250, 219],
   add_key: [248, 217],
   request_key: [249, 218],
@@ -90,7 +94,7 @@ const REFUSED: Readonly<Record<string, readonly [number, number]>> = {
   mq_open: [240, 180],
 };
 /** Calls that can reach a peer of the caller's choice; refused where nothing may be reached. */
-const OUTBOUND: Readonly<Record<string, readonly [number, number]>> = {
+const OUTBOUND: CallTable = {
   connect: [42, 203],
   sendmsg: [46, 211],
   sendmmsg: [307, 269],
@@ -143,21 +147,27 @@ const refuse = (errno: number): Instruction => [RETURN, 0, 0, FAIL_WITH | errno]
 const allow: Instruction = [RETURN, 0, 0, ALLOW];
 const load = (offset: number): Instruction => [LOAD, 0, 0, offset];
 
-/** The filter program for one architecture. `outbound`: may the engine connect to anything? */
-export const buildFilter = (
-  architecture: keyof typeof ARCHITECTURES,
-  pid: number,
-  outbound: boolean,
-): Instruction[] => {
-  const { audit, column } = ARCHITECTURES[architecture];
-  const refused = outbound ? REFUSED : { ...REFUSED, ...OUTBOUND };
-  const numbers = Object.values(refused).map((row) => row[column]);
+/** Accepts the architecture's own system calls only, and leaves the call number loaded. */
+const prologue = (architecture: keyof typeof ARCHITECTURES): Instruction[] => [
+  load(DATA.architecture),
+  [JUMP_EQUAL, 1, 0, ARCHITECTURES[architecture].audit],
+  [RETURN, 0, 0, KILL_PROCESS],
+  load(DATA.number),
+  ...(architecture === 'x64' ? [[JUMP_AT_LEAST, 0, 1, X32_BIT] as const, refuse(EPERM)] : []),
+];
+
+/** Refuses these calls; those an architecture does not have are left out. */
+const refuseAll = (calls: CallTable, column: 0 | 1, errno: number): Instruction[] =>
+  Object.values(calls)
+    .map((row) => row[column])
+    .filter((number) => number !== NONE)
+    .flatMap((number) => whenCall(number, [refuse(errno)]));
+
+/** What no engine may do, for one architecture. */
+export const buildFilter = (architecture: keyof typeof ARCHITECTURES, pid: number): Instruction[] => {
+  const { column } = ARCHITECTURES[architecture];
   return [
-    load(DATA.architecture),
-    [JUMP_EQUAL, 1, 0, audit],
-    [RETURN, 0, 0, KILL_PROCESS],
-    load(DATA.number),
-    ...(architecture === 'x64' ? [[JUMP_AT_LEAST, 0, 1, X32_BIT] as const, refuse(EPERM)] : []),
+    ...prologue(architecture),
     // Threads yes, processes no. clone3 hides its flags in memory: glibc falls back to clone.
     ...whenCall(CLONE3[column], [refuse(ENOSYS)]),
     ...whenCall(CLONE[column], [
@@ -182,26 +192,29 @@ export const buildFilter = (
       refuse(EPERM),
       allow,
     ]),
-    // sendto with an address is a connection of its own: low word of the pointer first, then the high one.
-    ...(outbound
-      ? []
-      : whenCall(SENDTO[column], [
-          load(DATA.argument(4)),
-          [JUMP_EQUAL, 0, 2, 0],
-          load(DATA.argument(4) + 4),
-          [JUMP_EQUAL, 1, 0, 0],
-          refuse(EACCES),
-          allow,
-        ])),
-    ...numbers
-      .filter((number) => number !== NONE)
-      .flatMap((number) => whenCall(number, [refuse(outboundNumbers(column).has(number) ? EACCES : EPERM)])),
+    ...refuseAll(REFUSED, column, EPERM),
     allow,
   ];
 };
 
-const outboundNumbers = (column: 0 | 1): Set<number> =>
-  new Set(Object.values(OUTBOUND).map((row) => row[column]));
+/** What an engine may not do either where its guest may reach nobody. */
+export const buildOutboundFilter = (architecture: keyof typeof ARCHITECTURES): Instruction[] => {
+  const { column } = ARCHITECTURES[architecture];
+  return [
+    ...prologue(architecture),
+    // sendto with an address is a connection of its own: low word of the pointer first, then the high one.
+    ...whenCall(SENDTO[column], [
+      load(DATA.argument(4)),
+      [JUMP_EQUAL, 0, 2, 0],
+      load(DATA.argument(4) + 4),
+      [JUMP_EQUAL, 1, 0, 0],
+      refuse(EACCES),
+      allow,
+    ]),
+    ...refuseAll(OUTBOUND, column, EACCES),
+    allow,
+  ];
+};
 
 /** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k. */
 const encode = (program: readonly Instruction[]): Buffer => {
@@ -218,14 +231,21 @@ const encode = (program: readonly Instruction[]): Buffer => {
 type Seccomp = (number: number, operation: number, flags: number, program: Buffer) => number;
 const seccomp: Seccomp = libc.func('syscall', 'long', ['long', 'long', 'long', 'void *']);
 
+/** This machine's architecture; the others have no engine (see package.json). */
+const architecture = process.arch as keyof typeof ARCHITECTURES;
+
 /**
- * Installs the filter on all threads (which thereby also get no-new-privileges from the caller).
- * Throws {@link SystemCallError}; needs no-new-privileges or CAP_SYS_ADMIN.
+ * Installs the filter of every engine on all threads (which thereby also get no-new-privileges from the
+ * caller). Throws {@link SystemCallError}; needs no-new-privileges or CAP_SYS_ADMIN.
  */
-export const installFilter = (outbound: boolean): void => {
-  const architecture = process.arch as keyof typeof ARCHITECTURES;
+export const installFilter = (): void => install(buildFilter(architecture, process.pid));
+
+/** From here on the kernel refuses to connect or send to anybody. Filters add up; none can be taken back. */
+export const refuseOutbound = (): void => install(buildOutboundFilter(architecture));
+
+const install = (instructions: readonly Instruction[]): void => {
   const { seccomp: number } = ARCHITECTURES[architecture];
-  const program = encode(buildFilter(architecture, process.pid, outbound));
+  const program = encode(instructions);
   // struct sock_fprog: u16 length, padding, pointer.
   const header = Buffer.alloc(16);
   header.writeUInt16LE(program.length / 8, 0);

@@ -131,20 +131,22 @@ export abstract class Socket extends Descriptor {
 export class StreamSocket extends Socket {
   override readonly filetype = FILETYPE.socketStream;
   /** True only for sockets the guest itself opened: never for one accepted from the host's namespace. */
-  readonly mayConnect: boolean;
+  readonly isGuestMade: boolean;
 
-  constructor(hostFd: number, poller: Poller, mayConnect: boolean) {
+  constructor(hostFd: number, poller: Poller, isGuestMade: boolean) {
     super(hostFd, poller);
-    this.mayConnect = mayConnect;
+    this.isGuestMade = isGuestMade;
   }
 
   bind(address: SocketAddress): number {
+    // An accepted socket that was reset could be bound again: to a port of the host, if it came from there.
+    if (!this.isGuestMade) return -WASI.EINVAL;
     const { bytes, length } = sockaddr.set(address);
     return libc.bind(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
   }
 
   connect(address: SocketAddress): number {
-    if (!this.mayConnect) return -WASI.EACCES;
+    if (!this.isGuestMade) return -WASI.EISCONN;
     const { bytes, length } = sockaddr.set(address);
     if (libc.connect(this.hostFd, bytes, length[0]!) === 0) return 0;
     if (errno() !== EINPROGRESS || this.nonBlocking) return failure();

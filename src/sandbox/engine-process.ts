@@ -9,8 +9,12 @@ import { CONTROL_FD } from '../engine/messages.ts';
 import type { Namespace } from '../network/namespace.ts';
 import { engineBinary, engineEntry } from './engine-binary.ts';
 
-/** V8 compiles functions when they are first called: a module of megabytes starts at once. */
-const ENGINE_FLAGS = ['--wasm-lazy-validation'];
+const ENGINE_FLAGS = [
+  // V8 compiles functions when they are first called: a module of megabytes starts at once.
+  '--wasm-lazy-validation',
+  // Else the signal opens a debugger on the sandbox's loopback, where the guest may reach it.
+  '--disable-sigusr1',
+];
 /** First descriptor of the inherited listeners inside the engine. */
 export const FIRST_INHERITED_FD = CONTROL_FD + 1;
 

@@ -7,6 +7,7 @@
 import { readFileSync, readdirSync, writeSync } from 'node:fs';
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 import { harden } from '../../../src/engine/harden.ts';
+import { refuseOutbound } from '../../../src/engine/seccomp.ts';
 import { exitNow } from '../../../src/engine/libc.ts';
 import { SockaddrBuffer } from '../../../src/engine/socket-address.ts';
 import { errno, errnoName, libc } from '../../../src/os/libc.ts';
@@ -134,7 +135,8 @@ const main = async (): Promise<void> => {
   // The pool's threads exist before the filter does.
   await inPool(AF_INET);
   if (mode === 'hardened') {
-    harden(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : undefined, outbound === 'outbound');
+    harden(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : undefined);
+    if (outbound !== 'outbound') refuseOutbound();
   }
   const seen = {
     here: { ...harmless(), ...(mode === 'hardened' ? harmful() : {}) },
