@@ -65,6 +65,7 @@ const bareNode = async (): Promise<number> => {
 const wasmrun = (node: string, transport: string) => async (): Promise<number> => {
   const port = await freePort();
   const args = [
+    '--',
     join(ROOT, 'bin/wasmrun.cjs'),
     'os',
     GUEST,

@@ -1,6 +1,8 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 'use strict';
 // Old syntax on purpose: this file must run on any Node, to say what is needed or to hand over to it.
+// The `--` above ends Node's own options: Node looks for its --env-file among all arguments before it, and
+// would take NODE_OPTIONS from the guest's.
 
 var fs = require('fs');
 var path = require('path');
@@ -39,7 +41,7 @@ function becomePinnedNode() {
     });
     libc.func('int execv(const char *path, const char **argv)')(
       node,
-      [node].concat(process.execArgv, __filename, process.argv.slice(2), null),
+      [node].concat(process.execArgv, '--', __filename, process.argv.slice(2), null),
     );
   } catch {
     // No koffi or no glibc here: the message below says what is needed.

@@ -68,6 +68,8 @@ export const GUESTS: readonly Guest[] = [
   networked('client', 'wasix'),
   networked('udp', 'wasmedge'),
   networked('udp', 'wasix'),
+  networked('rebind', 'wasmedge'),
+  networked('rebind', 'wasix'),
   networked('sockets', 'wasmedge'),
   networked('sockets', 'wasix'),
   { ...plain('wasmedge-calls'), abi: 'wasmedge' },

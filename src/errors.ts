@@ -51,6 +51,9 @@ const CODES = {
 /** Stable identifiers of failures; scripts may match on them. */
 export type ErrorCode = keyof typeof CODES;
 
+/** Whether a text is one of the codes: for errors that another process reports. */
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(CODES, text);
+
 export interface WasmrunErrorOptions {
   /** What the user can do about it, as a sentence. */
   readonly hint?: string;

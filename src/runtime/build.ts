@@ -2,10 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { appUser } from '../os/app-user.ts';
 
 /**
  * Runs a build command in `directory`; what it prints goes to standard error as it comes. Programs in
- * `node_modules/.bin` are found, as in npm scripts. Under sudo it runs as the user who called sudo.
+ * `node_modules/.bin` are found, as in npm scripts. Where root calls it, it runs as the app's own user.
  * @throws {WasmrunError} `BUILD_FAILED`
  */
 export const runBuild = async (
@@ -25,7 +26,7 @@ export const runBuild = async (
     stderr: 2,
     reject: false,
     preferLocal: true,
-    ...(await invokingUser(process.env, process.geteuid?.())),
+    ...(await buildUser(directory, process.env, process.geteuid?.())),
   });
   if (!result.failed) return;
   const reason =
@@ -48,22 +49,23 @@ interface BuildUser {
 }
 
 /**
- * Under sudo: the user who called it, with that user's home. Files of a build must not belong to root,
- * and a build needs no root.
+ * Where root runs the build: the user whose app it is, with that user's home. Files of a build must not
+ * belong to root, and a build needs no root. An app of root's own is built as root.
  */
-export const invokingUser = async (
+export const buildUser = async (
+  directory: string,
   environment: Readonly<Record<string, string | undefined>>,
   effectiveUid: number | undefined,
 ): Promise<BuildUser> => {
-  const uid = Number(environment['SUDO_UID'] ?? 0);
-  const gid = Number(environment['SUDO_GID'] ?? 0);
-  if (effectiveUid !== 0 || !(uid > 0) || !(gid > 0)) return {};
-  const name = environment['SUDO_USER'] ?? String(uid);
-  return { uid, gid, env: { USER: name, LOGNAME: name, HOME: await homeOf(uid) } };
+  const user = effectiveUid === 0 ? appUser(directory, environment) : undefined;
+  if (user === undefined) return {};
+  const { name, home } = await accountOf(user.uid);
+  return { ...user, env: { USER: name, LOGNAME: name, HOME: home } };
 };
 
-/** Home directory of a user by passwd(5); `/` as for users without one. */
-const homeOf = async (uid: number): Promise<string> => {
+/** Name and home directory of a user by passwd(5); the number and `/` for users without an entry. */
+const accountOf = async (uid: number): Promise<{ name: string; home: string }> => {
   const entries = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  return entries.find(([, , id]) => id === String(uid))?.[5] ?? '/';
+  const [name = String(uid), , , , , home = '/'] = entries.find(([, , id]) => id === String(uid)) ?? [];
+  return { name, home };
 };

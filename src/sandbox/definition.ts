@@ -1,7 +1,7 @@
 /** What a sandbox is made from: plain data, already checked. */
 import type { DirectoryMount } from '../engine/messages.ts';
 import type { TransportName } from '../network/transport.ts';
-import type { Identity } from './identity.ts';
+import type { AppUser } from '../os/app-user.ts';
 
 /** A forward as asked for; its host port is not held yet. */
 export interface RequestedForward {
@@ -30,5 +30,5 @@ export interface SandboxDefinition {
   readonly transport: TransportName | 'auto';
   readonly addressPools: readonly string[];
   /** Whose rights the engine gets; absent when the caller is unprivileged. */
-  readonly user: Identity | undefined;
+  readonly user: AppUser | undefined;
 }

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
 import type { FromEngine, ToEngine } from '../engine/messages.ts';
 import { CONTROL_FD } from '../engine/messages.ts';
 import type { Namespace } from '../network/namespace.ts';
+import { readEngineLines } from './engine-line.ts';
 import { engineBinary, engineEntry } from './engine-binary.ts';
 
 const ENGINE_FLAGS = [
@@ -55,7 +55,14 @@ export class EngineProcess implements AsyncDisposable {
     this.#control = this.#child.stdio[CONTROL_FD] as Socket;
     // Writing to an engine that just died is no news: `ended` tells.
     this.#control.on('error', () => {});
-    readLines(this.#control, (line) => onMessage(JSON.parse(line) as FromEngine));
+    readEngineLines(this.#control, onMessage, () => {
+      this.kill();
+      onMessage({
+        type: 'failed',
+        code: 'ENGINE_FAILED',
+        message: 'the engine said what no engine says, and was ended',
+      });
+    });
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#child[stream]?.setEncoding('utf8').on('data', (text: string) => onOutput?.(stream, text));
     }
@@ -88,12 +95,3 @@ export class EngineProcess implements AsyncDisposable {
     this.#control.destroy();
   }
 }
-
-const readLines = (stream: Readable, onLine: (line: string) => void): void => {
-  let partial = '';
-  stream.setEncoding('utf8').on('data', (chunk: string) => {
-    const lines = (partial + chunk).split('\n');
-    partial = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
-  });
-};

@@ -36,16 +36,19 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  /** In a process group of its own, as a shell starts a job. */
+  readonly detached?: boolean;
 }
 
 export const newPrefix = (): string => `t${randomBytes(3).toString('hex')}`;
 
 export const startCli = (args: readonly string[], options: CliOptions = {}): CliRun => {
   const prefix = options.prefix ?? newPrefix();
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const child = spawn(BIN, args, {
     cwd: options.cwd ?? ROOT,
     env: { ...process.env, NO_COLOR: '1', WASMRUN_NAMESPACE_PREFIX: prefix, ...options.env },
     stdio: 'pipe',
+    detached: options.detached ?? false,
   });
   const output = { stdout: '', stderr: '' };
   const watchers = new Set<() => void>();

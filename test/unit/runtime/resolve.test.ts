@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { chmod, mkdir, mkdtempDisposable, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtempDisposable, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
@@ -7,7 +7,7 @@ import { RUNTIMES } from '../../../runtimes/index.ts';
 import { sandboxName } from '../../../src/config/values.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import { silentLog } from '../../../src/log.ts';
-import { invokingUser, runBuild } from '../../../src/runtime/build.ts';
+import { buildUser, runBuild } from '../../../src/runtime/build.ts';
 import { deriveName, resolveApp, type AppOptions } from '../../../src/runtime/resolve.ts';
 
 /** The smallest module: magic and version. */
@@ -134,17 +134,33 @@ describe('builds', () => {
   });
 
   test('under sudo run as the user behind it', async () => {
+    const rootsOwn = '/';
     const sudo = { SUDO_UID: '65534', SUDO_GID: '65534', SUDO_USER: 'nobody' };
-    expect(await invokingUser(sudo, 0)).toEqual({
+    expect(await buildUser(rootsOwn, sudo, 0)).toEqual({
       uid: 65_534,
       gid: 65_534,
       env: { USER: 'nobody', LOGNAME: 'nobody', HOME: '/nonexistent' },
     });
-    expect(await invokingUser(sudo, 1000)).toEqual({});
-    expect(await invokingUser({}, 0)).toEqual({});
-    expect(await invokingUser({ SUDO_UID: '0', SUDO_GID: '0' }, 0)).toEqual({});
+    expect(await buildUser(rootsOwn, sudo, 1000)).toEqual({});
+    expect(await buildUser(rootsOwn, {}, 0)).toEqual({});
+    expect(await buildUser(rootsOwn, { SUDO_UID: '0', SUDO_GID: '0' }, 0)).toEqual({});
   });
 });
+
+test.runIf(process.geteuid?.() === 0)(
+  'a build by root runs as the owner of the app (needs root)',
+  async () => {
+    await using temporary = await mkdtempDisposable(join(tmpdir(), 'wasmrun-build-'));
+    await chown(temporary.path, 4242, 4242);
+    await runBuild(['touch', 'made'], temporary.path, silentLog);
+    expect((await stat(join(temporary.path, 'made'))).uid).toBe(4242);
+    expect(await buildUser(temporary.path, {}, 0)).toEqual({
+      uid: 4242,
+      gid: 4242,
+      env: { USER: '4242', LOGNAME: '4242', HOME: '/' },
+    });
+  },
+);
 
 test.runIf(process.geteuid?.() === 0)(
   'a build under sudo makes files of the user behind it (needs root)',

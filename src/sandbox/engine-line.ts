@@ -1,0 +1,74 @@
+/**
+ * Reads what the engine says. The engine runs code that nobody vouches for: its lines are taken apart with
+ * care, and anything an engine of ours would not say ends it.
+ */
+import type { Readable } from 'node:stream';
+import type { FromEngine } from '../engine/messages.ts';
+
+/** Longest line, in characters. */
+const MAX_LINE = 65_536;
+const ABIS: ReadonlySet<unknown> = new Set(['preview1', 'wasmedge', 'wasix', 'none']);
+const REASONS: ReadonlySet<unknown> = new Set(['exit', 'trap', 'stopped']);
+
+/** The message in a line, or undefined where it is none. */
+export const parseEngineLine = (line: string): FromEngine | undefined => {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  return isMessage(value) ? value : undefined;
+};
+
+const isMessage = (value: unknown): value is FromEngine => {
+  if (typeof value !== 'object' || value === null) return false;
+  const message = value as Readonly<Record<string, unknown>>;
+  switch (message['type']) {
+    case 'prepared':
+      return ABIS.has(message['abi']);
+    case 'listening':
+      return isIntegerUpTo(message['port'], 65_535);
+    case 'notice':
+      return typeof message['text'] === 'string';
+    case 'failed':
+      return (
+        typeof message['code'] === 'string' &&
+        typeof message['message'] === 'string' &&
+        isOptionalText(message['hint'])
+      );
+    case 'exited':
+      return isIntegerUpTo(message['status'], 255) && REASONS.has(message['reason']);
+    default:
+      return false;
+  }
+};
+
+const isIntegerUpTo = (value: unknown, most: number): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
+const isOptionalText = (value: unknown): boolean => value === undefined || typeof value === 'string';
+
+/** Passes on each message of a stream; `onNonsense` is called once, and nothing after that. */
+export const readEngineLines = (
+  stream: Readable,
+  onMessage: (message: FromEngine) => void,
+  onNonsense: () => void,
+): void => {
+  let partial = '';
+  let isTrusted = true;
+  const distrust = (): void => {
+    isTrusted = false;
+    onNonsense();
+  };
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (partial + chunk).split('\n');
+    partial = lines.pop() ?? '';
+    for (const line of lines) {
+      if (!isTrusted) return;
+      const message = parseEngineLine(line);
+      if (message === undefined) distrust();
+      else onMessage(message);
+    }
+    if (isTrusted && partial.length > MAX_LINE) distrust();
+  });
+};

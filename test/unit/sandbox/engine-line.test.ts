@@ -1,0 +1,89 @@
+import { PassThrough } from 'node:stream';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { FromEngine } from '../../../src/engine/messages.ts';
+import { parseEngineLine, readEngineLines } from '../../../src/sandbox/engine-line.ts';
+
+const messages: fc.Arbitrary<FromEngine> = fc.oneof(
+  fc.record({
+    type: fc.constant('prepared' as const),
+    abi: fc.constantFrom('preview1', 'wasmedge', 'wasix', 'none'),
+  }),
+  fc.record({ type: fc.constant('listening' as const), port: fc.integer({ min: 0, max: 65_535 }) }),
+  fc.record({ type: fc.constant('notice' as const), text: fc.string({ unit: 'grapheme' }) }),
+  fc.record({ type: fc.constant('failed' as const), code: fc.string(), message: fc.string() }),
+  fc.record({
+    type: fc.constant('exited' as const),
+    status: fc.nat(255),
+    reason: fc.constantFrom('exit', 'trap', 'stopped'),
+  }),
+);
+
+test('every message arrives, however the stream is cut', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(messages, { maxLength: 8 }),
+      fc.integer({ min: 1, max: 40 }),
+      async (sent, size) => {
+        const stream = new PassThrough();
+        const received: FromEngine[] = [];
+        readEngineLines(
+          stream,
+          (message) => received.push(message),
+          () => expect.unreachable(),
+        );
+        const bytes = Buffer.from(sent.map((message) => `${JSON.stringify(message)}\n`).join(''));
+        for (let at = 0; at < bytes.length; at += size) stream.write(bytes.subarray(at, at + size));
+        await new Promise((resolve) => stream.end(resolve).on('end', resolve));
+        expect(received).toEqual(sent);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test('no text makes it fail, and only messages come out', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.json(),
+        fc.jsonValue().map((value) => JSON.stringify(value)),
+      ),
+      (line) => {
+        const message = parseEngineLine(line);
+        if (message !== undefined)
+          expect(['prepared', 'listening', 'notice', 'failed', 'exited']).toContain(message.type);
+      },
+    ),
+  );
+});
+
+test.each([
+  'null',
+  '{"type":"go"}',
+  '{"type":"listening","port":70000}',
+  '{"type":"listening","port":"80"}',
+  '{"type":"exited","status":-1,"reason":"exit"}',
+  '{"type":"exited","status":0,"reason":"because"}',
+  '{"type":"failed","code":1,"message":"x"}',
+])('%s is nonsense', (line) => {
+  expect(parseEngineLine(line)).toBeUndefined();
+});
+
+test('nonsense and endless lines are reported once, and nothing is passed on after them', async () => {
+  for (const nonsense of ['garbage\n', 'x'.repeat(70_000)]) {
+    const stream = new PassThrough();
+    const seen: string[] = [];
+    readEngineLines(
+      stream,
+      ({ type }) => seen.push(type),
+      () => seen.push('nonsense'),
+    );
+    stream.write('{"type":"listening","port":1}\n');
+    stream.write(nonsense);
+    stream.write('\n{"type":"listening","port":2}\n');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(seen).toEqual(['listening', 'nonsense']);
+  }
+});
