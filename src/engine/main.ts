@@ -115,6 +115,9 @@ const main = async (control: Control): Promise<void> => {
   // A stop that came together with `go` makes the channel readable no more.
   control.obey();
   const notice = (text: string): void => control.send({ type: 'notice', text });
+  if (program.abi === 'preview1' && launch.ports.length === 0) {
+    notice(`${program.file} cannot open a listener itself: name the port it serves, e.g. --forward 8080:3000`);
+  }
   if (program.abi === 'none' && launch.ports.length > 0) {
     notice(
       `${program.file} imports no socket functions, so nothing will listen on port ${launch.ports.join(', ')}`,

@@ -11,7 +11,10 @@ import type { Runtime } from './runtime.ts';
 export const findRuntime = (name: string, runtimes: readonly Runtime[]): Runtime => {
   const found = runtimes.find((runtime) => runtime.name === name);
   if (found !== undefined) return found;
-  const names = runtimes.map((runtime) => runtime.name).join(', ');
+  const names = runtimes
+    .filter((runtime) => runtime.isAnnounced !== true)
+    .map((runtime) => runtime.name)
+    .join(', ');
   throw new WasmrunError('RUNTIME_UNAVAILABLE', `there is no runtime "${name}"`, {
     hint: `choose one of ${names}, or leave --language and [app] language out`,
   });
@@ -51,6 +54,7 @@ const firstExisting = async (directory: string, files: readonly string[]): Promi
 /** A runtime of a later version: it recognises its apps, so that they get an answer, and refuses them. */
 export const announcedRuntime = (name: string, marks: readonly string[]): Runtime => ({
   name,
+  isAnnounced: true,
   runsModules: false,
   detect: (directory) => firstExisting(directory, marks),
   prepare: ({ reason }) =>

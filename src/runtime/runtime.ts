@@ -26,6 +26,8 @@ export interface App {
 export interface Runtime {
   /** As in `--language NAME`. */
   readonly name: string;
+  /** It only recognises its apps so far, and refuses them with a reason. */
+  readonly isAnnounced?: true;
   /** Can it run a `.wasm` file that was named directly? */
   readonly runsModules: boolean;
   /** Looks at a directory and returns what it recognises there (e.g. `package.json`), or nothing. */

@@ -245,7 +245,7 @@ describe('what does not run', () => {
       'RUNTIME_UNAVAILABLE',
       126,
       'there is no runtime "ruby"',
-      'wasm, nodejs, python, postgres',
+      'choose one of wasm, or leave',
     ],
     [
       'wasm without a module',
