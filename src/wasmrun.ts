@@ -4,9 +4,12 @@ import type { Settings } from './config/settings.ts';
 import { WasmrunError } from './errors.ts';
 import type { Log } from './log.ts';
 import { expandForward } from './network/forward.ts';
+import type { FirewallBackend } from './network/firewall.ts';
+import { createIptablesBackend } from './network/firewalls/iptables.ts';
+import { createNftablesBackend } from './network/firewalls/nftables.ts';
 import type { Transport } from './network/transport.ts';
 import { handoffTransport } from './network/transports/handoff.ts';
-import { createNftablesTransport } from './network/transports/nftables.ts';
+import { createRedirectTransport } from './network/transports/redirect.ts';
 import type { ResolvedApp } from './runtime/resolve.ts';
 import type { RequestedForward, SandboxDefinition } from './sandbox/definition.ts';
 import type { SandboxEvent } from './sandbox/events.ts';
@@ -49,10 +52,11 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
   }
   const signals = new StopSignals();
   using _listening = signals;
-  const { settings, log, events, captureOutput, onStep } = request;
+  const { log, events, captureOutput, onStep } = request;
   await using sandbox = await Sandbox.start(defineSandbox(request), {
     log,
-    transports: transportsFor(settings.network.namespacePrefix),
+    firewalls: FIREWALLS,
+    transports: TRANSPORTS,
     onEvent: events,
     onStep,
     captureOutput,
@@ -63,20 +67,38 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
   return status;
 };
 
+/** What a killed supervisor left behind. */
+export interface Leftover {
+  /** Name of the sandbox. */
+  readonly name: string;
+  /** Process id the supervisor had. */
+  readonly pid: number;
+  /** Network namespace as `ip netns` lists it. */
+  readonly namespace: string;
+  /** The host's end of its veth pair. */
+  readonly interface: string;
+}
+
 /**
- * Removes what killed supervisors left behind.
- * @returns the names of the sandboxes that were removed
+ * Removes what killed supervisors left behind, or only lists it.
+ * @param prefix - prefix of all kernel objects' names
  */
-export const collectGarbage = async (prefix: string): Promise<string[]> => {
+export const collectGarbage = async (
+  prefix: string,
+  { dryRun = false }: { readonly dryRun?: boolean } = {},
+): Promise<Leftover[]> => {
   const state = new State(prefix);
-  return await state.exclusively(() => reclaim(state, prefix));
+  const records = await state.exclusively(async () =>
+    dryRun ? state.dead() : reclaim(state, { prefix, firewalls: FIREWALLS }),
+  );
+  return records.map(({ name, pid, namespace, link }) => ({ name, pid, namespace, interface: link.veth }));
 };
 
+/** All firewalls of this platform, preferred first. */
+const FIREWALLS: readonly FirewallBackend[] = [createNftablesBackend(), createIptablesBackend()];
+
 /** All transports of this platform, preferred first. */
-const transportsFor = (prefix: string): readonly Transport[] => [
-  createNftablesTransport({ prefix }),
-  handoffTransport,
-];
+const TRANSPORTS: readonly Transport[] = [...FIREWALLS.map(createRedirectTransport), handoffTransport];
 
 const defineSandbox = ({ settings, app }: RunRequest): SandboxDefinition => {
   const { network } = settings;

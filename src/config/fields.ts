@@ -6,6 +6,7 @@
 import { DEFAULT_ADDRESS_POOLS } from '../network/address-pool.ts';
 import { DEFAULT_PREFIX } from '../network/names.ts';
 import { formatForward, parseForward, parseHostAddress } from '../network/forward.ts';
+import type { TransportName } from '../network/transport.ts';
 import { command, integer, list, listOrOne, oneOrMore, text, variables, type Reader } from './readers.ts';
 import {
   directoryMount,
@@ -86,8 +87,8 @@ export const FIELDS = {
     variable: 'WASMRUN_BIND',
     fallback: ['127.0.0.1', '::1'],
   }),
-  'network.transport': field<'auto' | 'nftables' | 'handoff'>({
-    reader: text(oneOf('auto', 'nftables', 'handoff')),
+  'network.transport': field<TransportName | 'auto'>({
+    reader: text(oneOf('auto', 'nftables', 'iptables', 'handoff')),
     example: '"auto"',
     flag: '--transport',
     variable: 'WASMRUN_TRANSPORT',

@@ -7,6 +7,7 @@ import {
   addressesOverlap,
   type ForwardSpec,
 } from '../network/forward.ts';
+import type { TransportName } from '../network/transport.ts';
 import { findConfigFile } from './discover.ts';
 import type { FieldName, FieldValue } from './fields.ts';
 import { mergeEnvironment, type Variable } from './guest-environment.ts';
@@ -39,7 +40,7 @@ export interface Settings {
     readonly forwards: readonly ForwardSpec[];
     /** Host addresses of forwards that name none. */
     readonly bind: readonly string[];
-    readonly transport: 'auto' | 'nftables' | 'handoff';
+    readonly transport: TransportName | 'auto';
     readonly isolation: 'namespace';
     readonly namespacePrefix: string;
     /** IPv4 networks in CIDR notation, in order of preference. */

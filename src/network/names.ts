@@ -27,10 +27,13 @@ export const checkPrefix = (prefix: string): string => {
 export const namespaceName = (prefix: string, sandbox: string): string => `${prefix}-${sandbox}`;
 
 /** Host side interface of the sandbox in a slot. */
-export const vethName = (prefix: string, slot: number): string => `${prefix}-v${slot}`;
+export const vethName = (prefix: string, slot: number): string => vethStem(prefix) + slot;
 
-/** Pattern of nft that matches the interfaces of all slots. */
-export const vethPattern = (prefix: string): string => `${prefix}-v*`;
+/** What the interfaces of all slots begin with. */
+export const vethStem = (prefix: string): string => `${prefix}-v`;
 
 /** The nft table, as `nft list table` takes it. */
 export const tableName = (prefix: string): string => `inet ${prefix}`;
+
+/** A chain of iptables(8): at most 28 characters. */
+export const chainName = (prefix: string, chain: string): string => `${prefix}-${chain}`;

@@ -76,6 +76,16 @@ export const checkNamespaceFree = (name: string): void => {
   if (existsSync(namespacePath(name))) throw nameInUse(name);
 };
 
+/** Is there an interface of that name in the calling thread's namespace, whoever made it? */
+export const hasInterface = (name: string): boolean => {
+  try {
+    return interfaceIndex(name) > 0;
+  } catch (error) {
+    if (codeOf(error) === 'ENODEV') return false;
+    throw error;
+  }
+};
+
 /**
  * Takes the name of a namespace away; the kernel ends the namespace when its last process does.
  * Idempotent.

@@ -4,6 +4,9 @@
  * accepts from; a transport may add a faster path on top of that.
  */
 
+import type { ProbeResult } from '../os/probe.ts';
+import type { Firewall, FirewallName } from './firewall.ts';
+
 /** A forward whose host port is held: port 0 has been replaced by the port the kernel gave. */
 export interface HeldForward {
   /** Host addresses it is held on, e.g. `127.0.0.1` and `::1`. */
@@ -21,16 +24,16 @@ export interface Target {
   readonly veth: string;
   /** The sandbox's own IPv4 address. */
   readonly sandboxAddress: string;
+  /** The wall it stands behind; absent where there is none. */
+  readonly firewall?: Firewall | undefined;
 }
 
-export type TransportName = 'nftables' | 'handoff';
-
-export type ProbeResult =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly reason: string; readonly hint?: string };
+export type TransportName = FirewallName | 'handoff';
 
 export interface Transport {
   readonly name: TransportName;
+  /** The firewall whose redirections it uses, which then is the sandbox's wall too; absent: any will do. */
+  readonly firewall?: FirewallName;
   /** Can this transport work here? Changes nothing. */
   probe(): Promise<ProbeResult>;
   /** Opens the path; disposing closes it for new connections, established ones go on. */

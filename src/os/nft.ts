@@ -7,12 +7,23 @@ import type { LibraryHandle } from 'koffi';
 import { koffi } from './koffi.ts';
 import { CommandError, runCommand } from './command.ts';
 import { SystemCallError } from './libc.ts';
-import { AF_NETLINK, openSocket, SOCK_RAW } from './socket.ts';
+import { decodeAttributes, decodeMessages, encodeMessage } from './netlink.ts';
+import type { ProbeResult } from './probe.ts';
+import { AF_NETLINK, openSocket, receiveDatagram, sendDatagram, SOCK_RAW } from './socket.ts';
 
 /** The soname is fixed by the ABI of libnftables(3). */
 const LIBRARY = 'libnftables.so.1';
 /** `NETLINK_NETFILTER`, linux/netlink.h. */
 const NETLINK_NETFILTER = 12;
+/** Message types: `NFNL_SUBSYS_NFTABLES` of linux/netfilter/nfnetlink.h, then one of linux/netfilter/nf_tables.h. */
+const NFT_MSG_NEWGEN = (10 << 8) | 15;
+const NFT_MSG_GETGEN = (10 << 8) | 16;
+/** Attribute of the answer, a u32 in network order. */
+const NFTA_GEN_ID = 1;
+/** `sizeof(struct nfgenmsg)`: family u8, version u8, resource u16; all 0 here. */
+const NETFILTER_HEADER = 4;
+/** `NLM_F_REQUEST`, linux/netlink.h. */
+const NLM_F_REQUEST = 1;
 
 /** nftables refused a script; the message is nft's own, with the place in the script. */
 export class NftError extends Error {
@@ -31,10 +42,6 @@ export class NftError extends Error {
 
 /** Runs a script in nft's language (nft(8)) as one transaction and returns what it prints. */
 export type NftRunner = (script: string) => Promise<string>;
-
-export type NftProbe =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly reason: string; readonly hint?: string };
 
 /**
  * A runner bound to the network namespace the calling thread is in at its first use.
@@ -56,7 +63,7 @@ export const createNftRunner = (library: string = LIBRARY): NftRunner => {
 export const runNft: NftRunner = createNftRunner();
 
 /** Can nftables be used here? Changes nothing. */
-export const probeNft = async (run: NftRunner = runNft): Promise<NftProbe> => {
+export const probeNft = async (run: NftRunner = runNft): Promise<ProbeResult> => {
   try {
     closeSync(openSocket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
     await run('list tables');
@@ -66,7 +73,27 @@ export const probeNft = async (run: NftRunner = runNft): Promise<NftProbe> => {
   }
 };
 
-const refusal = (error: unknown): NftProbe & { ok: false } => {
+/**
+ * Number of changes the nftables rule set of this network namespace has seen, by anyone, iptables-nft
+ * included; undefined where the kernel does not tell. Asking takes about 20 µs.
+ */
+export const rulesetGeneration = (): number | undefined => {
+  let fd: number | undefined;
+  try {
+    fd = openSocket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+    const payload = Buffer.alloc(NETFILTER_HEADER);
+    sendDatagram(fd, encodeMessage({ type: NFT_MSG_GETGEN, flags: NLM_F_REQUEST, sequence: 1, payload }));
+    const [answer] = decodeMessages(receiveDatagram(fd, Buffer.alloc(256)));
+    if (answer?.type !== NFT_MSG_NEWGEN) return undefined;
+    return decodeAttributes(answer.payload.subarray(NETFILTER_HEADER)).get(NFTA_GEN_ID)?.readUInt32BE();
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+};
+
+const refusal = (error: unknown): ProbeResult & { ok: false } => {
   if (error instanceof CommandError && error.missing) {
     return { ok: false, reason: 'nft is not installed', hint: 'apt-get install nftables' };
   }

@@ -1,36 +1,57 @@
 /** Removes what supervisors left behind that were killed: exactly what their records name. */
-import { removeElements, removeFirewall } from '../network/firewall.ts';
+import { WasmrunError } from '../errors.ts';
+import type { FirewallBackend, FirewallName } from '../network/firewall.ts';
 import { removeNamespace, removeVeth } from '../network/namespace.ts';
-import { redirectionsOf } from '../network/transports/nftables.ts';
-import { probeNft } from '../os/nft.ts';
+import { redirectionsOf } from '../network/transports/redirect.ts';
 import type { SandboxRecord } from './record.ts';
-import type { State } from './state.ts';
+import type { Claim, State } from './state.ts';
+
+export interface ReclaimOptions {
+  /** Prefix of all kernel objects' names. */
+  readonly prefix: string;
+  /** All that a record may name. */
+  readonly firewalls: readonly FirewallBackend[];
+}
 
 /**
- * Sweeps the sandboxes of dead supervisors and returns their names. Call under the lock.
- * @throws {WasmrunError} NETWORK_SETUP_FAILED if something of ours resists; its record then stays
+ * Sweeps the sandboxes of dead supervisors and returns their records. Call under the lock.
+ * @throws {WasmrunError} NETWORK_SETUP_FAILED if something of ours resists; the records then stay
  */
-export const reclaim = async (state: State, prefix: string): Promise<string[]> => {
+export const reclaim = async (state: State, options: ReclaimOptions): Promise<SandboxRecord[]> => {
   const dead = state.dead();
-  if (dead.length === 0) return [];
-  const hasNft = (await probeNft()).ok;
-  for (const record of dead) {
-    if (hasNft) await removeElements({ prefix }, elementsOf(record));
-    removeVeth(record.link.veth);
-    removeNamespace(record.namespace);
-    state.forget(record);
+  for (const { firewall, link, forwards, namespace } of dead) {
+    if (firewall !== undefined) {
+      const redirections = forwards.flatMap((forward) => redirectionsOf(forward, link));
+      await backendNamed(firewall, options).release(options.prefix, { members: [link], redirections });
+    }
+    removeVeth(link.veth);
+    removeNamespace(namespace);
   }
-  await removeUnusedFirewall(state, prefix);
-  return dead.map(({ name }) => name);
+  if (state.living().length === 0) await removeFirewalls(dead, options);
+  for (const record of dead) state.forget(record);
+  return dead;
 };
 
-/** Takes the table of a prefix away with its last sandbox. Call under the lock. */
-export const removeUnusedFirewall = async (state: State, prefix: string): Promise<void> => {
-  if (state.living().length > 0) return;
-  if ((await probeNft()).ok) await removeFirewall({ prefix });
+/**
+ * Gives up the record of a sandbox that has been unmade, and its firewall with the last sandbox. Call
+ * under the lock.
+ */
+export const retire = async (state: State, claim: Claim, options: ReclaimOptions): Promise<void> => {
+  const others = state.living().filter(({ name }) => name !== claim.record.name);
+  if (others.length === 0) await removeFirewalls([claim.record], options);
+  claim[Symbol.dispose]();
 };
 
-const elementsOf = ({ link, forwards }: SandboxRecord): Parameters<typeof removeElements>[1] => ({
-  members: [link],
-  redirections: forwards.flatMap((forward) => redirectionsOf(forward, link)),
-});
+/** The firewalls that these records name. */
+const removeFirewalls = async (records: readonly SandboxRecord[], options: ReclaimOptions): Promise<void> => {
+  const names = new Set(records.flatMap(({ firewall }) => firewall ?? []));
+  for (const name of names) await backendNamed(name, options).remove(options.prefix);
+};
+
+const backendNamed = (name: FirewallName, { firewalls }: ReclaimOptions): FirewallBackend => {
+  const backend = firewalls.find((candidate) => candidate.name === name);
+  if (backend !== undefined) return backend;
+  throw new WasmrunError('STATE_UNREADABLE', `a sandbox stands behind ${name}, which is not known here`, {
+    hint: 'It was written by another version of wasmrun: use that one to stop its sandboxes.',
+  });
+};

@@ -2,6 +2,7 @@
  * What is written down about a sandbox before anything of it is made, so that the next command can
  * remove what a killed supervisor left behind — and nothing else.
  */
+import type { FirewallName } from '../network/firewall.ts';
 import type { Link } from '../network/namespace.ts';
 import type { HeldForward } from '../network/transport.ts';
 
@@ -16,5 +17,7 @@ export interface SandboxRecord {
   /** Number of the address pair. */
   readonly slot: number;
   readonly link: Link;
+  /** The firewall it stands behind; absent before that is settled, and where there is none. */
+  readonly firewall?: FirewallName;
   readonly forwards: readonly HeldForward[];
 }

@@ -1,7 +1,6 @@
 /** A sandbox from its start to its end, as its supervisor sees it. */
 import type { FromEngine } from '../engine/messages.ts';
-import { WasmrunError } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
+import { WasmrunError, isErrorCode } from '../errors.ts';
 import type { HeldForward } from '../network/transport.ts';
 import type { SandboxDefinition } from './definition.ts';
 import type { ProcessEnd } from './engine-process.ts';
@@ -11,6 +10,8 @@ import type { StartOptions, StartedSandbox } from './start.ts';
 
 /** How long a guest may take to leave after a stop, in ms. Guests have no signals, so only a busy one is late. */
 const STOP_GRACE_MS = 2000;
+/** When a stop that takes this many ms is explained. */
+const STOP_NOTICE_MS = 400;
 /** After this many ms without a listener on a forwarded port the user gets a hint. */
 const LISTEN_HINT_MS = 5000;
 
@@ -42,6 +43,8 @@ export class Sandbox implements AsyncDisposable {
   #prepared = Promise.withResolvers<void>();
   #end: SandboxEnd | undefined;
   #failure: WasmrunError | undefined;
+  /** The engine's process is gone. */
+  #isOver = false;
   /** Number of the signal that asked for the stop. */
   #stopSignal: number | undefined;
 
@@ -68,6 +71,10 @@ export class Sandbox implements AsyncDisposable {
     if (this.#stopSignal !== undefined) return;
     this.#stopSignal = signal;
     this.#parts.engine.send({ type: 'stop' });
+    setTimeout(() => {
+      const text = `${this.name} is busy: waiting ${STOP_GRACE_MS / 1000} s for it to stop (Ctrl-C again to end it now)`;
+      if (!this.#isOver) this.#options.onEvent({ type: 'notice', text });
+    }, STOP_NOTICE_MS).unref();
     setTimeout(() => this.#parts.engine.kill(), STOP_GRACE_MS).unref();
   }
 
@@ -79,6 +86,7 @@ export class Sandbox implements AsyncDisposable {
   /** Resolves when the guest is gone. */
   async end(): Promise<SandboxEnd> {
     const { status, signal } = await this.#parts.engine.ended;
+    this.#isOver = true;
     await this.#work;
     if (this.#failure !== undefined) throw this.#failure;
     const end = this.#describeEnd(status, signal);
@@ -114,7 +122,11 @@ export class Sandbox implements AsyncDisposable {
       await Promise.race([this.#prepared.promise, started.engine.ended.then((end) => this.#endedEarly(end))]);
       const { name, namespace, link } = started.record;
       onEvent({ type: 'started', name, namespace, address: link.sandboxAddress });
-      started.engine.send({ type: 'go', sandboxAddress: link.sandboxAddress, outbound: started.hasFirewall });
+      started.engine.send({
+        type: 'go',
+        sandboxAddress: link.sandboxAddress,
+        outbound: started.target.firewall !== undefined,
+      });
       this.#options.onStep?.('go');
       this.#hintIfNothingListens();
     } catch (error) {
@@ -137,7 +149,8 @@ export class Sandbox implements AsyncDisposable {
     } else if (message.type === 'notice') onEvent({ type: 'notice', text: message.text });
     else if (message.type === 'failed') {
       const hint = message.hint === undefined ? {} : { hint: message.hint };
-      this.#failure = new WasmrunError(message.code as ErrorCode, message.message, hint);
+      const code = isErrorCode(message.code) ? message.code : 'ENGINE_FAILED';
+      this.#failure = new WasmrunError(code, message.message, hint);
     } else if (message.type === 'exited') this.#end = { status: message.status, reason: message.reason };
     else this.#openForwards(message.port);
   }
@@ -153,10 +166,10 @@ export class Sandbox implements AsyncDisposable {
   }
 
   async #openForward(forward: HeldForward): Promise<void> {
-    const { selection, record, engine } = this.#parts;
+    const { selection, target, engine } = this.#parts;
     const { transport } = selection;
     try {
-      this.#resources.use(await transport.open(forward, record.link));
+      this.#resources.use(await transport.open(forward, target));
     } catch (error) {
       this.#failure =
         error instanceof WasmrunError ? error : new WasmrunError('INTERNAL', String(error), { cause: error });

@@ -6,20 +6,23 @@ import type { FromEngine } from '../engine/messages.ts';
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { chooseLink, hostNetworks } from '../network/address-pool.ts';
-import { openFirewall } from '../network/firewall.ts';
+import { guardFirewall } from '../network/firewall-guard.ts';
+import { Firewall } from '../network/firewall.ts';
+import type { FirewallBackend } from '../network/firewall.ts';
 import { holdHostPort } from '../network/host-listener.ts';
 import { namespaceName, vethName } from '../network/names.ts';
-import { checkNamespaceFree, connectNamespace, createNamespace } from '../network/namespace.ts';
-import { selectTransport } from '../network/select.ts';
+import { checkNamespaceFree, connectNamespace, createNamespace, hasInterface } from '../network/namespace.ts';
+import type { Link } from '../network/namespace.ts';
+import { selectFirewall, selectTransport } from '../network/select.ts';
 import type { Selection } from '../network/select.ts';
-import type { HeldForward, Transport } from '../network/transport.ts';
-import { probeNft } from '../os/nft.ts';
+import type { HeldForward, Target, Transport } from '../network/transport.ts';
 import type { RequestedForward, SandboxDefinition } from './definition.ts';
 import { EngineProcess, FIRST_INHERITED_FD } from './engine-process.ts';
 import type { EngineOptions } from './engine-process.ts';
-import { reclaim, removeUnusedFirewall } from './reclaim.ts';
+import { reclaim, retire } from './reclaim.ts';
 import type { SandboxRecord } from './record.ts';
 import { State } from './state.ts';
+import type { Claim } from './state.ts';
 
 /** In the order they are done. */
 export type SandboxStep =
@@ -34,6 +37,8 @@ export type SandboxStep =
 
 export interface StartOptions {
   readonly log: Log;
+  /** In order of preference. */
+  readonly firewalls: readonly FirewallBackend[];
   /** In order of preference. */
   readonly transports: readonly Transport[];
   /** Called after each step; throwing abandons the start, and everything made so far is unmade. */
@@ -50,7 +55,8 @@ export interface StartedSandbox {
   readonly record: SandboxRecord;
   readonly engine: EngineProcess;
   readonly selection: Selection;
-  readonly hasFirewall: boolean;
+  /** Where forwards lead. */
+  readonly target: Target;
   readonly resources: AsyncDisposableStack;
 }
 
@@ -69,17 +75,15 @@ export const startSandbox = async (
   const { forwards, fds } = holdPorts(definition.forwards, made);
   step('ports');
   const state = new State(definition.prefix);
-  const { record, engine, hasFirewall } = await state.exclusively(async () => {
-    await reclaim(state, definition.prefix);
-    const record = describe(definition, forwards, state.living());
+  const { prefix } = definition;
+  const sweep = { prefix, firewalls: options.firewalls };
+  const { record, engine, firewall } = await state.exclusively(async () => {
+    await reclaim(state, sweep);
+    const living = state.living();
+    const record = describe(definition, forwards, living);
     checkNamespaceFree(record.namespace);
     const claim = state.claim(record);
-    made.defer(() =>
-      state.exclusively(async () => {
-        claim[Symbol.dispose]();
-        await removeUnusedFirewall(state, definition.prefix);
-      }),
-    );
+    made.defer(() => state.exclusively(() => retire(state, claim, sweep)));
     step('record');
     const namespace = made.use(createNamespace(record.namespace));
     step('namespace');
@@ -88,15 +92,43 @@ export const startSandbox = async (
     step('engine');
     made.use(connectNamespace(namespace, record.link));
     step('link');
-    const nft = await probeNft();
-    if (nft.ok) made.use(await (await openFirewall({ prefix: definition.prefix })).admit(record.link));
+    const firewall = await openFirewall(definition, options, { claim, living });
+    if (firewall !== undefined) made.use(await firewall.admit(record.link));
     step('firewall');
-    return { record, engine, hasFirewall: nft.ok };
+    return { record: claim.record, engine, firewall };
   });
-  const selection = await selectTransport(options.transports, definition.transport);
+  if (firewall !== undefined) {
+    const members = (): Target[] => neighbours(state.living(), firewall.name).map(({ link }) => link);
+    const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);
+    made.use(guardFirewall({ firewall, log: options.log, exclusively, members }));
+  }
+  const selection = await selectTransport(options.transports, definition.transport, firewall?.name);
   step('transport');
-  return { record, engine, selection, hasFirewall, resources: made.move() };
+  const target = { ...record.link, firewall };
+  return { record, engine, selection, target, resources: made.move() };
 };
+
+/**
+ * The firewall the sandbox is to stand behind, written down; undefined where none works here. Two kinds at
+ * once would each refuse what the other one lets pass: the one that stands is joined, and a wanted
+ * transport's own is the first choice.
+ */
+const openFirewall = async (
+  { prefix, transport }: SandboxDefinition,
+  { firewalls, transports }: StartOptions,
+  { claim, living }: { claim: Claim; living: readonly SandboxRecord[] },
+): Promise<Firewall | undefined> => {
+  const standing = living.find(({ firewall }) => firewall !== undefined)?.firewall;
+  const wanted = transports.find(({ name }) => name === transport)?.firewall;
+  const backend = await selectFirewall(firewalls, standing ?? wanted);
+  if (backend === undefined) return undefined;
+  claim.amend({ firewall: backend.name });
+  return new Firewall(backend, prefix);
+};
+
+/** Sandboxes behind the same firewall. */
+const neighbours = (living: readonly SandboxRecord[], name: Firewall['name']): SandboxRecord[] =>
+  living.filter(({ firewall }) => firewall === name);
 
 const holdPorts = (
   requested: readonly RequestedForward[],
@@ -132,14 +164,24 @@ const describe = (
     );
   }
   const name = firstFreeName(wanted, new Set(living.map((record) => record.name)));
-  const taken = new Set(living.map(({ slot }) => slot));
-  const { slot, hostAddress, sandboxAddress } = chooseLink({
-    pools: addressPools,
-    taken,
-    routes: hostNetworks(),
-  });
-  const link = { veth: vethName(prefix, slot), hostAddress, sandboxAddress };
+  const { slot, link } = chooseFreeLink(prefix, addressPools, living);
   return { version: 1, name, pid: process.pid, namespace: namespaceName(prefix, name), slot, link, forwards };
+};
+
+/** A strange interface may have the name of one of ours: what a record names, a sweep removes. */
+const chooseFreeLink = (
+  prefix: string,
+  pools: readonly string[],
+  living: readonly SandboxRecord[],
+): { slot: number; link: Link } => {
+  const taken = new Set(living.map(({ slot }) => slot));
+  const routes = hostNetworks();
+  for (;;) {
+    const { slot, ...addresses } = chooseLink({ pools, taken, routes });
+    const veth = vethName(prefix, slot);
+    if (!hasInterface(veth)) return { slot, link: { veth, ...addresses } };
+    taken.add(slot);
+  }
 };
 
 const firstFreeName = (wanted: string, names: ReadonlySet<string>): string => {

@@ -27,6 +27,8 @@ const SUFFIX = '.json';
 /** A claimed record; disposing gives it up. Must be called under the lock. */
 export interface Claim extends Disposable {
   readonly record: SandboxRecord;
+  /** Adds to what is written down. Call under the lock. */
+  amend(additions: Partial<SandboxRecord>): SandboxRecord;
 }
 
 export class State {
@@ -60,7 +62,7 @@ export class State {
     const draft = `${path}.${process.pid}.draft`;
     const fd = openSync(draft, 'wx', 0o600);
     try {
-      writeSync(fd, `${JSON.stringify(record)}\n`);
+      writeSync(fd, serialize(record));
       tryLock(fd);
       // The record appears complete and locked at once.
       renameSync(draft, path);
@@ -69,8 +71,17 @@ export class State {
       rmSync(draft, { force: true });
       throw error;
     }
+    let current = record;
     return {
-      record,
+      get record() {
+        return current;
+      },
+      amend(additions) {
+        current = { ...current, ...additions };
+        // One call, and never shorter: a reader finds the whole of it even if this process is killed here.
+        writeSync(fd, serialize(current), 0);
+        return current;
+      },
       [Symbol.dispose]: () => {
         rmSync(path, { force: true });
         closeSync(fd);
@@ -97,7 +108,7 @@ export class State {
     try {
       return await lockDirectory(this.#root);
     } catch (error) {
-      throw new WasmrunError('PERMISSION_DENIED', `cannot use ${this.#root}: ${(error as Error).message}`, {
+      throw new WasmrunError('PERMISSION_DENIED', `wasmrun needs root: it cannot use ${this.#root}`, {
         hint: 'run wasmrun with sudo',
         cause: error,
       });
@@ -134,6 +145,8 @@ export class State {
     }
   }
 }
+
+const serialize = (record: SandboxRecord): string => `${JSON.stringify(record)}\n`;
 
 const listFiles = (directory: string): string[] => {
   try {

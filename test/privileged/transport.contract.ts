@@ -1,8 +1,8 @@
 /** What every transport must do, whatever carries the connections; run it with each of them. */
 import { describe, expect, it } from 'vitest';
-import { openFirewall, removeFirewall } from '../../src/network/firewall.ts';
+import { Firewall, type FirewallBackend } from '../../src/network/firewall.ts';
 import { type HeldPort, holdHostPort } from '../../src/network/host-listener.ts';
-import type { HeldForward, Transport } from '../../src/network/transport.ts';
+import type { HeldForward, Target, Transport } from '../../src/network/transport.ts';
 import {
   converse,
   createSandbox,
@@ -17,7 +17,9 @@ const LOCALHOST = ['127.0.0.1', '::1'];
 const PROCESS_PORT = 3000;
 
 export interface ContractOptions {
-  readonly create: (prefix: string) => Transport;
+  readonly create: () => Transport;
+  /** The wall the sandboxes stand behind. */
+  readonly firewall: FirewallBackend;
   /** Where the app sees a connection to `127.0.0.1:hostPort` arrive. */
   readonly arrival: (sandbox: TestSandbox, held: HeldPort) => string;
 }
@@ -25,18 +27,19 @@ export interface ContractOptions {
 interface Lab extends AsyncDisposable {
   readonly prefix: string;
   readonly sandbox: TestSandbox;
+  readonly target: Target;
   readonly held: HeldPort;
   readonly forward: HeldForward;
   readonly transport: Transport;
 }
 
 /** A sandbox whose app accepts from its own listener and, as the engine does, from the held ones. */
-const openLab = async (create: ContractOptions['create']): Promise<Lab> => {
+const openLab = async ({ create, firewall: backend }: ContractOptions): Promise<Lab> => {
   const prefix = randomPrefix();
   const stack = new AsyncDisposableStack();
   stack.use(expectNothingLeft(prefix));
-  const firewall = await openFirewall({ prefix });
-  stack.defer(() => removeFirewall({ prefix }));
+  const firewall = new Firewall(backend, prefix);
+  stack.defer(() => backend.remove(prefix));
   const sandbox = stack.use(createSandbox(prefix, 0));
   stack.use(await firewall.admit(sandbox.link));
   const held = stack.use(holdHostPort({ addresses: LOCALHOST, port: 0 }));
@@ -45,24 +48,26 @@ const openLab = async (create: ContractOptions['create']): Promise<Lab> => {
   return {
     prefix,
     sandbox,
+    target: { ...sandbox.link, firewall },
     held,
     forward: { addresses: LOCALHOST, hostPort: held.hostPort, processPort: PROCESS_PORT, protocol: 'tcp' },
-    transport: create(prefix),
+    transport: create(),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 };
 
-export const describeTransport = (name: string, { create, arrival }: ContractOptions): void => {
-  describe(`the transport ${name}`, () => {
-    it('has that name and works here', async () => {
-      const transport = create(randomPrefix());
-      expect(transport.name).toBe(name);
+export const describeTransport = (title: string, options: ContractOptions): void => {
+  const { create, arrival, firewall: backend } = options;
+  describe(`the transport ${title}`, () => {
+    it('has a name and works here', async () => {
+      const transport = create();
+      expect(title).toContain(transport.name);
       expect(await transport.probe()).toEqual({ ok: true });
     });
 
     it('carries connections to every held address into the sandbox', async () => {
-      await using lab = await openLab(create);
-      await using _ = await lab.transport.open(lab.forward, lab.sandbox.link);
+      await using lab = await openLab(options);
+      await using _ = await lab.transport.open(lab.forward, lab.target);
       using v4 = await converse('127.0.0.1', lab.held.hostPort);
       expect(v4.servedAt).toBe(arrival(lab.sandbox, lab.held));
       expect(await v4.echo('over 127.0.0.1')).toBe('over 127.0.0.1');
@@ -72,11 +77,10 @@ export const describeTransport = (name: string, { create, arrival }: ContractOpt
     });
 
     it('serves the host only: not the sandbox itself, not another one', async () => {
-      await using lab = await openLab(create);
-      await using _ = await lab.transport.open(lab.forward, lab.sandbox.link);
+      await using lab = await openLab(options);
+      await using _ = await lab.transport.open(lab.forward, lab.target);
       await using other = createSandbox(lab.prefix, 1);
-      const firewall = await openFirewall({ prefix: lab.prefix });
-      await using _member = await firewall.admit(other.link);
+      await using _member = await new Firewall(backend, lab.prefix).admit(other.link);
       const port = lab.held.hostPort;
       for (const { namespace, link } of [lab.sandbox, other]) {
         for (const host of ['127.0.0.1', link.hostAddress]) {
@@ -86,17 +90,17 @@ export const describeTransport = (name: string, { create, arrival }: ContractOpt
     });
 
     it('lets established connections go on when it is closed', async () => {
-      await using lab = await openLab(create);
-      const open = await lab.transport.open(lab.forward, lab.sandbox.link);
+      await using lab = await openLab(options);
+      const open = await lab.transport.open(lab.forward, lab.target);
       using conversation = await converse('127.0.0.1', lab.held.hostPort);
       await open[Symbol.asyncDispose]();
       expect(await conversation.echo('still here')).toBe('still here');
     });
 
     it('can be closed twice and opened again', async () => {
-      await using lab = await openLab(create);
+      await using lab = await openLab(options);
       for (const round of ['first', 'second']) {
-        const open = await lab.transport.open(lab.forward, lab.sandbox.link);
+        const open = await lab.transport.open(lab.forward, lab.target);
         using conversation = await converse('127.0.0.1', lab.held.hostPort);
         expect(await conversation.echo(round)).toBe(round);
         await open[Symbol.asyncDispose]();
@@ -105,9 +109,9 @@ export const describeTransport = (name: string, { create, arrival }: ContractOpt
     });
 
     it('survives that someone flushes the rules: the held listener serves on', async () => {
-      await using lab = await openLab(create);
-      await using _ = await lab.transport.open(lab.forward, lab.sandbox.link);
-      await removeFirewall({ prefix: lab.prefix });
+      await using lab = await openLab(options);
+      await using _ = await lab.transport.open(lab.forward, lab.target);
+      await backend.remove(lab.prefix);
       using conversation = await converse('127.0.0.1', lab.held.hostPort);
       expect(conversation.servedAt).toBe(`127.0.0.1:${lab.held.hostPort}`);
     });
@@ -115,8 +119,8 @@ export const describeTransport = (name: string, { create, arrival }: ContractOpt
     it('refuses connections once it is closed and the port given up', async () => {
       let port = 0;
       {
-        await using lab = await openLab(create);
-        await using _ = await lab.transport.open(lab.forward, lab.sandbox.link);
+        await using lab = await openLab(options);
+        await using _ = await lab.transport.open(lab.forward, lab.target);
         port = lab.held.hostPort;
       }
       for (const host of LOCALHOST) await expect(converse(host, port)).rejects.toThrow('ECONNREFUSED');

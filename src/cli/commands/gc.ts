@@ -5,11 +5,12 @@ import { newCommand, type Session } from '../session.ts';
 export const gcCommand = (session: Session) =>
   newCommand('gc')
     .description('Removes what is left of sandboxes whose wasmrun was killed; running ones are not touched')
+    .option('--dry-run', 'list what would be removed, and leave it there')
     .option('--verbose', 'say more about what happens')
     .option('--json', 'print one JSON document')
-    .action(() => removeLeftovers(session));
+    .action(({ dryRun = false }) => removeLeftovers(session, dryRun));
 
-const removeLeftovers = async ({ output }: Session): Promise<void> => {
+const removeLeftovers = async ({ output }: Session, dryRun: boolean): Promise<void> => {
   const { loadSettings } = await import('../../config/settings.ts');
   const { settings } = await loadSettings({
     appDirectory: process.cwd(),
@@ -18,6 +19,10 @@ const removeLeftovers = async ({ output }: Session): Promise<void> => {
     workingDirectory: process.cwd(),
   });
   const { collectGarbage } = await import('../../wasmrun.ts');
-  const removed = await collectGarbage(settings.network.namespacePrefix);
-  output.result(removed.map((name) => `${name}\n`).join(''), { removed });
+  const leftovers = await collectGarbage(settings.network.namespacePrefix, { dryRun });
+  const lines = leftovers.map(
+    ({ name, namespace, interface: veth, pid }) =>
+      `${name}  (namespace ${namespace}, interface ${veth}, of the ended process ${pid})\n`,
+  );
+  output.result(lines.join(''), dryRun ? { leftovers } : { removed: leftovers.map(({ name }) => name) });
 };

@@ -31,7 +31,7 @@ export const osCommand = (session: Session) =>
     .option('--name <name>', 'name of the sandbox (default: from the app)')
     .option('--language <name>', 'runtime to use instead of the detected one')
     .option('--bind <address>', 'host address of forwards (repeatable; default: 127.0.0.1 and ::1)', collect)
-    .option('--transport <name>', 'auto, nftables or handoff')
+    .option('--transport <name>', 'auto, nftables, iptables or handoff')
     .option(
       '--env <name=value>',
       'environment variable; NAME alone passes the present one on (repeatable)',

@@ -93,9 +93,9 @@ describe('the main job', () => {
   });
 
   test.each(['hello-preview1', 'hello-wasmedge', 'hello-wasix'])(
-    '%s serves by both transports',
+    '%s serves by every transport',
     async (guest) => {
-      for (const transport of ['nftables', 'handoff']) {
+      for (const transport of ['nftables', 'iptables', 'handoff']) {
         await using run = startCli(['os', guestPath(guest), '--forward', '3000', '--transport', transport], {
           prefix,
         });

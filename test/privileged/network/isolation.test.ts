@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createMember, nft, openTestFirewall } from './test-firewall.ts';
+import { createMember, FIREWALL_KINDS, openTestFirewall } from './test-firewall.ts';
 import {
   converse,
   createSandbox,
@@ -13,9 +13,9 @@ import {
 /** "Refused" must not mean "after a while": no retransmission (1 s) may happen. */
 const AT_ONCE_MS = 900;
 
-describe('a program in a sandbox', () => {
+describe.each(FIREWALL_KINDS)('a program in a sandbox behind $kind', (kind) => {
   it('is refused by the host at every address of the host, at once', async () => {
-    await using lab = await openTestFirewall();
+    await using lab = await openTestFirewall(kind);
     await using sandbox = await createMember(lab, 0);
     await using service = await startHostService('0.0.0.0');
     const target = { host: sandbox.link.hostAddress, port: service.port };
@@ -28,10 +28,10 @@ describe('a program in a sandbox', () => {
   });
 
   it('would reach the host without the firewall: the refusal is ours', async () => {
-    await using lab = await openTestFirewall();
+    await using lab = await openTestFirewall(kind);
     await using sandbox = await createMember(lab, 0);
     await using service = await startHostService('0.0.0.0');
-    nft('flush', 'chain', 'inet', lab.prefix, 'to_host');
+    kind.flush(lab.prefix, 'to_host');
     const { outcome } = await probeFromInside(sandbox.namespace, {
       host: sandbox.link.hostAddress,
       port: service.port,
@@ -40,7 +40,7 @@ describe('a program in a sandbox', () => {
   });
 
   it('with root in its namespace cannot reach loopback services of the host over the veth', async () => {
-    await using lab = await openTestFirewall();
+    await using lab = await openTestFirewall(kind);
     await using sandbox = await createMember(lab, 0);
     await using service = await startHostService('127.0.0.1');
     const { namespace, link } = sandbox;
@@ -63,15 +63,15 @@ describe('a program in a sandbox', () => {
     );
     const attack = { host: '127.0.0.1', port: service.port, localAddress: link.sandboxAddress };
     expect((await probeFromInside(namespace, attack)).outcome).toBe('no answer');
-    nft('flush', 'chain', 'inet', lab.prefix, 'guard');
+    kind.flush(lab.prefix, 'guard');
     expect((await probeFromInside(namespace, attack)).outcome).toBe('ECONNREFUSED');
     // Without either wall the attack succeeds, so it is a real one.
-    nft('flush', 'chain', 'inet', lab.prefix, 'to_host');
+    kind.flush(lab.prefix, 'to_host');
     expect((await probeFromInside(namespace, attack)).outcome).toBe('connected');
   });
 
   it('with root in its namespace cannot reach another sandbox, nor be anyone else', async () => {
-    await using lab = await openTestFirewall();
+    await using lab = await openTestFirewall(kind);
     await using first = await createMember(lab, 0);
     await using second = await createMember(lab, 1);
     await using _server = await startEchoServer(second.namespace, { host: '0.0.0.0', port: 3000 });
@@ -100,7 +100,7 @@ describe('a program in a sandbox', () => {
     const refused = await probeFromInside(first.namespace, target);
     expect(refused.outcome).toBe('ECONNREFUSED');
     expect(refused.ms).toBeLessThan(AT_ONCE_MS);
-    nft('flush', 'chain', 'inet', lab.prefix, 'through_host');
+    kind.flush(lab.prefix, 'through_host');
     expect((await probeFromInside(first.namespace, target)).outcome).toBe('connected');
 
     // A source address that is not its own gets nowhere even then.
@@ -122,7 +122,7 @@ describe('a program in a sandbox', () => {
   });
 
   it('that was not admitted is heard by nobody', async () => {
-    await using lab = await openTestFirewall();
+    await using lab = await openTestFirewall(kind);
     await using sandbox = createSandbox(lab.prefix, 0);
     await using _server = await startEchoServer(sandbox.namespace, { host: '0.0.0.0', port: 3000 });
     await expect(converse(sandbox.link.sandboxAddress, 3000)).rejects.toThrow();

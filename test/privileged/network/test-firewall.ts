@@ -1,20 +1,85 @@
-/** A firewall of its own for a test, and sandboxes that take part in it. */
+/** Every kind of firewall for the tests, a wall of their own, and sandboxes that stand behind it. */
 import { execFileSync } from 'node:child_process';
-import { type Firewall, openFirewall, removeFirewall } from '../../../src/network/firewall.ts';
-import { createSandbox, expectNothingLeft, randomPrefix, type TestSandbox } from './test-network.ts';
+import { Firewall, type FirewallBackend } from '../../../src/network/firewall.ts';
+import { createIptablesBackend } from '../../../src/network/firewalls/iptables.ts';
+import { createNftablesBackend } from '../../../src/network/firewalls/nftables.ts';
+import { createNftRunner } from '../../../src/os/nft.ts';
+import { createSandbox, expectNothingLeft, linesOf, randomPrefix, type TestSandbox } from './test-network.ts';
 
 /** Runs the nft command: what a person or another program would do to our table. */
 export const nft = (...args: string[]): void => void execFileSync('nft', args);
 
-/** A table with a prefix of its own, removed at the end of the scope. */
-export const openTestFirewall = async () => {
+/** A kind of firewall, and what a person or another program would do to its rules. */
+export interface FirewallKind {
+  readonly kind: string;
+  readonly create: () => FirewallBackend;
+  /** Removes the rules of one of our chains. */
+  readonly flush: (prefix: string, chain: 'guard' | 'to_host' | 'through_host') => void;
+  /** Our rules as the system's own tool lists them. */
+  readonly list: (prefix: string) => string;
+  /** Makes something of someone else's under the name of one of ours; disposing removes it. */
+  readonly occupy: (prefix: string) => Disposable;
+}
+
+const nftables = (kind: string, create: () => FirewallBackend): FirewallKind => ({
+  kind,
+  create,
+  flush: (prefix, chain) => nft('flush', 'chain', 'inet', prefix, chain),
+  list: (prefix) => linesOf('nft', 'list', 'table', 'inet', prefix).join('\n'),
+  occupy: (prefix) => {
+    nft(`add table inet ${prefix}; add chain inet ${prefix} guard; add rule inet ${prefix} guard accept`);
+    return { [Symbol.dispose]: () => nft('delete', 'table', 'inet', prefix) };
+  },
+});
+
+const iptables = (kind: 'iptables-nft' | 'iptables-legacy'): FirewallKind => {
+  const run = (...args: string[]): void => void execFileSync(kind, ['--wait', '5', ...args]);
+  return {
+    kind,
+    create: () => createIptablesBackend({ restore: `${kind}-restore`, save: `${kind}-save` }),
+    flush: (prefix, chain) =>
+      run('--table', chain === 'guard' ? 'raw' : 'filter', '--flush', `${prefix}-${chain}`),
+    list: (prefix) =>
+      linesOf(`${kind}-save`)
+        .filter((line) => line.includes(prefix))
+        .join('\n'),
+    occupy: (prefix) => {
+      run('--new-chain', `${prefix}-to_host`);
+      run('--append', `${prefix}-to_host`, '--jump', 'ACCEPT');
+      return {
+        [Symbol.dispose]: () => {
+          run('--flush', `${prefix}-to_host`);
+          run('--delete-chain', `${prefix}-to_host`);
+        },
+      };
+    },
+  };
+};
+
+export const FIREWALL_KINDS: readonly FirewallKind[] = [
+  nftables('nftables', createNftablesBackend),
+  nftables('nftables by command', () => createNftablesBackend({ nft: createNftRunner('libabsent.so.1') })),
+  iptables('iptables-nft'),
+  iptables('iptables-legacy'),
+];
+
+export interface TestFirewall extends AsyncDisposable {
+  readonly prefix: string;
+  readonly backend: FirewallBackend;
+  readonly firewall: Firewall;
+}
+
+/** A wall with a prefix of its own, removed at the end of the scope. */
+export const openTestFirewall = async ({ create }: Pick<FirewallKind, 'create'>): Promise<TestFirewall> => {
   const prefix = randomPrefix();
-  const firewall = await openFirewall({ prefix });
+  const backend = create();
+  await backend.raise(prefix);
   return {
     prefix,
-    firewall,
+    backend,
+    firewall: new Firewall(backend, prefix),
     async [Symbol.asyncDispose]() {
-      await removeFirewall({ prefix });
+      await backend.remove(prefix);
       using _ = expectNothingLeft(prefix);
     },
   };
@@ -22,7 +87,7 @@ export const openTestFirewall = async () => {
 
 /** A connected namespace that takes part in the network. */
 export const createMember = async (
-  { prefix, firewall }: { prefix: string; firewall: Firewall },
+  { prefix, firewall }: Pick<TestFirewall, 'prefix' | 'firewall'>,
   slot: number,
 ): Promise<TestSandbox> => {
   const stack = new AsyncDisposableStack();

@@ -33,6 +33,8 @@ export const leftovers = (prefix: string): string[] =>
     ...interfaces(),
     ...linesOf('ip', 'netns', 'list'),
     ...linesOf('nft', 'list', 'tables'),
+    ...linesOf('iptables-nft-save'),
+    ...linesOf('iptables-legacy-save'),
     ...linesOf('ip', 'route', 'show', 'table', 'all'),
   ].filter((line) => line.includes(prefix));
 

@@ -1,15 +1,22 @@
+import { createNftablesBackend } from '../../../src/network/firewalls/nftables.ts';
 import { handoffTransport } from '../../../src/network/transports/handoff.ts';
-import { createNftablesTransport } from '../../../src/network/transports/nftables.ts';
+import { createRedirectTransport } from '../../../src/network/transports/redirect.ts';
 import { describeTransport } from '../transport.contract.ts';
+import { FIREWALL_KINDS } from './test-firewall.ts';
 
-describeTransport('nftables', {
-  create: (prefix) => createNftablesTransport({ prefix }),
-  // The kernel has sent it to the sandbox's own address.
-  arrival: (sandbox) => `${sandbox.link.sandboxAddress}:3000`,
-});
+for (const { kind, create } of FIREWALL_KINDS) {
+  const firewall = create();
+  describeTransport(kind, {
+    create: () => createRedirectTransport(firewall),
+    firewall,
+    // The kernel has sent it to the sandbox's own address.
+    arrival: (sandbox) => `${sandbox.link.sandboxAddress}:3000`,
+  });
+}
 
 describeTransport('handoff', {
   create: () => handoffTransport,
+  firewall: createNftablesBackend(),
   // The app has accepted it from the socket held on the host.
   arrival: (_, held) => `127.0.0.1:${held.hostPort}`,
 });

@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../../src/log.ts';
-import { createNftablesTransport } from '../../../src/network/transports/nftables.ts';
+import { createNftablesBackend } from '../../../src/network/firewalls/nftables.ts';
 import { handoffTransport } from '../../../src/network/transports/handoff.ts';
+import { createRedirectTransport } from '../../../src/network/transports/redirect.ts';
 import type { SandboxDefinition } from '../../../src/sandbox/definition.ts';
 import type { SandboxEvent } from '../../../src/sandbox/events.ts';
 import { Sandbox } from '../../../src/sandbox/sandbox.ts';
@@ -22,6 +23,8 @@ const STEPS: readonly SandboxStep[] = [
   'go',
 ];
 
+const NFTABLES = createNftablesBackend();
+
 const define = (prefix: string, changes: Partial<SandboxDefinition> = {}): SandboxDefinition => ({
   name: 'hello',
   nameIsExplicit: false,
@@ -38,9 +41,10 @@ const define = (prefix: string, changes: Partial<SandboxDefinition> = {}): Sandb
   ...changes,
 });
 
-const options = (prefix: string, changes: Partial<SandboxOptions> = {}): SandboxOptions => ({
+const options = (changes: Partial<SandboxOptions> = {}): SandboxOptions => ({
   log: silentLog,
-  transports: [createNftablesTransport({ prefix }), handoffTransport],
+  firewalls: [NFTABLES],
+  transports: [createRedirectTransport(NFTABLES), handoffTransport],
   onEvent: () => {},
   captureOutput: true,
   ...changes,
@@ -64,7 +68,7 @@ describe('a start that fails', () => {
       if (step === failing) throw failure;
     };
 
-    await expect(Sandbox.start(define(prefix), options(prefix, { onStep }))).rejects.toBe(failure);
+    await expect(Sandbox.start(define(prefix), options({ onStep }))).rejects.toBe(failure);
 
     expect(seen).toEqual(STEPS.slice(0, STEPS.indexOf(failing) + 1));
     expect(remains(prefix)).toEqual([]);
@@ -78,7 +82,7 @@ describe('a start that fails', () => {
     const attempt = (): Promise<unknown> =>
       Sandbox.start(
         define(prefix),
-        options(prefix, {
+        options({
           onStep: (step) => {
             if (step === 'transport') throw new Error('injected');
           },
@@ -94,7 +98,7 @@ describe('a start that fails', () => {
   test('because the module is none, with the namespace already there', async () => {
     const prefix = newPrefix();
     const module = new URL(import.meta.url).pathname;
-    await expect(Sandbox.start(define(prefix, { module }), options(prefix))).rejects.toMatchObject({
+    await expect(Sandbox.start(define(prefix, { module }), options())).rejects.toMatchObject({
       code: 'MODULE_INVALID',
       exitStatus: 126,
     });
@@ -104,7 +108,7 @@ describe('a start that fails', () => {
   test('because a mounted directory does not exist', async () => {
     const prefix = newPrefix();
     const directories = [{ hostPath: '/nowhere/at/all', guestPath: '/data', readOnly: true }];
-    await expect(Sandbox.start(define(prefix, { directories }), options(prefix))).rejects.toMatchObject({
+    await expect(Sandbox.start(define(prefix, { directories }), options())).rejects.toMatchObject({
       code: 'MOUNT_FAILED',
     });
     expect(remains(prefix)).toEqual([]);
@@ -119,7 +123,7 @@ describe('a running sandbox', () => {
     {
       await using _sandbox = await Sandbox.start(
         define(prefix),
-        options(prefix, {
+        options({
           onEvent: (event) => {
             if (event.type === 'forward') opened.resolve(event);
           },
@@ -145,12 +149,10 @@ describe('a running sandbox', () => {
   test('has a name of its own: a derived one gets a number, a chosen one is refused', async () => {
     const prefix = newPrefix();
     {
-      await using first = await Sandbox.start(define(prefix), options(prefix));
-      await using second = await Sandbox.start(define(prefix), options(prefix));
+      await using first = await Sandbox.start(define(prefix), options());
+      await using second = await Sandbox.start(define(prefix), options());
       expect([first.name, second.name]).toEqual(['hello', 'hello-2']);
-      await expect(
-        Sandbox.start(define(prefix, { nameIsExplicit: true }), options(prefix)),
-      ).rejects.toMatchObject({
+      await expect(Sandbox.start(define(prefix, { nameIsExplicit: true }), options())).rejects.toMatchObject({
         code: 'NAME_IN_USE',
         exitStatus: 125,
         message: `a sandbox named hello is already running (pid ${process.pid})`,
@@ -164,7 +166,7 @@ describe('a running sandbox', () => {
     const opened = Promise.withResolvers<number>();
     await using _first = await Sandbox.start(
       define(prefix),
-      options(prefix, {
+      options({
         onEvent: (event) => {
           if (event.type === 'forward') opened.resolve(event.hostPort);
         },
@@ -172,7 +174,7 @@ describe('a running sandbox', () => {
     );
     const hostPort = await opened.promise;
     const forwards = [{ addresses: ['127.0.0.1', '::1'], hostPort, processPort: 3000 }];
-    await expect(Sandbox.start(define(prefix, { forwards }), options(prefix))).rejects.toMatchObject({
+    await expect(Sandbox.start(define(prefix, { forwards }), options())).rejects.toMatchObject({
       code: 'PORT_IN_USE',
       message: expect.stringContaining(`host port ${hostPort} is already in use by`),
     });
@@ -190,7 +192,7 @@ describe('a running sandbox', () => {
         if (event.type === 'started') events.push(event);
       };
       const starts = Array.from({ length: 40 }, async () =>
-        all.use(await Sandbox.start(define(prefix), options(prefix, { onEvent }))),
+        all.use(await Sandbox.start(define(prefix), options({ onEvent }))),
       );
       await Promise.all(starts);
       expect(new Set(events.map(({ address }) => address)).size).toBe(40);

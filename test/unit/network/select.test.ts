@@ -2,13 +2,14 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { selectTransport } from '../../../src/network/select.ts';
+import { createNftablesBackend } from '../../../src/network/firewalls/nftables.ts';
+import { selectFirewall, selectTransport } from '../../../src/network/select.ts';
 import { handoffTransport } from '../../../src/network/transports/handoff.ts';
-import { createNftablesTransport } from '../../../src/network/transports/nftables.ts';
+import { createRedirectTransport } from '../../../src/network/transports/redirect.ts';
 import { createNftRunner } from '../../../src/os/nft.ts';
 
-/** The nftables transport of a machine without libnftables, where `nft` may be absent or this script. */
-const nftablesWithCommand = (script?: string) => {
+/** The nftables of a machine without libnftables, where `nft` may be absent or this script. */
+const firewallWithCommand = (script?: string) => {
   const directory = mkdtempSync(join(tmpdir(), 'wasmrun-nft-'));
   const path = process.env['PATH'];
   process.env['PATH'] = directory;
@@ -20,8 +21,10 @@ const nftablesWithCommand = (script?: string) => {
     writeFileSync(join(directory, 'nft'), `#!/bin/sh\n${script}\n`);
     chmodSync(join(directory, 'nft'), 0o755);
   }
-  return createNftablesTransport({ prefix: 'unused', nft: createNftRunner('libabsent.so.1') });
+  return createNftablesBackend({ nft: createNftRunner('libabsent.so.1') });
 };
+
+const nftablesWithCommand = (script?: string) => createRedirectTransport(firewallWithCommand(script));
 
 const NOT_INSTALLED = { name: 'nftables', reason: 'nft is not installed', hint: 'apt-get install nftables' };
 
@@ -68,5 +71,33 @@ describe('selecting a transport', () => {
 
   it('says so where the wanted one does not exist', async () => {
     await expect(selectTransport([handoffTransport], 'nftables')).rejects.toThrow('none of that name');
+  });
+
+  it('refuses one that would need another wall than the one that stands', async () => {
+    const nftables = nftablesWithCommand('exit 0');
+    const { transport, refusals } = await selectTransport([nftables, handoffTransport], 'auto', 'iptables');
+    expect(transport).toBe(handoffTransport);
+    expect(refusals).toEqual([{ name: 'nftables', reason: 'the sandboxes beside it stand behind iptables' }]);
+    await expect(selectTransport([nftables], 'nftables', 'iptables')).rejects.toMatchObject({
+      code: 'NO_TRANSPORT',
+    });
+  });
+});
+
+describe('selecting a firewall', () => {
+  it('takes the first that works, whatever its place', async () => {
+    const works = firewallWithCommand('exit 0');
+    expect(await selectFirewall([works], undefined)).toBe(works);
+    expect(await selectFirewall([works], 'nftables')).toBe(works);
+  });
+
+  it('does without where none works, unless one is wanted', async () => {
+    const absent = firewallWithCommand();
+    expect(await selectFirewall([absent], undefined)).toBeUndefined();
+    await expect(selectFirewall([absent], 'nftables')).rejects.toMatchObject({
+      code: 'NETWORK_SETUP_FAILED',
+      message: 'nftables does not work here: nft is not installed',
+      hint: 'apt-get install nftables',
+    });
   });
 });

@@ -1,0 +1,31 @@
+/** The kernel itself redirects loopback ports into the sandbox: no process handles the bytes. */
+import type { FirewallBackend, Redirection } from '../firewall.ts';
+import type { HeldForward, Target, Transport } from '../transport.ts';
+
+/**
+ * Forwards addresses of 127.0.0.0/8 by the firewall the sandbox stands behind. Other addresses are left to
+ * the held listener: `[::1]` cannot be redirected to another interface (clients would time out), and an
+ * address of a LAN would be open to the forwarding rules of others.
+ */
+export const createRedirectTransport = (backend: FirewallBackend): Transport => ({
+  name: backend.name,
+  firewall: backend.name,
+  probe: () => backend.probe(),
+  open: async (forward, target) => {
+    const { firewall } = target;
+    if (firewall?.name !== backend.name) throw new Error(`the sandbox stands behind ${firewall?.name}`);
+    return await firewall.redirect(redirectionsOf(forward, target));
+  },
+});
+
+/** What the kernel is told for a forward; also what a crashed supervisor's record says is to be removed. */
+export const redirectionsOf = (
+  { addresses, hostPort, processPort }: HeldForward,
+  { sandboxAddress }: Pick<Target, 'sandboxAddress'>,
+): Redirection[] =>
+  addresses
+    .filter((address) => isIpv4Loopback(address))
+    .map((address) => ({ address, hostPort, sandboxAddress, processPort }));
+
+/** 127.0.0.0/8, RFC 1122 section 3.2.1.3 (g). */
+const isIpv4Loopback = (address: string): boolean => address.startsWith('127.');
