@@ -30,6 +30,7 @@ export const OP = {
   load32: 0x28,
   store32: 0x36,
   store64: 0x37,
+  store8: 0x3a,
   memoryGrow: 0x40,
   const32: 0x41,
   const64: 0x42,
