@@ -53,19 +53,42 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
   const signals = new StopSignals();
   using _listening = signals;
   const { log, events, captureOutput, onStep } = request;
-  await using sandbox = await Sandbox.start(defineSandbox(request), {
-    log,
-    firewalls: FIREWALLS,
-    transports: TRANSPORTS,
-    onEvent: events,
-    onStep,
-    captureOutput,
-  });
+  try {
+    await using sandbox = await Sandbox.start(defineSandbox(request), {
+      log,
+      firewalls: FIREWALLS,
+      transports: TRANSPORTS,
+      onEvent: events,
+      onStep: (step) => {
+        onStep?.(step);
+        // The last one: from then on a guest is there to be stopped.
+        if (step !== 'go') signals.throwIfStopped();
+      },
+      onWait: () => signals.throwIfStopped(),
+      captureOutput,
+    });
   signals.onFirst((signal) => sandbox.stop(signal));
-  signals.onSecond(() => sandbox.kill());
-  const { status } = await sandbox.end();
-  return status;
+    signals.onSecond(() => sandbox.kill());
+    const { status } = await sandbox.end();
+    return status;
+  } catch (error) {
+    if (!(error instanceof StoppedWhileStarting)) throw error;
+    events({ type: 'exited', status: error.status, reason: 'stopped' });
+    return error.status;
+  }
 };
+
+/** A signal came before there was a guest to stop. */
+class StoppedWhileStarting extends Error {
+  override readonly name = 'StoppedWhileStarting';
+  /** 128 + n for signal n. */
+  readonly status: number;
+
+  constructor(signal: number) {
+    super('stopped while starting');
+    this.status = 128 + signal;
+  }
+}
 
 /** What a killed supervisor left behind. */
 export interface Leftover {
@@ -150,6 +173,11 @@ class StopSignals implements Disposable {
   onSecond(action: () => void): void {
     this.#second = action;
     this.#deliver();
+  }
+
+  throwIfStopped(): void {
+    const [first] = this.#received;
+    if (first !== undefined) throw new StoppedWhileStarting(first);
   }
 
   [Symbol.dispose](): void {

@@ -24,8 +24,9 @@ export const tryLock = (fd: number): boolean => {
 /**
  * Waits for the exclusive lock on a directory, which is made if missing (mode 0700); disposing unlocks.
  * The directory may be removed by a holder: the lock counts only if the path still leads to it.
+ * @param onWait - called again and again while somebody else holds the lock; throwing gives up
  */
-export const lockDirectory = async (path: string): Promise<Disposable> => {
+export const lockDirectory = async (path: string, onWait?: () => void): Promise<Disposable> => {
   for (;;) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const fd = openExisting(path);
@@ -33,6 +34,7 @@ export const lockDirectory = async (path: string): Promise<Disposable> => {
       if (tryLock(fd) && leadsTo(path, fd)) return { [Symbol.dispose]: () => closeSync(fd) };
       closeSync(fd);
     }
+    onWait?.();
     await sleep(RETRY_MS);
   }
 };

@@ -43,6 +43,8 @@ export interface StartOptions {
   readonly transports: readonly Transport[];
   /** Called after each step; throwing abandons the start, and everything made so far is unmade. */
   readonly onStep?: ((step: SandboxStep) => void) | undefined;
+  /** Called again and again while the start waits for another wasmrun; throwing abandons it too. */
+  readonly onWait?: (() => void) | undefined;
   readonly onOutput: EngineOptions['onOutput'];
   readonly onMessage: (message: FromEngine) => void;
 }
@@ -96,7 +98,7 @@ export const startSandbox = async (
     if (firewall !== undefined) made.use(await firewall.admit(record.link));
     step('firewall');
     return { record: claim.record, engine, firewall };
-  });
+  }, options.onWait);
   if (firewall !== undefined) {
     const members = (): Target[] => neighbours(state.living(), firewall.name).map(({ link }) => link);
     const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);

@@ -23,6 +23,7 @@ import type { SandboxRecord } from './record.ts';
 export const STATE_DIRECTORY = '/run/wasmrun';
 
 const SUFFIX = '.json';
+const DRAFT_SUFFIX = '.draft';
 
 /** A claimed record; disposing gives it up. Must be called under the lock. */
 export interface Claim extends Disposable {
@@ -42,10 +43,11 @@ export class State {
 
   /**
    * Runs an action with the records to itself. The lock is shared by all prefixes, because addresses are.
+   * @param onWait - called again and again while another process has it; what it throws is thrown
    * @throws {WasmrunError} PERMISSION_DENIED
    */
-  async exclusively<Result>(action: () => Promise<Result>): Promise<Result> {
-    using _lock = await this.#lock();
+  async exclusively<Result>(action: () => Promise<Result>, onWait?: () => void): Promise<Result> {
+    using _lock = await this.#lock(onWait);
     try {
       return await action();
     } finally {
@@ -59,7 +61,7 @@ export class State {
   claim(record: SandboxRecord): Claim {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const path = this.#path(record.name);
-    const draft = `${path}.${process.pid}.draft`;
+    const draft = `${path}.${process.pid}${DRAFT_SUFFIX}`;
     const fd = openSync(draft, 'wx', 0o600);
     try {
       writeSync(fd, serialize(record));
@@ -104,10 +106,11 @@ export class State {
     rmSync(this.#path(record.name), { force: true });
   }
 
-  async #lock(): Promise<Disposable> {
+  async #lock(onWait?: () => void): Promise<Disposable> {
     try {
-      return await lockDirectory(this.#root);
+      return await lockDirectory(this.#root, onWait);
     } catch (error) {
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
       throw new WasmrunError('PERMISSION_DENIED', `wasmrun needs root: it cannot use ${this.#root}`, {
         hint: 'run wasmrun with sudo',
         cause: error,
@@ -120,7 +123,11 @@ export class State {
   }
 
   #all(): { record: SandboxRecord; isAlive: boolean }[] {
-    return listFiles(this.#directory)
+    const files = listFiles(this.#directory);
+    // Drafts are made under the lock too, so one that is seen is of somebody who was killed over it.
+    for (const file of files.filter((name) => name.endsWith(DRAFT_SUFFIX)))
+      rmSync(join(this.#directory, file), { force: true });
+    return files
       .filter((file) => file.endsWith(SUFFIX))
       .map((file) => this.#read(join(this.#directory, file)));
   }

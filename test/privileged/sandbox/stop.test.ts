@@ -1,6 +1,9 @@
 /** Ends at any moment: nothing may be left, and the status tells what ended it. */
+import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import {
   childrenOf,
@@ -14,6 +17,7 @@ import {
 import type { CliEnd, CliRun } from '../../helpers/cli.ts';
 import { guestPath } from '../../helpers/engine.ts';
 
+const BIN = fileURLToPath(new URL('../../../bin/wasmrun.cjs', import.meta.url));
 const ROUNDS = 30;
 /** Rounds at the same time: as many as make the moments vary without starving each other. */
 const AT_ONCE = 3;
@@ -101,7 +105,27 @@ describe('SIGTERM', () => {
   });
 });
 
+/** Becomes a command that has to wait for the records' lock for ever: it holds that itself, unknowingly. */
+const HOLD_LOCK =
+  'mount -t tmpfs none /run && mkdir /run/wasmrun && exec 9</run/wasmrun && flock 9 && exec "$@"';
+
 describe('Ctrl-C', () => {
+  test('ends a start that waits for another wasmrun', async () => {
+    const prefix = newPrefix();
+    const command = [BIN, 'os', guestPath('hello-wasmedge'), '--forward', '3000', '--verbose'];
+    const run = execFile('unshare', ['--mount', 'sh', '-c', HOLD_LOCK, 'sh', process.execPath, ...command], {
+      env: { NO_COLOR: '1', PATH: process.env['PATH'], WASMRUN_NAMESPACE_PREFIX: prefix },
+    });
+    run.stderr!.setEncoding('utf8');
+    for await (const text of run.stderr!) if (String(text).includes('ports')) break;
+    await pause(100);
+    expect(run.exitCode).toBe(null);
+    run.kill('SIGINT');
+    await once(run, 'exit');
+    expect(run.exitCode).toBe(130);
+    expect(remains(prefix)).toEqual([]);
+  });
+
   test('reaches the whole process group and still ends orderly', async () => {
     await repeat(async (number) => {
       const prefix = newPrefix();
