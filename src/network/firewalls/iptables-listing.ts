@@ -1,6 +1,8 @@
 /** Reads what iptables-save(8) prints. */
 
 export interface SavedTable {
+  /** What chains of the kernel do with a packet no rule decides on: `ACCEPT` or `DROP`. */
+  readonly policies: ReadonlyMap<string, string>;
   /** Chains that were made by someone; those the kernel brings have a policy instead. */
   readonly chains: ReadonlySet<string>;
   /** Rules as they were printed: `-A CHAIN …`. */
@@ -11,16 +13,24 @@ export interface SavedTable {
 export type SavedTables = ReadonlyMap<string, SavedTable>;
 
 /** Chains of the kernel have a policy, the others a `-`. */
-const CHAIN = /^:(\S+) - /;
+const CHAIN = /^:(\S+) (\S+)/;
+
+/** A table in which nothing stands. */
+export const EMPTY_TABLE: SavedTable = { policies: new Map(), chains: new Set(), rules: [] };
 
 export const readSavedTables = (text: string): SavedTables => {
-  const tables = new Map<string, { chains: Set<string>; rules: string[] }>();
-  let table: { chains: Set<string>; rules: string[] } | undefined;
-  for (const line of text.split('\n')) {
-    const chain = CHAIN.exec(line)?.[1];
-    if (line.startsWith('*')) tables.set(line.slice(1).trim(), (table = { chains: new Set(), rules: [] }));
-    else if (chain !== undefined) table?.chains.add(chain);
-    else if (line.startsWith('-A ')) table?.rules.push(line);
+  const tables = new Map<string, SavedTable>();
+  for (const block of text.split(/^\*/m).slice(1)) {
+    const [name = '', ...lines] = block.split('\n');
+    const declared = lines.flatMap((line) => {
+      const [, chain, policy] = CHAIN.exec(line) ?? [];
+      return chain === undefined || policy === undefined ? [] : [[chain, policy] as const];
+    });
+    tables.set(name.trim(), {
+      policies: new Map(declared.filter(([, policy]) => policy !== '-')),
+      chains: new Set(declared.flatMap(([chain, policy]) => (policy === '-' ? chain : []))),
+      rules: lines.filter((line) => line.startsWith('-A ')),
+    });
   }
   return tables;
 };

@@ -3,7 +3,14 @@ import type { Elements, Member, Redirection } from '../firewall.ts';
 import { chainName, checkPrefix, vethStem } from '../names.ts';
 import { notOurs } from './failure.ts';
 import { fingerprint } from './fingerprint.ts';
-import { chainOf, type SavedTable, type SavedTables, says, targetOf } from './iptables-listing.ts';
+import {
+  chainOf,
+  EMPTY_TABLE,
+  type SavedTable,
+  type SavedTables,
+  says,
+  targetOf,
+} from './iptables-listing.ts';
 
 const TABLES = ['raw', 'filter', 'nat'] as const;
 type TableName = (typeof TABLES)[number];
@@ -17,8 +24,6 @@ interface Chain {
   /** What else the chain holds: an element for each sandbox, ahead of its rules, or for each forward. */
   readonly holds?: 'members' | 'redirections';
 }
-
-const NOTHING: SavedTable = { chains: new Set(), rules: [] };
 
 /**
  * A guard that is passed returns to the kernel's chain (by goto: past the guard), so that the rules of
@@ -102,7 +107,7 @@ export class IptablesRules {
   /** Are all rules there, each kernel chain leading to ours once? By number: the spelling differs by version. */
   stand(saved: SavedTables): boolean {
     return this.#chains.every((chain) => {
-      const table = saved.get(chain.table) ?? NOTHING;
+      const table = saved.get(chain.table) ?? EMPTY_TABLE;
       const elements = chain.holds === undefined ? 0 : this.#elementRules(table, chain).length;
       const jumps = jumpsTo(table, this.#chainsOf(chain.table));
       return (
@@ -116,7 +121,7 @@ export class IptablesRules {
   /** Has another version of wasmrun put its rules in their place? */
   wereReplaced(saved: SavedTables): boolean {
     return TABLES.every((name) => {
-      const markers = this.#markersIn(saved.get(name) ?? NOTHING);
+      const markers = this.#markersIn(saved.get(name) ?? EMPTY_TABLE);
       return markers.length > 0 && !markers.includes(this.#marker);
     });
   }
@@ -146,7 +151,7 @@ export class IptablesRules {
    */
   make(saved: SavedTables, { members = [], redirections = [] }: Elements): string {
     return script((name) => {
-      const table = saved.get(name) ?? NOTHING;
+      const table = saved.get(name) ?? EMPTY_TABLE;
       const chains = this.#chainsOf(name);
       this.#checkOurs(name, table);
       const olderMarkers = this.#markersIn(table).filter((marker) => marker !== this.#marker);
@@ -199,7 +204,7 @@ export class IptablesRules {
   /** Takes everything away, in the tables whose chains are ours. */
   unmake(saved: SavedTables): string {
     return script((name) => {
-      const table = saved.get(name) ?? NOTHING;
+      const table = saved.get(name) ?? EMPTY_TABLE;
       const markers = this.#markersIn(table);
       if (markers.length === 0) return [];
       const chains = this.#chainsOf(name);
@@ -224,7 +229,7 @@ export class IptablesRules {
 
   #held(saved: SavedTables, kind: 'members' | 'redirections'): string[] {
     const chain = this.#chainOfElements(kind);
-    return this.#elementRules(saved.get(chain.table) ?? NOTHING, chain);
+    return this.#elementRules(saved.get(chain.table) ?? EMPTY_TABLE, chain);
   }
 
   /** The elements of a chain as saved rules. */

@@ -1,5 +1,6 @@
 /** The kernel itself redirects loopback ports into the sandbox: no process handles the bytes. */
 import type { FirewallBackend, Redirection } from '../firewall.ts';
+import { isIpv4Loopback } from '../loopback.ts';
 import type { HeldForward, Target, Transport } from '../transport.ts';
 
 /**
@@ -26,6 +27,3 @@ export const redirectionsOf = (
   addresses
     .filter((address) => isIpv4Loopback(address))
     .map((address) => ({ address, hostPort, sandboxAddress, processPort }));
-
-/** 127.0.0.0/8, RFC 1122 section 3.2.1.3 (g). */
-const isIpv4Loopback = (address: string): boolean => address.startsWith('127.');

@@ -1,0 +1,145 @@
+/**
+ * Reads from listings of a whole rule set what happens to packets that come in or go through: the chains the
+ * kernel calls itself, whether they refuse what no rule accepts, and for which ports a rule does.
+ */
+import { chainOf, readSavedTables, type SavedTable, says } from './firewalls/iptables-listing.ts';
+
+/** Packets for this host, or for another one that go through it. */
+export type Hook = 'input' | 'forward';
+
+/** Both ends included. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A chain the kernel calls itself. */
+export interface BaseChain {
+  /** Whose language the table is written in. */
+  readonly language: 'nftables' | 'iptables';
+  /** `inet filter`; of iptables just `filter`. */
+  readonly table: string;
+  readonly name: string;
+  readonly hook: Hook;
+  /** It refuses what no rule accepts, by its policy or by its last rule. */
+  readonly isClosed: boolean;
+  /** TCP ports that rules of its table accept, under whatever further conditions. */
+  readonly acceptedPorts: readonly PortRange[];
+  /** Names of all chains of its table: they tell whose it is. */
+  readonly siblings: ReadonlySet<string>;
+}
+
+/** What `nft -j list ruleset` prints (libnftables-json(5)), as far as it matters here. */
+interface NftObject {
+  readonly chain?: NftChain;
+  readonly rule?: NftRule;
+}
+
+interface NftChain {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly hook?: string;
+  readonly policy?: string;
+}
+
+interface NftRule {
+  readonly family: string;
+  readonly table: string;
+  readonly chain: string;
+  readonly expr: readonly Readonly<Record<string, unknown>>[];
+}
+
+interface NftMatch {
+  readonly op?: string;
+  readonly left?: { readonly payload?: { readonly protocol?: string; readonly field?: string } };
+  readonly right?: unknown;
+}
+
+/** Statements that decide nothing. */
+const BYSTANDERS: ReadonlySet<string> = new Set(['counter', 'log', 'limit', 'comment']);
+
+/** Chains of IPv4 and of both families; sandboxes have no IPv6. */
+export const readNftBaseChains = (json: string): BaseChain[] => {
+  const { nftables } = JSON.parse(json) as { readonly nftables: readonly NftObject[] };
+  const chains = nftables.flatMap(({ chain }) => chain ?? []);
+  const rules = nftables.flatMap(({ rule }) => rule ?? []);
+  return chains.flatMap((chain) => {
+    const { family, table, name, hook, policy } = chain;
+    if ((hook !== 'input' && hook !== 'forward') || (family !== 'ip' && family !== 'inet')) return [];
+    const isSibling = (other: { family: string; table: string }): boolean =>
+      other.family === family && other.table === table;
+    const own = rules.filter((rule) => isSibling(rule) && rule.chain === name);
+    return {
+      language: 'nftables',
+      table: `${family} ${table}`,
+      name,
+      hook,
+      isClosed: policy === 'drop' || refusesAll(own.at(-1)),
+      acceptedPorts: rules.filter(isSibling).flatMap(portsAcceptedBy),
+      siblings: new Set(chains.filter(isSibling).map((sibling) => sibling.name)),
+    };
+  });
+};
+
+/** `drop` or `reject` without any condition. */
+const refusesAll = (rule: NftRule | undefined): boolean => {
+  const statements = (rule?.expr ?? []).flatMap((statement) => Object.keys(statement));
+  const [verdict, ...others] = statements.filter((statement) => !BYSTANDERS.has(statement));
+  return others.length === 0 && (verdict === 'drop' || verdict === 'reject');
+};
+
+const portsAcceptedBy = ({ expr }: NftRule): PortRange[] => {
+  if (!expr.some((statement) => 'accept' in statement)) return [];
+  return expr.flatMap((statement) => {
+    const { op, left, right } = (statement['match'] ?? {}) as NftMatch;
+    const { protocol, field } = left?.payload ?? {};
+    if (field !== 'dport' || (protocol !== 'tcp' && protocol !== 'th') || (op !== '==' && op !== 'in'))
+      return [];
+    return readPorts(right);
+  });
+};
+
+/** A port, `{ range: [1, 2] }`, or `{ set: […] }` of these. */
+const readPorts = (value: unknown): PortRange[] => {
+  if (typeof value === 'number') return [{ first: value, last: value }];
+  if (typeof value !== 'object' || value === null) return [];
+  const { range, set } = value as { range?: unknown; set?: unknown };
+  if (Array.isArray(set)) return set.flatMap(readPorts);
+  const [first, last] = Array.isArray(range) ? (range as unknown[]) : [];
+  return typeof first === 'number' && typeof last === 'number' ? [{ first, last }] : [];
+};
+
+/** Names the kernel gives the chains of iptables. */
+const HOOKS: ReadonlyMap<string, Hook> = new Map([
+  ['INPUT', 'input'],
+  ['FORWARD', 'forward'],
+]);
+
+/** @param save - what iptables-save(8) prints */
+export const readIptablesBaseChains = (save: string): BaseChain[] =>
+  [...readSavedTables(save)].flatMap(([table, saved]) =>
+    [...HOOKS].flatMap(([name, hook]) => {
+      const policy = saved.policies.get(name);
+      if (policy === undefined) return [];
+      const last = saved.rules.findLast((rule) => chainOf(rule) === name);
+      return {
+        language: 'iptables' as const,
+        table,
+        name,
+        hook,
+        isClosed: policy === 'DROP' || /^-A \S+ -j (DROP|REJECT)\b/.test(last ?? ''),
+        acceptedPorts: portsAcceptedIn(saved),
+        siblings: new Set([...saved.policies.keys(), ...saved.chains]),
+      };
+    }),
+  );
+
+const portsAcceptedIn = ({ rules }: SavedTable): PortRange[] =>
+  rules
+    .filter((rule) => says(rule, '-p tcp', '-j ACCEPT'))
+    .flatMap((rule) => / --dports? (\S+)/.exec(rule)?.[1]?.split(',') ?? [])
+    .map((range) => {
+      const [first, last = first] = range.split(':').map(Number);
+      return { first: first ?? 0, last: last ?? 0 };
+    });

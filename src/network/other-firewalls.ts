@@ -1,0 +1,137 @@
+/**
+ * Finds firewalls of others that refuse what wasmrun lets in: an `accept` of ours cannot override a `drop` of
+ * theirs. Forwards on loopback addresses are never concerned. Their rules are read, never changed.
+ */
+import { CommandError, runCommand } from '../os/command.ts';
+import { type BaseChain, type Hook, readIptablesBaseChains, readNftBaseChains } from './base-chains.ts';
+import { vethStem } from './names.ts';
+
+/** Listings of all rules of this machine. */
+export interface Rulesets {
+  /** What `nft -j list ruleset` prints; absent where it is not installed. */
+  readonly nft?: string | undefined;
+  /** What iptables-save prints, in each of its kinds. */
+  readonly iptables: readonly string[];
+}
+
+export interface Obstacle {
+  /** For people: `ufw`, `the nftables table inet filter`. */
+  readonly firewall: string;
+  /** Connections to host ports, or traffic that is routed to and from sandboxes. */
+  readonly blocks: Hook;
+  /** What is the matter, as a sentence. */
+  readonly sentence: string;
+  /** The command that allows it. */
+  readonly fix: string;
+}
+
+export interface ObstacleQuery {
+  /** Host ports that others should reach, 1–65535. */
+  readonly ports: readonly number[];
+  /** Prefix of the sandboxes' interfaces. */
+  readonly prefix: string;
+}
+
+/** How a firewall is recognised, and told to let something through. */
+interface Maker {
+  readonly name: string;
+  isMakerOf(chain: BaseChain): boolean;
+  open(ports: readonly number[]): string;
+  route(interfaces: string): string;
+}
+
+const MAKERS: readonly Maker[] = [
+  {
+    name: 'firewalld',
+    // Its tables are called so in nftables; in iptables it puts its zones below the kernel's chains.
+    isMakerOf: ({ table, siblings }) => table.endsWith(' firewalld') || siblings.has('INPUT_ZONES'),
+    open: (ports) => `firewall-cmd ${ports.map((port) => `--add-port=${port}/tcp`).join(' ')}`,
+    route: (interfaces) => `firewall-cmd --zone=trusted --add-interface=${interfaces}`,
+  },
+  {
+    name: 'Docker',
+    // It closes the way through the host only.
+    isMakerOf: ({ hook, siblings }) => hook === 'forward' && siblings.has('DOCKER-USER'),
+    open: (ports) => iptablesAccept('INPUT', ports),
+    route: (interfaces) => `iptables -I DOCKER-USER -i ${interfaces} -j ACCEPT`,
+  },
+  {
+    name: 'ufw',
+    isMakerOf: ({ siblings }) => siblings.has('ufw-before-input'),
+    open: (ports) => `ufw allow ${ports.join(',')}/tcp`,
+    route: (interfaces) => `ufw route allow in on ${interfaces}`,
+  },
+];
+
+/** A firewall that somebody wrote by hand. */
+const makerOf = (chain: BaseChain): Maker =>
+  MAKERS.find((maker) => maker.isMakerOf(chain)) ?? {
+    name: chain.language === 'iptables' ? 'iptables' : `the nftables table ${chain.table}`,
+    isMakerOf: () => true,
+    open: (ports) =>
+      chain.language === 'iptables'
+        ? iptablesAccept(chain.name, ports)
+        : `nft insert rule ${chain.table} ${chain.name} tcp dport '{ ${ports.join(', ')} }' accept`,
+    route: (interfaces) =>
+      chain.language === 'iptables'
+        ? `iptables -I ${chain.name} -i ${interfaces} -j ACCEPT`
+        : `nft insert rule ${chain.table} ${chain.name} iifname '"${interfaces.replace('+', '*')}"' accept`,
+  };
+
+const iptablesAccept = (chain: string, ports: readonly number[]): string =>
+  `iptables -I ${chain} -p tcp -m multiport --dports ${ports.join(',')} -j ACCEPT`;
+
+/** Lists all rules; without root, or without the tools, there is nothing to be seen. */
+export const readRulesets = async (): Promise<Rulesets> => {
+  const [nft, ...iptables] = await Promise.all([
+    listing('nft', '-j', 'list', 'ruleset'),
+    listing('iptables-save'),
+    // Where `iptables` means the kind over nftables, rules of the other kind may still be there.
+    listing('iptables-legacy-save'),
+  ]);
+  return { nft, iptables: iptables.filter((save) => save !== undefined) };
+};
+
+const listing = async (file: string, ...args: string[]): Promise<string | undefined> => {
+  try {
+    return await runCommand(file, args);
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
+};
+
+/** What is in the way of these ports and of routed traffic, each firewall once. */
+export const findObstacles = (rulesets: Rulesets, { ports, prefix }: ObstacleQuery): Obstacle[] => {
+  const found = new Map<string, Obstacle>();
+  for (const chain of baseChains(rulesets)) {
+    if (!chain.isClosed) continue;
+    const closed = ports.filter(
+      (port) => !chain.acceptedPorts.some(({ first, last }) => first <= port && port <= last),
+    );
+    if (chain.hook === 'input' && closed.length === 0) continue;
+    const maker = makerOf(chain);
+    const key = `${maker.name} ${chain.hook}`;
+    if (!found.has(key)) found.set(key, describe(maker, chain.hook, { ports: closed, prefix }));
+  }
+  return [...found.values()];
+};
+
+const baseChains = ({ nft, iptables }: Rulesets): BaseChain[] => {
+  const saved = iptables.flatMap(readIptablesBaseChains);
+  const listed = nft === undefined ? [] : readNftBaseChains(nft);
+  // Tables of iptables over nftables appear in both; iptables-save knows what nft cannot spell out.
+  const isSaved = ({ table, name }: BaseChain): boolean =>
+    saved.some((other) => `ip ${other.table}` === table && other.name === name);
+  return [...saved, ...listed.filter((chain) => !isSaved(chain))];
+};
+
+const describe = (maker: Maker, blocks: Hook, { ports, prefix }: ObstacleQuery): Obstacle => {
+  const [noun, them] = ports.length === 1 ? ['host port', 'it'] : ['host ports', 'them'];
+  const sentence =
+    blocks === 'input'
+      ? `${maker.name} lets no other machine reach ${noun} ${ports.join(', ')}; to open ${them}:`
+      : `${maker.name} drops what is routed to and from sandboxes; to let it through:`;
+  const fix = blocks === 'input' ? maker.open(ports) : maker.route(`${vethStem(prefix)}+`);
+  return { firewall: maker.name, blocks, sentence: `${sentence} ${fix}`, fix };
+};
