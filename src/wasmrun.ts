@@ -7,7 +7,8 @@ import { expandForward } from './network/forward.ts';
 import type { FirewallBackend } from './network/firewall.ts';
 import { createIptablesBackend } from './network/firewalls/iptables.ts';
 import { createNftablesBackend } from './network/firewalls/nftables.ts';
-import type { Transport } from './network/transport.ts';
+import { isLoopback } from './network/loopback.ts';
+import type { HeldForward, Transport } from './network/transport.ts';
 import { handoffTransport } from './network/transports/handoff.ts';
 import { createRedirectTransport } from './network/transports/redirect.ts';
 import type { ResolvedApp } from './runtime/resolve.ts';
@@ -67,7 +68,9 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
       onWait: () => signals.throwIfStopped(),
       captureOutput,
     });
-  signals.onFirst((signal) => sandbox.stop(signal));
+    // A word of advice: nothing waits for it or fails with it.
+    warnOfObstacles(sandbox.forwards, request).catch((error: unknown) => log.detail(String(error)));
+    signals.onFirst((signal) => sandbox.stop(signal));
     signals.onSecond(() => sandbox.kill());
     const { status } = await sandbox.end();
     return status;
@@ -89,6 +92,19 @@ class StoppedWhileStarting extends Error {
     this.status = 128 + signal;
   }
 }
+
+/** One line for each firewall of others that lets nobody reach what is open to more than this machine. */
+const warnOfObstacles = async (
+  forwards: readonly HeldForward[],
+  { settings, log }: RunRequest,
+): Promise<void> => {
+  const exposed = forwards.filter(({ addresses }) => !addresses.every(isLoopback));
+  if (exposed.length === 0) return;
+  const { findObstacles, readRulesets } = await import('./network/other-firewalls.ts');
+  const ports = exposed.map(({ hostPort }) => hostPort);
+  const obstacles = findObstacles(await readRulesets(), { ports, prefix: settings.network.namespacePrefix });
+  for (const { blocks, sentence } of obstacles) if (blocks === 'input') log.warn(sentence);
+};
 
 /** What a killed supervisor left behind. */
 export interface Leftover {

@@ -63,6 +63,11 @@ export class Sandbox implements AsyncDisposable {
     return this.#parts.record.name;
   }
 
+  /** What leads into it, with the host ports that are held. */
+  get forwards(): readonly HeldForward[] {
+    return this.#parts.record.forwards;
+  }
+
   /**
    * Asks the guest to leave; it does so at its next blocking call, or is killed after the grace.
    * @param signal number of the signal that caused it, for the exit status
