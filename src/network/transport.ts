@@ -34,6 +34,8 @@ export interface Transport {
   readonly name: TransportName;
   /** The firewall whose redirections it uses, which then is the sandbox's wall too; absent: any will do. */
   readonly firewall?: FirewallName;
+  /** Does it add a path of its own for this forward? Else the held listener alone serves it: handoff. */
+  carries(forward: Pick<HeldForward, 'addresses'>): boolean;
   /** Can this transport work here? Changes nothing. */
   probe(): Promise<ProbeResult>;
   /** Opens the path; disposing closes it for new connections, established ones go on. */

@@ -182,7 +182,8 @@ export class Sandbox implements AsyncDisposable {
       return;
     }
     const { addresses, hostPort, processPort } = forward;
-    this.#options.onEvent({ type: 'forward', addresses, hostPort, processPort, transport: transport.name });
+    const name = transport.carries(forward) ? transport.name : 'handoff';
+    this.#options.onEvent({ type: 'forward', addresses, hostPort, processPort, transport: name });
   }
 
   #hintIfNothingListens(): void {

@@ -8,6 +8,7 @@ import type { Transport } from '../transport.ts';
  */
 export const handoffTransport: Transport = {
   name: 'handoff',
+  carries: () => true,
   probe: async () => ({ ok: true }),
   open: async () => ({
     async [Symbol.asyncDispose]() {

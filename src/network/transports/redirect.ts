@@ -11,6 +11,7 @@ import type { HeldForward, Target, Transport } from '../transport.ts';
 export const createRedirectTransport = (backend: FirewallBackend): Transport => ({
   name: backend.name,
   firewall: backend.name,
+  carries: ({ addresses }) => addresses.some((address) => isIpv4Loopback(address)),
   probe: () => backend.probe(),
   open: async (forward, target) => {
     const { firewall } = target;

@@ -117,6 +117,15 @@ describe('the main job', () => {
     await run.ended;
   });
 
+  test('a forward on [::1] alone says by which way it really goes', async () => {
+    await using run = startCli(['os', HELLO, '--forward', '[::1]::3000'], { prefix });
+    const [, url, transport] = await run.printed(/^(http\S+) → \S+ {2}(\S+)$/m);
+    expect(transport).toBe('handoff');
+    expect(await get(url!)).toBe(GREETING);
+    run.process.kill('SIGTERM');
+    await run.ended;
+  });
+
   test('without a forward the sandbox is reached by its own address', async () => {
     await using run = startCli(['os', HELLO, '--name', 'solo'], { prefix });
     const [, address] = await run.printed(/solo {2}(\d+\.\d+\.\d+\.\d+) {2}/);
