@@ -43,9 +43,11 @@ export class GuestMemory {
   /** struct iovec[] (uio.h) with host addresses, for calls that take several buffers. */
   readonly hostIovecs = new BigUint64Array(2 * IOV_MAX);
   #memory: WebAssembly.Memory | undefined;
+  #isShared = false;
 
   attach(memory: WebAssembly.Memory): void {
     this.#memory = memory;
+    this.#isShared = !(memory.buffer instanceof ArrayBuffer);
     this.#rebind();
   }
 
@@ -53,6 +55,8 @@ export class GuestMemory {
   refresh(): void {
     // Growing detaches the old buffer: its length becomes 0 (ECMA-262, DetachArrayBuffer).
     if (this.bytes.length === 0) this.#rebind();
+    // A shared one stays as it is, and only the memory itself knows better.
+    else if (this.#isShared && this.#memory?.buffer.byteLength !== this.bytes.length) this.#rebind();
   }
 
   #rebind(): void {

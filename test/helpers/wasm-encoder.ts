@@ -101,7 +101,7 @@ export interface ModuleParts {
     readonly body: readonly number[];
   })[];
   /** Size of the memory in pages of 64 KiB, and its limit; exported as `memory`. */
-  readonly memory?: { readonly pages: number; readonly most?: number };
+  readonly memory?: { readonly pages: number; readonly most?: number; readonly shared?: boolean };
   /** Exported functions by name; `_start` is the first of `functions` unless named here. */
   readonly exports?: Readonly<Record<string, readonly [kind: keyof typeof KIND, index: number]>>;
   readonly start?: number;
@@ -137,7 +137,7 @@ export const encodeModule = (parts: ModuleParts): Uint8Array => {
   const limits =
     memory.most === undefined
       ? [0, ...unsigned(memory.pages)]
-      : [1, ...unsigned(memory.pages), ...unsigned(memory.most)];
+      : [memory.shared === true ? 3 : 1, ...unsigned(memory.pages), ...unsigned(memory.most)];
   const tagType = imports.length + functions.length;
   return Uint8Array.from([
     ...HEADER,

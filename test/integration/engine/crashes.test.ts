@@ -181,6 +181,23 @@ describe('growing memory', () => {
     expect(status).toBe(11);
   });
 
+  test('that is shared, too', async () => {
+    const { status } = await run({
+      imports: [imported('random_get', ['i32', 'i32']), EXIT],
+      memory: { pages: 1, most: 4, shared: true },
+      functions: [
+        {
+          body: code(
+            code(i32(65_536), i32(8), call(0), i32(WASI.EFAULT), OP.notEqual, TRAP_UNLESS_ZERO),
+            code(i32(2), OP.memoryGrow, 0, OP.drop, i32(3 * 65_536 - 8), i32(8), call(0), TRAP_UNLESS_ZERO),
+            code(i32(12), call(1)),
+          ),
+        },
+      ],
+    });
+    expect(status).toBe(12);
+  });
+
   test('that fails leaves the old memory as it was', async () => {
     const { status } = await run({
       imports: [imported('random_get', ['i32', 'i32']), EXIT],
