@@ -41,7 +41,7 @@ class HumanOutput implements Output {
   readonly #options: OutputOptions;
   readonly log: Log;
   /** Name of the sandbox, known from its first event. */
-  #sandbox = '';
+  #sandbox = 'the sandbox';
 
   constructor(options: OutputOptions) {
     this.#options = options;

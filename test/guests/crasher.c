@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static volatile int zero = 0;
+static volatile static volatile int zero = 0; /* volatile: a compiler that knows it may leave the division out */
 static volatile int sink;
 
 __attribute__((noinline)) static int recurse_for_ever(int depth) {

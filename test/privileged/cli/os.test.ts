@@ -167,7 +167,7 @@ describe('the end', () => {
     expect(end.status).toBe(status);
   });
 
-  test.each(['unreachable', 'memory', 'recursion', 'abort'])(
+  test.each(['unreachable', 'divide', 'memory', 'recursion', 'abort'])(
     'a guest that crashes by "%s" ends with 134 and its stack',
     async (how) => {
       const end = await runCli(['os', guestPath('crasher'), '--', how], { prefix });
