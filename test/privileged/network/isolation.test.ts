@@ -1,9 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createMember, FIREWALL_KINDS, openTestFirewall } from './test-firewall.ts';
+import { createMember, openTestFirewall, WALLS } from './test-firewall.ts';
 import {
   converse,
   createSandbox,
+  linesOf,
   probeFromInside,
   runInside,
   startEchoServer,
@@ -13,7 +15,7 @@ import {
 /** "Refused" must not mean "after a while": no retransmission (1 s) may happen. */
 const AT_ONCE_MS = 900;
 
-describe.each(FIREWALL_KINDS)('a program in a sandbox behind $kind', (kind) => {
+describe.each(WALLS)('a program in a sandbox behind $kind', (kind) => {
   it('is refused by the host at every address of the host, at once', async () => {
     await using lab = await openTestFirewall(kind);
     await using sandbox = await createMember(lab, 0);
@@ -129,5 +131,41 @@ describe.each(FIREWALL_KINDS)('a program in a sandbox behind $kind', (kind) => {
     await using _member = await lab.firewall.admit(sandbox.link);
     using conversation = await converse(sandbox.link.sandboxAddress, 3000);
     expect(conversation.servedAt).toBe(`${sandbox.link.sandboxAddress}:3000`);
+  });
+
+  it('with root in its namespace has no way out over IPv6', async () => {
+    await using lab = await openTestFirewall(kind);
+    await using sandbox = await createMember(lab, 0);
+    await using service = await startHostService('::');
+    const { namespace, link } = sandbox;
+    const net = `fd77:${randomBytes(2).toString('hex')}`;
+    // An address of the host for the attack, on an interface of the test's own.
+    await using other = createSandbox(lab.prefix, 1);
+    const enableIpv6 = (veth: string): void =>
+      writeFileSync(`/proc/sys/net/ipv6/conf/${veth}/disable_ipv6`, '0');
+    enableIpv6(other.link.veth);
+    linesOf('ip', '-6', 'address', 'add', `${net}:2::1/64`, 'dev', other.link.veth, 'nodad');
+    const neighbour = readFileSync(`/sys/class/net/${link.veth}/address`, 'utf8').trim();
+    namespace.run(() => enableIpv6('eth0'));
+    for (const line of [
+      `address add ${net}:1::2/64 dev eth0 nodad`,
+      `neighbour replace ${net}:1::1 lladdr ${neighbour} dev eth0`,
+      `route add ${net}:2::/64 via ${net}:1::1`,
+    ]) {
+      runInside(namespace, 'ip', '-6', ...line.split(' '));
+    }
+    const attack = { host: `${net}:2::1`, port: service.port };
+    expect(readFileSync(`/proc/sys/net/ipv6/conf/${link.veth}/disable_ipv6`, 'utf8')).toBe('1\n');
+    expect((await probeFromInside(namespace, attack)).outcome).toBe('no answer');
+    // With IPv6 on its interface, and without the rules, it would get there.
+    enableIpv6(link.veth);
+    linesOf('ip', '-6', 'address', 'add', `${net}:1::1/64`, 'dev', link.veth, 'nodad');
+    kind.flush(lab.prefix, 'guard');
+    kind.flush(lab.prefix, 'to_host');
+    // The host's own link-local address is not in use at once (RFC 4862 section 5.4).
+    let outcome = 'no answer';
+    for (let attempt = 1; outcome === 'no answer' && attempt <= 4; attempt += 1)
+      ({ outcome } = await probeFromInside(namespace, attack));
+    expect(outcome).toBe('connected');
   });
 });

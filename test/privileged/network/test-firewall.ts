@@ -63,6 +63,9 @@ export const FIREWALL_KINDS: readonly FirewallKind[] = [
   iptables('iptables-legacy'),
 ];
 
+/** One of each set of rules: whether nftables is spoken to by library or by command is all the same to packets. */
+export const WALLS = FIREWALL_KINDS.filter(({ kind }) => kind !== 'nftables by command');
+
 export interface TestFirewall extends AsyncDisposable {
   readonly prefix: string;
   readonly backend: FirewallBackend;

@@ -163,10 +163,11 @@ export const probeFromInside = async (namespace: Namespace, target: ProbeTarget)
 export const startHostService = async (
   host: string,
 ): Promise<AsyncDisposable & { readonly port: number }> => {
-  const server = createServer((socket) => socket.on('error', () => {}).end('a secret of the host\n')).listen({
-    host,
-    port: 0,
-  });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}).end('a secret of the host\n');
+  }).listen({ host, port: 0 });
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
@@ -174,6 +175,7 @@ export const startHostService = async (
     port: address.port,
     async [Symbol.asyncDispose]() {
       server.close();
+      for (const socket of sockets) socket.destroy();
       await once(server, 'close');
     },
   };

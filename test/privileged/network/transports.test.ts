@@ -2,9 +2,9 @@ import { createNftablesBackend } from '../../../src/network/firewalls/nftables.t
 import { handoffTransport } from '../../../src/network/transports/handoff.ts';
 import { createRedirectTransport } from '../../../src/network/transports/redirect.ts';
 import { describeTransport } from '../transport.contract.ts';
-import { FIREWALL_KINDS } from './test-firewall.ts';
+import { WALLS } from './test-firewall.ts';
 
-for (const { kind, create } of FIREWALL_KINDS) {
+for (const { kind, create } of WALLS) {
   const firewall = create();
   describeTransport(kind, {
     create: () => createRedirectTransport(firewall),

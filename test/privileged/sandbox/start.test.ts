@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../../src/log.ts';
+import { createIptablesBackend } from '../../../src/network/firewalls/iptables.ts';
 import { createNftablesBackend } from '../../../src/network/firewalls/nftables.ts';
 import { handoffTransport } from '../../../src/network/transports/handoff.ts';
 import { createRedirectTransport } from '../../../src/network/transports/redirect.ts';
@@ -24,6 +25,7 @@ const STEPS: readonly SandboxStep[] = [
 ];
 
 const NFTABLES = createNftablesBackend();
+const IPTABLES = createIptablesBackend();
 
 const define = (prefix: string, changes: Partial<SandboxDefinition> = {}): SandboxDefinition => ({
   name: 'hello',
@@ -181,6 +183,36 @@ describe('a running sandbox', () => {
     expect(await (await fetch(`http://127.0.0.1:${hostPort}/`)).text()).toBe(
       'Hello from inside the sandbox\n',
     );
+  });
+
+  test('joins the wall that stands, whatever is preferred; another one is refused', async () => {
+    const prefix = newPrefix();
+    {
+      const both = {
+        firewalls: [NFTABLES, IPTABLES],
+        transports: [createRedirectTransport(NFTABLES), createRedirectTransport(IPTABLES), handoffTransport],
+      };
+      const used: string[] = [];
+      const refusals: string[] = [];
+      const start = (transport: SandboxDefinition['transport']): Promise<Sandbox> => {
+        const onEvent = (event: SandboxEvent): void => {
+          if (event.type === 'forward') used.push(event.transport);
+        };
+        const log = { ...silentLog, info: (message: string) => void refusals.push(message) };
+        return Sandbox.start(define(prefix, { transport }), options({ ...both, onEvent, log }));
+      };
+      await using _first = await start('iptables');
+      await using _second = await start('auto');
+      expect(await eventually(() => used.length === 2)).toBe(true);
+      expect(used).toEqual(['iptables', 'iptables']);
+      expect(refusals).toEqual([expect.stringContaining('the sandboxes beside it stand behind iptables')]);
+      await expect(start('nftables')).rejects.toMatchObject({ code: 'NO_TRANSPORT' });
+      await using third = await start('handoff');
+      expect(await eventually(() => used.length === 3)).toBe(true);
+      expect(third.forwards).toHaveLength(1);
+      expect(remains(prefix).filter((line) => line.includes('table inet'))).toEqual([]);
+    }
+    expect(remains(prefix)).toEqual([]);
   });
 
   test('40 starts at once get 40 addresses and names', async () => {

@@ -1,0 +1,69 @@
+/** Traffic on a forward while a test does something to it, from a process of its own. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** How many clients there are. */
+export const CLIENTS = 3;
+
+/** Requests one after another, each on a connection of its own, until standard input ends. */
+const CLIENT = `
+  const http = require('node:http');
+  const url = process.argv[1];
+  const counts = {};
+  let worst = 0;
+  let stopped = false;
+  process.stdin.resume().on('end', () => { stopped = true; });
+  const request = () => new Promise((resolve) => {
+    const failed = (error) => resolve(error.code || error.message);
+    http.get(url, { agent: false, timeout: 5000 }, (response) => {
+      response.on('error', failed).on('end', () => resolve(String(response.statusCode))).resume();
+    }).on('timeout', function () { this.destroy(new Error('timeout')); }).on('error', failed);
+  });
+  const client = async () => {
+    while (!stopped) {
+      const begin = performance.now();
+      const outcome = await request();
+      counts[outcome] = (counts[outcome] ?? 0) + 1;
+      worst = Math.max(worst, performance.now() - begin);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  };
+  Promise.all(Array.from({ length: ${CLIENTS} }, client)).then(() => console.log(JSON.stringify({ counts, worst })));
+`;
+
+export interface LoadResult {
+  /** How often each status, error code or \`timeout\` was the outcome. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** The slowest request, in ms. */
+  readonly worst: number;
+}
+
+export interface Load extends AsyncDisposable {
+  /** Ends the traffic and says how it went. */
+  stop(): Promise<LoadResult>;
+}
+
+/**
+ * Starts the clients.
+ * @param inside - runs the action where the clients shall be, e.g. in a network namespace
+ */
+export const startLoad = (url: string, inside: <T>(action: () => T) => T = (action) => action()): Load => {
+  const child = inside(() =>
+    spawn(process.execPath, ['-e', CLIENT, url], { stdio: ['pipe', 'pipe', 'inherit'] }),
+  );
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const ended = once(child, 'close');
+  child.stdin.on('error', () => {});
+  return {
+    async stop() {
+      child.stdin.end();
+      await ended;
+      return JSON.parse(output) as LoadResult;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+};

@@ -1,0 +1,139 @@
+/** Ends by force at random moments under traffic, and strangers whose names are like ours. */
+import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  childrenOf,
+  eventually,
+  isRunning,
+  newPrefix,
+  remains,
+  runCli,
+  startCli,
+} from '../../helpers/cli.ts';
+import { guestPath } from '../../helpers/engine.ts';
+import { startLoad } from '../../helpers/load.ts';
+
+const HELLO = guestPath('hello-wasmedge');
+const ROUNDS = 10;
+/** Longer than a start takes: some are hit while they start, some while they serve. */
+const LATEST_MS = 500;
+const TRANSPORTS = ['nftables', 'iptables', 'handoff'] as const;
+
+type Victim = 'supervisor' | 'engine' | 'both';
+
+/** Starts a sandbox, kills what is to be killed after a while, and cleans up as the next command does. */
+const crash = async (victim: Victim, transport: string, afterMs: number): Promise<void> => {
+  const prefix = newPrefix();
+  await using run = startCli(['os', HELLO, '--forward', '3000', '--transport', transport], { prefix });
+  const url = run.url().catch(() => undefined);
+  const isServing = afterMs > LATEST_MS / 2 ? await url : undefined;
+  await using load =
+    isServing === undefined ? undefined : startLoad(isServing.replace('localhost', '127.0.0.1'));
+  await pause(afterMs);
+  const [engine] = childrenOf(run.process.pid!);
+  if (victim !== 'supervisor' && engine !== undefined) process.kill(engine, 'SIGKILL');
+  if (victim !== 'engine' || engine === undefined) run.process.kill('SIGKILL');
+  const { signal } = await run.ended;
+  expect(signal).toBe(victim === 'engine' && engine !== undefined ? null : 'SIGKILL');
+  if (engine !== undefined) expect(await eventually(() => !isRunning(engine))).toBe(true);
+  await load?.stop();
+  // A supervisor that lives cleans up itself.
+  if (signal === 'SIGKILL') expect(await runCli(['gc'], { prefix })).toMatchObject({ status: 0, stderr: '' });
+  expect(remains(prefix)).toEqual([]);
+};
+
+describe.each<Victim>(['supervisor', 'engine', 'both'])('kill -9 of the %s', (victim) => {
+  test(`at ${ROUNDS} random moments leaves nothing after gc`, async () => {
+    const seed = randomInt(2 ** 31);
+    console.log(`kill -9 of the ${victim}: seed ${seed}`);
+    const moments = fc.sample(fc.integer({ min: 0, max: LATEST_MS }), { seed, numRuns: ROUNDS });
+    for (const [round, afterMs] of moments.entries()) {
+      const transport = TRANSPORTS[round % TRANSPORTS.length] ?? 'handoff';
+      try {
+        await crash(victim, transport, afterMs);
+      } catch (error) {
+        throw new Error(`round ${round}: ${transport}, after ${afterMs} ms, seed ${seed}`, { cause: error });
+      }
+    }
+  });
+});
+
+/** Things of a stranger that are called what ours would be called; disposing removes them. */
+const placeDecoys = (prefix: string) => {
+  const run = (line: string): string => {
+    const [file = '', ...args] = line.split(' ');
+    return execFileSync(file, args, { encoding: 'utf8', stdio: 'pipe' });
+  };
+  run(`ip netns add ${prefix}-decoy`);
+  run(`ip link add ${prefix}-v0 type veth peer name eth0 netns ${prefix}-decoy`);
+  run(`nft add table ip ${prefix}`);
+  run(`nft add chain ip ${prefix} guard`);
+  run(`iptables --new-chain ${prefix}-decoy`);
+  return {
+    [Symbol.dispose]: () => {
+      run(`ip link delete ${prefix}-v0`);
+      run(`ip netns delete ${prefix}-decoy`);
+      run(`nft delete table ip ${prefix}`);
+      run(`iptables --delete-chain ${prefix}-decoy`);
+    },
+  };
+};
+
+describe('things of strangers with names like ours', () => {
+  test.each(TRANSPORTS)('survive starts, crashes and gc (%s)', async (transport) => {
+    const prefix = newPrefix();
+    {
+      using _ = placeDecoys(prefix);
+      const before = remains(prefix);
+      expect(before.length).toBeGreaterThanOrEqual(4);
+      await runCli(['gc'], { prefix });
+      expect(remains(prefix)).toEqual(before);
+
+      const args = ['os', HELLO, '--name', 'app', '--forward', '3000', '--transport', transport];
+      await using orderly = startCli(args, { prefix });
+      expect(await (await fetch(await orderly.url())).text()).toContain('Hello');
+      orderly.process.kill('SIGTERM');
+      expect((await orderly.ended).status).toBe(143);
+      expect(remains(prefix)).toEqual(before);
+
+      await using crashed = startCli(args, { prefix });
+      await crashed.url();
+      crashed.process.kill('SIGKILL');
+      await crashed.ended;
+      expect((await runCli(['gc'], { prefix })).stdout).toContain('app');
+      expect(remains(prefix)).toEqual(before);
+
+      // A name that is taken is refused, not taken over.
+      const refused = await runCli(['os', HELLO, '--name', 'decoy'], { prefix });
+      expect(refused.status).toBe(125);
+      expect(remains(prefix)).toEqual(before);
+    }
+    expect(remains(prefix)).toEqual([]);
+  });
+
+  test.each([
+    ['nftables', 'nft add table inet PREFIX', 'nft delete table inet PREFIX'],
+    ['iptables', 'iptables --new-chain PREFIX-to_host', 'iptables --delete-chain PREFIX-to_host'],
+  ])('a %s wall of that name is not taken over either', async (transport, make, unmake) => {
+    const prefix = newPrefix();
+    const run = (line: string): void => {
+      const [file = '', ...args] = line.replace('PREFIX', prefix).split(' ');
+      execFileSync(file, args, { stdio: 'pipe' });
+    };
+    run(make);
+    try {
+      const before = remains(prefix);
+      const refused = await runCli(['os', HELLO, '--transport', transport], { prefix });
+      expect(refused.status).toBe(125);
+      expect(refused.stderr).toContain('was not made by wasmrun');
+      await runCli(['gc'], { prefix });
+      expect(remains(prefix)).toEqual(before);
+    } finally {
+      run(unmake);
+    }
+    expect(remains(prefix)).toEqual([]);
+  });
+});
