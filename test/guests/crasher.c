@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static volatile static volatile int zero = 0; /* volatile: a compiler that knows it may leave the division out */
+/* Both volatile: what a compiler knows of a division it computes itself. */
+static volatile int zero = 0, one = 1;
 static volatile int sink;
 
 __attribute__((noinline)) static int recurse_for_ever(int depth) {
@@ -18,7 +19,7 @@ __attribute__((noinline)) static int recurse_for_ever(int depth) {
 
 __attribute__((noinline)) int crash_in_the_depth(const char *how, int status) {
   if (strcmp(how, "unreachable") == 0) __builtin_trap();
-  if (strcmp(how, "divide") == 0) return 1 / zero;
+  if (strcmp(how, "divide") == 0) return one / zero;
   if (strcmp(how, "memory") == 0) return *(volatile int *)(uintptr_t)0xfffffff0u;
   if (strcmp(how, "recursion") == 0) return recurse_for_ever(0);
   if (strcmp(how, "abort") == 0) abort();
