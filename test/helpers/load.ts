@@ -5,6 +5,9 @@ import { once } from 'node:events';
 /** How many clients there are. */
 export const CLIENTS = 3;
 
+/** How long a client waits for a sign of life. */
+const PATIENCE_MS = 4000;
+
 /** Requests one after another, each on a connection of its own, until standard input ends. */
 const CLIENT = `
   const http = require('node:http');
@@ -15,7 +18,7 @@ const CLIENT = `
   process.stdin.resume().on('end', () => { stopped = true; });
   const request = () => new Promise((resolve) => {
     const failed = (error) => resolve(error.code || error.message);
-    http.get(url, { agent: false, timeout: 5000 }, (response) => {
+    http.get(url, { agent: false, timeout: ${PATIENCE_MS} }, (response) => {
       response.on('error', failed).on('end', () => resolve(String(response.statusCode))).resume();
     }).on('timeout', function () { this.destroy(new Error('timeout')); }).on('error', failed);
   });

@@ -177,11 +177,21 @@ export class IptablesRules {
     });
   }
 
-  /** Adds what is not there yet; undefined where the chain is gone. */
-  add(saved: SavedTables, redirections: readonly Redirection[]): string | undefined {
+  /** Adds those of the elements that are not there yet to rules that stand. */
+  add(saved: SavedTables, { members = [], redirections = [] }: Elements): string {
+    const chain = this.#chainOfElements('members');
+    const present = this.#held(saved, 'members');
+    const missing = members.filter((member) => !present.some((rule) => isMember(rule, member)));
+    return script((table) => [
+      ...(table === chain.table ? missing.map((member) => `-I ${chain.name} ${memberRule(member)}`) : []),
+      ...(table === this.#chainOfElements('redirections').table ? this.#additions(saved, redirections) : []),
+    ]);
+  }
+
+  /** Is there something redirections can be added to? */
+  canRedirect(saved: SavedTables): boolean {
     const { table, name } = this.#chainOfElements('redirections');
-    if (saved.get(table)?.chains.has(name) !== true) return undefined;
-    return script((other) => (other === table ? this.#additions(saved, redirections) : []));
+    return saved.get(table)?.chains.has(name) === true;
   }
 
   /** Takes those of the elements away that are there. */

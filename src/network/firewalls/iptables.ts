@@ -41,8 +41,7 @@ class IptablesBackend implements FirewallBackend {
     const rules = new IptablesRules(prefix);
     await attempt(`set up the iptables chains of ${prefix}`, PACKAGE, async () => {
       const saved = await this.#save();
-      if (!rules.stand(saved) || !rules.hold(saved, elements))
-        await this.#restore(rules.make(saved, elements));
+      await this.#restore(rules.stand(saved) ? rules.add(saved, elements) : rules.make(saved, elements));
     });
   }
 
@@ -52,9 +51,9 @@ class IptablesBackend implements FirewallBackend {
       const saved = await this.#save();
       const conflicts = rules.conflicts(saved, redirections);
       if (conflicts.length > 0) throw alreadyRedirected(conflicts);
-      const script = rules.add(saved, redirections);
-      if (script !== undefined) await this.#restore(script);
-      return script !== undefined;
+      if (!rules.canRedirect(saved)) return false;
+      await this.#restore(rules.add(saved, { redirections }));
+      return true;
     });
   }
 

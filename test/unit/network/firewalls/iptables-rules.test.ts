@@ -90,7 +90,7 @@ describe('the rules of iptables', () => {
           expect(rules.conflicts(saved, [stolen])).toEqual([stolen]);
         }
         // Adding what is there adds nothing; what is released is exactly what was added.
-        expect(rules.add(saved, redirections)).toBe('');
+        expect(rules.add(saved, { members, redirections })).toBe('');
         const removals = rules.release(saved, { members, redirections }).match(/^-D /gm) ?? [];
         expect(removals.length).toBe(members.length + redirections.length);
       }),
