@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createNftRunner, probeNft } from '../../../src/os/nft.ts';
+import { createNftRunner, probeNft, rulesetGeneration } from '../../../src/os/nft.ts';
 import { randomPrefix } from '../network/test-network.ts';
 
 describe('speaking to nftables', () => {
@@ -22,5 +22,18 @@ describe('speaking to nftables', () => {
     } finally {
       await run(`delete table inet ${prefix}`);
     }
+  });
+
+  it('counts the changes of the rule set, whoever makes them', async () => {
+    const prefix = randomPrefix();
+    const before = rulesetGeneration();
+    expect(before).toBeGreaterThan(0);
+    const run = createNftRunner();
+    await run(`add table inet ${prefix}`);
+    const between = rulesetGeneration();
+    await run(`delete table inet ${prefix}`);
+    // Others may change theirs at the same time.
+    expect(between).toBeGreaterThan(before!);
+    expect(rulesetGeneration()).toBeGreaterThan(between!);
   });
 });
