@@ -116,7 +116,9 @@ const main = async (control: Control): Promise<void> => {
   control.obey();
   const notice = (text: string): void => control.send({ type: 'notice', text });
   if (program.abi === 'preview1' && launch.ports.length === 0) {
-    notice(`${program.file} cannot open a listener itself: name the port it serves, e.g. --forward 8080:3000`);
+    notice(
+      `${program.file} cannot open a listener itself: name the port it serves, e.g. --forward 8080:3000`,
+    );
   }
   if (program.abi === 'none' && launch.ports.length > 0) {
     notice(

@@ -112,7 +112,12 @@ describe('an invalid file', () => {
     ['[network]\nbind = ["0.0.0.0", "::1"]', '2:20', '"0.0.0.0" and "::1" overlap', 'only one'],
     ['[network]\nbind = []', '2:8', 'the list is empty', 'leave the setting out'],
     ['[network]\nbind = "here"', '2:8', '"here" is not an IP address', '127.0.0.1'],
-    ['[network]\ntransport = "pf"', '2:13', '"pf" is not one of', '"auto" or "nftables" or "iptables" or "handoff"'],
+    [
+      '[network]\ntransport = "pf"',
+      '2:13',
+      '"pf" is not one of',
+      '"auto" or "nftables" or "iptables" or "handoff"',
+    ],
     ['[network]\nisolation = "none"', '2:13', '"none" is not one of "namespace"', 'choose "namespace"'],
     ['[network]\nnamespace_prefix = "Wasm"', '2:20', '"Wasm" cannot be a namespace prefix', '1–8 lower-case'],
     ['[network]\naddress_pool = "10.0.0.1/8"', '2:16', 'is an address inside a network', 'write 10.0.0.0/8'],
