@@ -180,7 +180,7 @@ describe('an app that cannot run', () => {
       ['x', '--language', 'ruby'],
       126,
       'there is no runtime "ruby"',
-      'wasm, nodejs, python, postgres',
+      'choose one of wasm, or leave',
     ],
     [
       'failing build',
