@@ -10,6 +10,7 @@ import { delimiter, join } from 'node:path';
 /** Something to look for → the Debian package that brings it. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   nft: 'nftables',
+  'iptables-legacy': 'iptables',
   ip: 'iproute2',
   curl: 'curl',
   clang: 'clang',

@@ -8,4 +8,4 @@ export { resolveApp } from './runtime/resolve.ts';
 export type { ResolvedApp } from './runtime/resolve.ts';
 export type { SandboxEvent } from './sandbox/events.ts';
 export { collectGarbage, runSandbox } from './wasmrun.ts';
-export type { RunRequest } from './wasmrun.ts';
+export type { Leftover, RunRequest } from './wasmrun.ts';
