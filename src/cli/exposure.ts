@@ -1,8 +1,7 @@
 /** Says who can reach a forward when that is more than this machine. */
 import { isWildcard } from '../network/forward.ts';
+import { isLoopback } from '../network/loopback.ts';
 import type { Settings } from '../config/settings.ts';
-
-const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');
 
 /** One warning for each host address that forwards are held on and that others can reach. */
 export const exposureWarnings = ({ forwards, bind }: Settings['network']): string[] => {

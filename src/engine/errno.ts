@@ -5,6 +5,10 @@
 import { constants } from 'node:os';
 import { errno } from '../os/libc.ts';
 
+/** Linux errnos (errno.h) that the engine acts on itself: a signal arrived; nothing to do just now. */
+export const EINTR = 4;
+export const EAGAIN = 11;
+
 export const WASI = {
   SUCCESS: 0,
   E2BIG: 1,

@@ -6,7 +6,7 @@ import { WASI, failure } from './errno.ts';
 import { HostFile, setHostTimes, statHostFd } from './host-files.ts';
 import { O, openBeneath, openParent, toCString } from './host-path.ts';
 import type { ParentDirectory } from './host-path.ts';
-import { close } from './libc.ts';
+import { close, lseek } from './libc.ts';
 import type { Poller } from './poll.ts';
 
 type At = (dirFd: number, name: Buffer, argument: number) => number;
@@ -26,9 +26,6 @@ const readlinkat: (dirFd: number, name: Buffer, buffer: Buffer, size: number) =>
 );
 const getdents64: (fd: number, buffer: Buffer, size: number) => number = libc.func(
   'int64_t getdents64(int, void *, size_t)',
-);
-const lseek: (fd: number, offset: bigint, whence: number) => number | bigint = libc.func(
-  'int64_t lseek(int, int64_t, int)',
 );
 
 /** fcntl.h */

@@ -1,21 +1,19 @@
 /** Files and directories of the host beneath a preopened directory. */
 import { fstatSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
-import { errno, libc } from '../os/libc.ts';
+import { libc } from '../os/libc.ts';
 import { Descriptor, FDFLAG, FILETYPE, RIGHT } from './descriptor.ts';
 import type { FileStat, FileTimes } from './descriptor.ts';
 import { WASI, failure, toWasi } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { close, read, readv, write, writev } from './libc.ts';
+import { close, lseek } from './libc.ts';
 import { POLLIN, POLLOUT } from './poll.ts';
 import type { Poller } from './poll.ts';
+import { readInto, writeFrom } from './transfer.ts';
 
 type VectorAt = (fd: number, iovecs: NodeJS.TypedArray, count: number, offset: bigint) => number;
 const preadv: VectorAt = libc.func('preadv', 'int64_t', ['int', 'void *', 'int', 'int64_t']);
 const pwritev: VectorAt = libc.func('pwritev', 'int64_t', ['int', 'void *', 'int', 'int64_t']);
-const lseek: (fd: number, offset: bigint, whence: number) => number | bigint = libc.func(
-  'int64_t lseek(int, int64_t, int)',
-);
 const fsync: (fd: number) => number = libc.func('int fsync(int)');
 const fdatasync: (fd: number) => number = libc.func('int fdatasync(int)');
 const ftruncate: (fd: number, size: bigint) => number = libc.func('int ftruncate(int, int64_t)');
@@ -32,9 +30,6 @@ const utimensat: (dirFd: number, path: Buffer, times: BigInt64Array, flags: numb
 const F_SETFL = 4;
 const O_APPEND = 0o2000;
 const O_NONBLOCK = 0o4000;
-/** errno.h */
-const EINTR = 4;
-const EAGAIN = 11;
 /** utimensat(2) */
 const UTIME_NOW = (1n << 30n) - 1n;
 const UTIME_OMIT = (1n << 30n) - 2n;
@@ -126,23 +121,17 @@ export class HostFile extends Descriptor {
 
   override read(memory: GuestMemory): number {
     for (;;) {
-      const length =
-        memory.iovCount === 1
-          ? read(this.#hostFd, memory.base + memory.iovPointers[0]!, memory.iovLengths[0]!)
-          : readv(this.#hostFd, memory.toHostIovecs(), memory.iovCount);
+      const length = readInto(this.#hostFd, memory);
       if (length >= 0) return length;
-      if (!this.#retry(POLLIN)) return failure();
+      if (!this.#poller.shouldRetry([this.#hostFd], POLLIN, this.nonBlocking)) return failure();
     }
   }
 
   override write(memory: GuestMemory): number {
     for (;;) {
-      const length =
-        memory.iovCount === 1
-          ? write(this.#hostFd, memory.base + memory.iovPointers[0]!, memory.iovLengths[0]!)
-          : writev(this.#hostFd, memory.toHostIovecs(), memory.iovCount);
+      const length = writeFrom(this.#hostFd, memory);
       if (length >= 0) return length;
-      if (!this.#retry(POLLOUT)) return failure();
+      if (!this.#poller.shouldRetry([this.#hostFd], POLLOUT, this.nonBlocking)) return failure();
     }
   }
 
@@ -184,13 +173,5 @@ export class HostFile extends Descriptor {
 
   override stat(): FileStat {
     return statHostFd(this.#hostFd);
-  }
-
-  #retry(events: number): boolean {
-    const code = errno();
-    if (code === EINTR) return true;
-    if (code !== EAGAIN || this.nonBlocking) return false;
-    this.#poller.wait([this.#hostFd], events);
-    return true;
   }
 }

@@ -47,6 +47,9 @@ export const setsockopt: (fd: number, level: number, name: number, value: Bytes,
 export const getsockopt: (fd: number, level: number, name: number, value: Bytes, length: Bytes) => number =
   libc.func('int getsockopt(int, int, int, void *, void *)');
 export const close: (fd: number) => number = libc.func('int close(int)');
+export const lseek: (fd: number, offset: bigint, whence: number) => number | bigint = libc.func(
+  'int64_t lseek(int, int64_t, int)',
+);
 
 /**
  * Ends the process at once. Node's own exit runs its event loop once more, which the engine's system call

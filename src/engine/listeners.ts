@@ -5,7 +5,7 @@
  */
 import { errno } from '../os/libc.ts';
 import type { Control } from './control.ts';
-import { WASI, failure, toWasi } from './errno.ts';
+import { EAGAIN, EINTR, WASI, failure, toWasi } from './errno.ts';
 import * as libc from './libc.ts';
 import type { GoMessage, HandedListener } from './messages.ts';
 import type { Poller } from './poll.ts';
@@ -20,9 +20,6 @@ const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 /** listen(2): the kernel caps it at net.core.somaxconn. */
 const BACKLOG = 4096;
-/** errno.h */
-const EINTR = 4;
-const EAGAIN = 11;
 const ON = new Int32Array([1]);
 
 /** A listening socket of the guest. */

@@ -5,7 +5,7 @@
  */
 import { CLOCK, readClock } from './clock.ts';
 import type { Control } from './control.ts';
-import { WASI, failure } from './errno.ts';
+import { EAGAIN, EINTR, WASI, failure } from './errno.ts';
 import { errno } from '../os/libc.ts';
 import type { FdTable } from './fd-table.ts';
 import type { GuestMemory } from './guest-memory.ts';
@@ -16,8 +16,6 @@ export const POLLIN = 0x001;
 export const POLLOUT = 0x004;
 const POLLHUP = 0x010;
 const POLLNVAL = 0x020;
-/** errno.h: a signal arrived, ask again. */
-const EINTR = 4;
 
 /** preview1 witx: sizes and field offsets of `$subscription` and `$event`, in bytes. */
 const SUBSCRIPTION = { size: 48, tag: 8, clockId: 16, fd: 16, timeout: 24, clockFlags: 40 } as const;
@@ -51,6 +49,18 @@ export class Poller {
   /** Blocks until one of the host descriptors is ready for `events` ({@link POLLIN}, {@link POLLOUT}). */
   wait(hostFds: readonly number[], events: number): void {
     this.#await(hostFds, events, Infinity);
+  }
+
+  /**
+   * Whether the host call that just failed is worth repeating: after a signal, and, once the descriptors are
+   * ready, where there was nothing to do. A non-blocking guest is not kept waiting.
+   */
+  shouldRetry(hostFds: readonly number[], events: number, nonBlocking: boolean): boolean {
+    const code = errno();
+    if (code === EINTR) return true;
+    if (code !== EAGAIN || nonBlocking) return false;
+    this.wait(hostFds, events);
+    return true;
   }
 
   /** Whether one of the host descriptors is ready for `events` now. */

@@ -29,8 +29,6 @@ const MSG_TRUNC = 0x20;
 /** No SIGPIPE; Node ignores it anyway, a library in the engine might not. */
 const MSG_NOSIGNAL = 0x4000;
 /** errno.h */
-const EINTR = 4;
-const EAGAIN = 11;
 const EINPROGRESS = 115;
 
 const sockaddr = new SockaddrBuffer();
@@ -119,11 +117,7 @@ export abstract class Socket extends Descriptor {
 
   /** After a failed call: waits if the guest wants to block. False means report the failure. */
   protected retry(events: number): boolean {
-    const code = errno();
-    if (code === EINTR) return true;
-    if (code !== EAGAIN || this.nonBlocking) return false;
-    this.poller.wait(this.#hostFds, events);
-    return true;
+    return this.poller.shouldRetry(this.#hostFds, events, this.nonBlocking);
   }
 }
 

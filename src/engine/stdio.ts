@@ -1,16 +1,13 @@
 /** The guest's stdin, stdout and stderr: descriptors 0–2 of the engine, written through at once. */
 import { fstatSync } from 'node:fs';
-import { errno } from '../os/libc.ts';
 import { Descriptor, FILETYPE, RIGHT } from './descriptor.ts';
 import { WASI, failure } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { read, readv, write, writev } from './libc.ts';
+import { write } from './libc.ts';
 import { POLLIN, POLLOUT } from './poll.ts';
 import type { Poller } from './poll.ts';
+import { readInto, writeFrom } from './transfer.ts';
 
-/** errno.h */
-const EINTR = 4;
-const EAGAIN = 11;
 /** limits.h: a pipe that is ready for writing takes this many bytes without blocking (pipe(7)). */
 const PIPE_BUF = 4096;
 
@@ -46,12 +43,9 @@ export class StandardStream extends Descriptor {
       // The host descriptor may be shared and blocking: ask first, so that a stop is heard.
       if (!this.nonBlocking) this.#poller.wait(this.#hostFds, POLLIN);
       else if (!this.#poller.isReady(this.#hostFds, POLLIN)) return -WASI.EAGAIN;
-      const length =
-        memory.iovCount === 1
-          ? read(fd, memory.base + memory.iovPointers[0]!, memory.iovLengths[0]!)
-          : readv(fd, memory.toHostIovecs(), memory.iovCount);
+      const length = readInto(fd, memory);
       if (length >= 0) return length;
-      if (!this.#retry(POLLIN)) return failure();
+      if (!this.#poller.shouldRetry(this.#hostFds, POLLIN, false)) return failure();
     }
   }
 
@@ -60,12 +54,10 @@ export class StandardStream extends Descriptor {
     if (fd === 0) return -WASI.EBADF;
     if (this.nonBlocking) return this.#writeWithoutBlocking(memory);
     for (;;) {
-      const length =
-        memory.iovCount === 1
-          ? write(fd, memory.base + memory.iovPointers[0]!, memory.iovLengths[0]!)
-          : writev(fd, memory.toHostIovecs(), memory.iovCount);
+      const length = writeFrom(fd, memory);
       if (length >= 0) return length;
-      if (!this.#retry(POLLOUT)) return failure();
+      // The host descriptor may happen not to block.
+      if (!this.#poller.shouldRetry(this.#hostFds, POLLOUT, false)) return failure();
     }
   }
 
@@ -76,15 +68,6 @@ export class StandardStream extends Descriptor {
     const [fd] = this.#hostFds;
     const length = write(fd, memory.base + memory.iovPointers[0]!, Math.min(memory.iovLengths[0]!, PIPE_BUF));
     return length < 0 ? failure() : length;
-  }
-
-  /** Whether the failed call is worth repeating; waits where the host descriptor happens not to block. */
-  #retry(events: number): boolean {
-    const code = errno();
-    if (code === EINTR) return true;
-    if (code !== EAGAIN) return false;
-    this.#poller.wait(this.#hostFds, events);
-    return true;
   }
 }
 

@@ -4,7 +4,7 @@ import { WasmrunError, isErrorCode } from '../errors.ts';
 import type { HeldForward } from '../network/transport.ts';
 import type { SandboxDefinition } from './definition.ts';
 import type { ProcessEnd } from './engine-process.ts';
-import type { SandboxEvent } from './events.ts';
+import type { ExitedEvent, SandboxEvent } from './events.ts';
 import { startSandbox } from './start.ts';
 import type { StartOptions, StartedSandbox } from './start.ts';
 
@@ -22,17 +22,9 @@ export interface SandboxOptions extends Omit<StartOptions, 'onMessage' | 'onOutp
 }
 
 /** How a sandbox ended. */
-export interface SandboxEnd {
-  /** The guest's own exit status; 128 + n where signal n stopped it. */
-  readonly status: number;
-  readonly reason: 'exit' | 'trap' | 'stopped' | 'killed';
-}
+export type SandboxEnd = Omit<ExitedEvent, 'type'>;
 
-/**
- * Starts a sandbox and runs it to its end.
- * @param stop aborts with a {@link StopRequest}: once to stop orderly, see {@link Sandbox.stop}
- * @throws {WasmrunError} when it cannot be started, or the engine fails
- */
+/** A sandbox that runs until its guest ends or {@link Sandbox.stop} is called; disposing unmakes it all. */
 export class Sandbox implements AsyncDisposable {
   readonly #options: SandboxOptions;
   readonly #resources = new AsyncDisposableStack();
@@ -53,6 +45,7 @@ export class Sandbox implements AsyncDisposable {
     this.#prepared.promise.catch(() => {});
   }
 
+  /** @throws {WasmrunError} when it cannot be started; nothing is left behind then */
   static async start(definition: SandboxDefinition, options: SandboxOptions): Promise<Sandbox> {
     const sandbox = new Sandbox(options);
     await sandbox.#start(definition);
@@ -88,7 +81,10 @@ export class Sandbox implements AsyncDisposable {
     this.#parts.engine.kill();
   }
 
-  /** Resolves when the guest is gone. */
+  /**
+   * Resolves when the guest is gone.
+   * @throws {WasmrunError} when the engine or a forward failed
+   */
   async end(): Promise<SandboxEnd> {
     const { status, signal } = await this.#parts.engine.ended;
     this.#isOver = true;

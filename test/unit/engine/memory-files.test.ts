@@ -7,18 +7,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Control } from '../../../src/engine/control.ts';
 import { FDFLAG, FILETYPE } from '../../../src/engine/descriptor.ts';
 import type { Descriptor } from '../../../src/engine/descriptor.ts';
 import { WASI } from '../../../src/engine/errno.ts';
+import { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import { HostDirectory } from '../../../src/engine/host-directory.ts';
 import { MemoryDirectory } from '../../../src/engine/memory-files.ts';
 import { MemoryStore, loadMemoryFileSystem } from '../../../src/engine/memory-store.ts';
-import type { Poller } from '../../../src/engine/poll.ts';
+import { Poller } from '../../../src/engine/poll.ts';
 
 const FileSystem = await loadMemoryFileSystem();
-/** Regular files never wait. */
-const NO_POLLER = undefined as unknown as Poller;
+/** Regular files never wait: this one is only asked whether a failed call is worth repeating. */
+const POLLER = new Poller(new GuestMemory(), new FdTable(), new Control());
 const BUFFER_AT = 1024;
 const IOVEC_AT = 16;
 
@@ -245,7 +247,7 @@ test('behaves as the host’s file system does', () => {
         const store = new MemoryStore(new FileSystem(), device++);
         const memory = new Subject(new MemoryDirectory(store, store.root));
         const root = openSync(mkdtempSync(join(scratch, 'run-')), constants.O_RDONLY | constants.O_DIRECTORY);
-        const host = new Subject(new HostDirectory(root, NO_POLLER, false));
+        const host = new Subject(new HostDirectory(root, POLLER, false));
         try {
           for (const [index, step] of steps.entries()) {
             const ours = memory.run(step);
