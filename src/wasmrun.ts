@@ -158,6 +158,7 @@ const defineSandbox = ({ settings, app }: RunRequest): SandboxDefinition => {
         processPort: spec.processPort,
       })),
     transport: network.transport,
+    outbound: { mode: network.outbound, rules: network.allow },
     addressPools: network.addressPool,
     user: engineIdentity(app.directory, process.env),
   };

@@ -82,6 +82,10 @@ class HumanOutput implements Output {
         return undefined;
       case 'notice':
         return this.#line(`${this.#style('yellow', 'note:')} ${event.text}`);
+      case 'refused':
+        return this.#line(
+          `${this.#style('yellow', 'refused:')} ${this.#sandbox} → ${event.destination}: ${event.reason} (--allow-net ${event.destination})`,
+        );
       case 'exited':
         if (event.reason === 'trap')
           return this.#line(`${this.#sandbox} trapped: exit status ${event.status}`);

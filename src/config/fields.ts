@@ -4,6 +4,7 @@
  * `settings.ts` and `.wasmrun.toml.example`).
  */
 import { DEFAULT_ADDRESS_POOLS } from '../network/address-pool.ts';
+import { parseEgressRule, type EgressRule, type OutboundMode } from '../network/egress.ts';
 import { DEFAULT_PREFIX } from '../network/names.ts';
 import { formatForward, parseForward, parseHostAddress } from '../network/forward.ts';
 import type { TransportName } from '../network/transport.ts';
@@ -112,6 +113,21 @@ export const FIELDS = {
     fallback: DEFAULT_ADDRESS_POOLS,
   }),
 
+  'network.outbound': field<OutboundMode>({
+    reader: text(oneOf('none', 'allow-list', 'all')),
+    example: '"allow-list"',
+    flag: '--outbound',
+    variable: 'WASMRUN_OUTBOUND',
+  }),
+  'network.egress.allow': field<readonly EgressRule[]>({
+    reader: list(parseEgressRule),
+    example: '["203.0.113.0/24:443", "example.org:443"]',
+    flag: '--allow-net',
+    variable: 'WASMRUN_ALLOW_NET',
+    fallback: [],
+    print: (rules) => rules.map((rule) => rule.text),
+  }),
+
   'watch.paths': field({ reader: list(hostPath), example: '["src"]', fallback: [] }),
   'watch.ignore': field({ reader: list(nonEmpty), example: '["**/*.log"]', fallback: [] }),
   'watch.debounce_ms': field<number>({ reader: integer(0, 60_000), example: '100', fallback: 100 }),
@@ -125,8 +141,8 @@ export const isFieldName = (name: string): name is FieldName => Object.hasOwn(FI
 
 export const FIELD_NAMES: readonly FieldName[] = Object.keys(FIELDS).filter(isFieldName);
 
-/** `network.forwards` → section `network`, key `forwards`. */
+/** `network.egress.allow` → section `network.egress`, key `allow`. */
 export const splitFieldName = (name: FieldName): { section: string; key: string } => {
-  const [section = '', key = ''] = name.split('.');
-  return { section, key };
+  const dot = name.lastIndexOf('.');
+  return { section: name.slice(0, dot), key: name.slice(dot + 1) };
 };

@@ -90,16 +90,20 @@ class ConfigFile {
     const entries: [FieldName, Entry<unknown>][] = [];
     for (const [section, table] of Object.entries(this.#parse())) {
       if (!SECTIONS.has(section)) this.#failAtKey(unknownSection(section), [section]);
-      if (!isTable(table)) {
-        this.#failAtKey(notATable(section, table), [section]);
-      }
-      for (const [key, value] of Object.entries(table)) {
-        const name = `${section}.${key}`;
-        if (!isFieldName(name)) this.#failAtKey(unknownKey(section, key), [section, key]);
-        entries.push([name, this.#entry(name, value, [section, key])]);
-      }
+      this.#readSection([section], table, entries);
     }
     return new Layer(entries);
+  }
+
+  #readSection(path: readonly string[], table: unknown, entries: [FieldName, Entry<unknown>][]): void {
+    const section = path.join('.');
+    if (!isTable(table)) return this.#failAtKey(notATable(section, table), path);
+    for (const [key, value] of Object.entries(table)) {
+      const name = `${section}.${key}`;
+      if (isFieldName(name)) entries.push([name, this.#entry(name, value, [...path, key])]);
+      else if (SECTIONS.has(name)) this.#readSection([...path, key], value, entries);
+      else this.#failAtKey(unknownKey(section, key), [...path, key]);
+    }
   }
 
   #parse() {

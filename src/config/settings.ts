@@ -7,11 +7,20 @@ import {
   addressesOverlap,
   type ForwardSpec,
 } from '../network/forward.ts';
+import type { EgressRule, OutboundMode } from '../network/egress.ts';
 import type { TransportName } from '../network/transport.ts';
 import { findConfigFile } from './discover.ts';
 import type { FieldName, FieldValue } from './fields.ts';
 import { mergeEnvironment, type Variable } from './guest-environment.ts';
-import { defaultLayer, environmentLayer, flagLayer, mergeLayers, type Flags, type Layer } from './layers.ts';
+import {
+  defaultLayer,
+  environmentLayer,
+  flagLayer,
+  mergeLayers,
+  type Entry,
+  type Flags,
+  type Layer,
+} from './layers.ts';
 
 export interface Settings {
   /** Absolute path of the configuration file in use. */
@@ -41,6 +50,9 @@ export interface Settings {
     /** Host addresses of forwards that name none. */
     readonly bind: readonly string[];
     readonly transport: TransportName | 'auto';
+    /** What the guest may connect to outside; `allow` names what `allow-list` permits. */
+    readonly outbound: OutboundMode;
+    readonly allow: readonly EgressRule[];
     readonly isolation: 'namespace';
     readonly namespacePrefix: string;
     /** IPv4 networks in CIDR notation, in order of preference. */
@@ -135,6 +147,24 @@ const required = <Name extends FieldName>(merged: Layer, name: Name): FieldValue
   return entry.value;
 };
 
+/** Rules say that there is a list; without any nothing is allowed. */
+const outboundMode = (merged: Layer): OutboundMode => {
+  const mode = merged.get('network.outbound');
+  const allow = merged.get('network.egress.allow');
+  const hasRules = allow !== undefined && allow.value.length > 0;
+  if (mode === undefined) return hasRules ? 'allow-list' : 'none';
+  if (mode.value === 'none' && hasRules && isFlag(allow) && !isFlag(mode)) {
+    allow.fail(
+      new WasmrunError('EGRESS_INVALID', `outbound connections are off (${mode.origin()})`, {
+        hint: 'add --outbound allow-list',
+      }),
+    );
+  }
+  return mode.value;
+};
+
+const isFlag = (entry: Entry<unknown>): boolean => entry.origin().startsWith('flag ');
+
 const toSettings = (
   merged: Layer,
   env: ReadonlyMap<string, string>,
@@ -156,6 +186,8 @@ const toSettings = (
       forwards: required(merged, 'network.forwards'),
       bind: required(merged, 'network.bind'),
       transport: required(merged, 'network.transport'),
+      outbound: outboundMode(merged),
+      allow: required(merged, 'network.egress.allow'),
       isolation: required(merged, 'network.isolation'),
       namespacePrefix: required(merged, 'network.namespace_prefix'),
       addressPool: required(merged, 'network.address_pool'),

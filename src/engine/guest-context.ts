@@ -1,4 +1,5 @@
 /** What the functions of every ABI work on. */
+import type { Broker } from './broker.ts';
 import type { Control } from './control.ts';
 import type { FdTable } from './fd-table.ts';
 import type { GuestMemory } from './guest-memory.ts';
@@ -11,6 +12,7 @@ export interface GuestContext {
   readonly poller: Poller;
   readonly control: Control;
   readonly listeners: ListenerFactory;
+  readonly broker: Broker;
   /** `argv`, the program's name first. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;

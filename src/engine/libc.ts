@@ -35,7 +35,6 @@ export const ppoll: (pollfds: Bytes, count: number, timespec: Bytes | null, sign
 export const socket: (family: number, type: number, protocol: number) => number =
   libc.func('int socket(int, int, int)');
 export const bind: AddressCall = libc.func('int bind(int, void *, uint32_t)');
-export const connect: AddressCall = libc.func('int connect(int, void *, uint32_t)');
 export const listen: (fd: number, backlog: number) => number = libc.func('int listen(int, int)');
 export const accept4: (fd: number, address: Bytes | null, length: Bytes | null, flags: number) => number =
   libc.func('int accept4(int, void *, void *, int)');

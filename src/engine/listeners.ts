@@ -61,7 +61,7 @@ export class Listener extends Socket {
         const source = this.#sources[this.#turn]!;
         this.#turn = (this.#turn + 1) % this.#sources.length;
         const fd = libc.accept4(source, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) return new StreamSocket(fd, this.poller, false);
+        if (fd >= 0) return new StreamSocket(fd, this.poller, 'listener');
         const code = errno();
         if (code !== EAGAIN && code !== EINTR) return -toWasi(code);
       }
@@ -104,6 +104,7 @@ export class ListenerFactory {
 
   /** listen(2) on a bound socket; the result takes the socket's place in the descriptor table. */
   listen(socket: StreamSocket, backlog: number): Listener | number {
+    if (!socket.mayListen) return -WASI.EINVAL;
     if (libc.listen(socket.hostFd, backlog) < 0) return failure();
     const address = socket.localAddress();
     if (typeof address === 'number') return address;

@@ -6,6 +6,7 @@
 import { writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { EXIT_STATUS, WasmrunError } from '../errors.ts';
+import { Broker } from './broker.ts';
 import { Control } from './control.ts';
 import type { Descriptor } from './descriptor.ts';
 import { FdTable } from './fd-table.ts';
@@ -125,7 +126,8 @@ const main = async (control: Control): Promise<void> => {
       `${program.file} imports no socket functions, so nothing will listen on port ${launch.ports.join(', ')}`,
     );
   }
-  run(program, { memory, fds, poller, control, listeners, args: launch.args, env }, notice);
+  const broker = new Broker(control, poller);
+  run(program, { memory, fds, poller, control, listeners, broker, args: launch.args, env }, notice);
 };
 
 const fail = (control: Control, error: unknown): never => {

@@ -5,6 +5,13 @@
 
 /** Descriptor of the control channel inside the engine. */
 export const CONTROL_FD = 3;
+/**
+ * Descriptor of the channel that sockets are handed over on, a pair of SOCK_SEQPACKET: up with a request of
+ * the control channel, down with its reply.
+ */
+export const DESCRIPTOR_FD = 4;
+/** First descriptor of what the engine inherits beyond these. */
+export const FIRST_INHERITED_FD = DESCRIPTOR_FD + 1;
 
 /** A host directory the guest may use. */
 export interface DirectoryMount {
@@ -93,4 +100,37 @@ export interface ExitedMessage {
   readonly reason: 'exit' | 'trap' | 'stopped';
 }
 
-export type FromEngine = PreparedMessage | ListeningMessage | NoticeMessage | FailedMessage | ExitedMessage;
+/**
+ * The guest wants to connect a socket, which the engine may not do itself: it has just sent the socket over
+ * the descriptor channel. The answer is a {@link BrokerReply}; the next request waits for it.
+ */
+export interface ConnectMessage {
+  readonly type: 'connect';
+  readonly transport: 'tcp' | 'udp';
+  /** An IP address as text. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The guest wants the addresses of a host name. Answered as {@link ConnectMessage} is. */
+export interface ResolveMessage {
+  readonly type: 'resolve';
+  readonly name: string;
+}
+
+/** Comes over the descriptor channel; a socket that comes with it takes the place of the guest's. */
+export interface BrokerReply {
+  /** What Linux says of the call; 0 for success (errno.h). */
+  readonly errno: number;
+  /** Answer to a {@link ResolveMessage}. */
+  readonly addresses?: readonly string[];
+}
+
+export type FromEngine =
+  | PreparedMessage
+  | ListeningMessage
+  | NoticeMessage
+  | ConnectMessage
+  | ResolveMessage
+  | FailedMessage
+  | ExitedMessage;

@@ -12,10 +12,3 @@ export const fillRandom = (bytes: Uint8Array): void => {
     at += check('getrandom', getrandom(bytes.subarray(at), bytes.length - at, 0));
   }
 };
-
-/** A random number of 16 bits. */
-export const randomUint16 = (): number => {
-  const bytes = Buffer.alloc(2);
-  fillRandom(bytes);
-  return bytes.readUInt16LE(0);
-};

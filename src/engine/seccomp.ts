@@ -93,10 +93,13 @@ const REFUSED: CallTable = {
   msgctl: [71, 187],
   mq_open: [240, 180],
 };
-/** Calls that can reach a peer of the caller's choice; refused where nothing may be reached. */
-const OUTBOUND: CallTable = {
+/**
+ * Calls that can connect a socket; the supervisor opens connections. A socket that came from the host's
+ * namespace could otherwise be turned into a connection to the host's own loopback.
+ */
+const CONNECTING: CallTable = {
   connect: [42, 203],
-  sendmsg: [46, 211],
+  // Its flags, one of which connects (below), lie in memory.
   sendmmsg: [307, 269],
 };
 const CLONE = [56, 220] as const;
@@ -104,6 +107,7 @@ const CLONE3 = [435, 435] as const;
 const TGKILL = [234, 131] as const;
 const SOCKET = [41, 198] as const;
 const SENDTO = [44, 206] as const;
+const SENDMSG = [46, 211] as const;
 const IOCTL = [16, 29] as const;
 
 /** linux/bpf_common.h: load a word, jump if equal, jump if ≥, jump if bits set, return. */
@@ -131,6 +135,8 @@ const ENOSYS = 38;
 const CLONE_THREAD = 0x0001_0000;
 const AF_INET = 2;
 const AF_INET6 = 10;
+/** linux/socket.h: connect(2) and send in one call, on a TCP socket that is not connected. */
+const MSG_FASTOPEN = 0x2000_0000;
 /** asm-generic/ioctls.h: put characters into a terminal's input. */
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
@@ -146,6 +152,14 @@ const whenCall = (number: number, decide: readonly Instruction[]): Instruction[]
 const refuse = (errno: number): Instruction => [RETURN, 0, 0, FAIL_WITH | errno];
 const allow: Instruction = [RETURN, 0, 0, ALLOW];
 const load = (offset: number): Instruction => [LOAD, 0, 0, offset];
+
+/** Looks at a bit of an argument. */
+const refuseFlag = (argument: number, flag: number): Instruction[] => [
+  load(DATA.argument(argument)),
+  [JUMP_SET, 0, 1, flag],
+  refuse(EACCES),
+  allow,
+];
 
 /** Accepts the architecture's own system calls only, and leaves the call number loaded. */
 const prologue = (architecture: keyof typeof ARCHITECTURES): Instruction[] => [
@@ -192,12 +206,15 @@ export const buildFilter = (architecture: keyof typeof ARCHITECTURES, pid: numbe
       refuse(EPERM),
       allow,
     ]),
+    ...whenCall(SENDTO[column], refuseFlag(3, MSG_FASTOPEN)),
+    ...whenCall(SENDMSG[column], refuseFlag(2, MSG_FASTOPEN)),
+    ...refuseAll(CONNECTING, column, EACCES),
     ...refuseAll(REFUSED, column, EPERM),
     allow,
   ];
 };
 
-/** What an engine may not do either where its guest may reach nobody. */
+/** What an engine may not do either where its guest may send to nobody. */
 export const buildOutboundFilter = (architecture: keyof typeof ARCHITECTURES): Instruction[] => {
   const { column } = ARCHITECTURES[architecture];
   return [
@@ -211,7 +228,7 @@ export const buildOutboundFilter = (architecture: keyof typeof ARCHITECTURES): I
       refuse(EACCES),
       allow,
     ]),
-    ...refuseAll(OUTBOUND, column, EACCES),
+    ...whenCall(SENDMSG[column], [refuse(EACCES)]),
     allow,
   ];
 };
@@ -240,7 +257,7 @@ const architecture = process.arch as keyof typeof ARCHITECTURES;
  */
 export const installFilter = (): void => install(buildFilter(architecture, process.pid));
 
-/** From here on the kernel refuses to connect or send to anybody. Filters add up; none can be taken back. */
+/** From here on the kernel refuses to send to an address. Filters add up; none can be taken back. */
 export const refuseOutbound = (): void => install(buildOutboundFilter(architecture));
 
 const install = (instructions: readonly Instruction[]): void => {

@@ -53,3 +53,11 @@ export const isLoopback = (ip: Uint8Array): boolean =>
 
 /** The four bytes of a dotted IPv4 address. */
 export const ipv4Bytes = (address: string): Uint8Array => Uint8Array.from(address.split('.'), Number);
+
+/** An address as text, which inet_pton(3) reads; IPv6 without the abbreviations of RFC 5952. */
+export const formatIp = (ip: Uint8Array): string => {
+  if (ip.length === 4) return ip.join('.');
+  const { buffer, byteOffset } = ip;
+  const view = new DataView(buffer, byteOffset, ip.length);
+  return Array.from({ length: 8 }, (_, group) => view.getUint16(2 * group).toString(16)).join(':');
+};

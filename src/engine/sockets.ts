@@ -3,11 +3,11 @@
  * blocking guest call is "try, else wait together with the control channel, try again".
  *
  * Sockets that were made in the host's network namespace (handed-off listeners and what they accept) keep
- * that namespace's power: connecting one again would reach the host's own loopback. They are only ever
- * accepted from, received from, sent to, shut down and closed; {@link StreamSocket} cannot be connected
- * unless the guest itself made it.
+ * that namespace's power: connecting one again would reach the host's own loopback, and listening on one
+ * would open a port of the host. They are only ever accepted from, received from, sent to, shut down and
+ * closed; connections are opened by the supervisor (broker.ts), the engine itself may not.
  */
-import { errno } from '../os/libc.ts';
+import type { Broker } from './broker.ts';
 import { Descriptor, FILETYPE, RIGHT } from './descriptor.ts';
 import { WASI, failure, toWasi } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
@@ -28,8 +28,6 @@ export const MSG_PEEK = 2;
 const MSG_TRUNC = 0x20;
 /** No SIGPIPE; Node ignores it anyway, a library in the engine might not. */
 const MSG_NOSIGNAL = 0x4000;
-/** errno.h */
-const EINPROGRESS = 115;
 
 const sockaddr = new SockaddrBuffer();
 
@@ -121,31 +119,69 @@ export abstract class Socket extends Descriptor {
   }
 }
 
+/** Who made a socket: the guest in its own namespace, a listener that accepted it, or the supervisor. */
+export type SocketOrigin = 'guest' | 'listener' | 'supervisor';
+
 /** A TCP connection, or a TCP socket that is not one yet. */
 export class StreamSocket extends Socket {
   override readonly filetype = FILETYPE.socketStream;
-  /** True only for sockets the guest itself opened: never for one accepted from the host's namespace. */
-  readonly isGuestMade: boolean;
+  #origin: SocketOrigin;
+  #connection: 'none' | 'started' | 'made';
+  /** What the guest has set, for the socket that takes this one's place. */
+  readonly #options: (readonly [level: number, name: number, value: Uint8Array])[] = [];
 
-  constructor(hostFd: number, poller: Poller, isGuestMade: boolean) {
+  constructor(hostFd: number, poller: Poller, origin: SocketOrigin) {
     super(hostFd, poller);
-    this.isGuestMade = isGuestMade;
+    this.#origin = origin;
+    this.#connection = origin === 'guest' ? 'none' : 'made';
+  }
+
+  /** May it be bound, and listened on? A socket of the host's namespace would open a port of the host. */
+  get mayListen(): boolean {
+    return this.#origin === 'guest';
   }
 
   bind(address: SocketAddress): number {
     // An accepted socket that was reset could be bound again: to a port of the host, if it came from there.
-    if (!this.isGuestMade) return -WASI.EINVAL;
+    if (!this.mayListen) return -WASI.EINVAL;
     const { bytes, length } = sockaddr.set(address);
     return libc.bind(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
   }
 
-  connect(address: SocketAddress): number {
-    if (!this.isGuestMade) return -WASI.EISCONN;
-    const { bytes, length } = sockaddr.set(address);
-    if (libc.connect(this.hostFd, bytes, length[0]!) === 0) return 0;
-    if (errno() !== EINPROGRESS || this.nonBlocking) return failure();
+  override setOption(level: number, name: number, value: Uint8Array): number {
+    const result = super.setOption(level, name, value);
+    if (result >= 0 && this.#connection === 'none') this.#options.push([level, name, Uint8Array.from(value)]);
+    return result;
+  }
+
+  /** connect(2): a second call tells how the first one is getting on, as Linux does. */
+  connect(address: SocketAddress, broker: Broker): number {
+    if (this.#connection === 'made') return -WASI.EISCONN;
+    if (this.#connection === 'started') return this.#isSettled() ? this.#settle() : -WASI.EALREADY;
+    const local = this.localAddress();
+    if (typeof local !== 'number' && local.ip.length !== address.ip.length) return -WASI.EAFNOSUPPORT;
+    const { result, isReplaced } = broker.connect(this.hostFd, 'tcp', address);
+    if (isReplaced) {
+      this.#origin = 'supervisor';
+      for (const option of this.#options) super.setOption(...option);
+    }
+    if (result < 0 && result !== -WASI.EINPROGRESS) return result;
+    this.#connection = 'started';
+    if (result === 0) return this.#settle();
+    if (this.nonBlocking) return result;
     this.poller.wait(this.pollFds(), POLLOUT);
-    return this.pendingError();
+    return this.#settle();
+  }
+
+  #isSettled(): boolean {
+    return this.poller.isReady(this.pollFds(), POLLOUT);
+  }
+
+  /** Linux lets a failed attempt be followed by another one. */
+  #settle(): number {
+    const error = this.pendingError();
+    this.#connection = error < 0 ? 'none' : 'made';
+    return error;
   }
 
   /** The outcome of a connection attempt (SO_ERROR): 0 or a negated errno. */
@@ -167,9 +203,9 @@ export class DatagramSocket extends Socket {
     return libc.bind(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
   }
 
-  connect(address: SocketAddress): number {
-    const { bytes, length } = sockaddr.set(address);
-    return libc.connect(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
+  /** connect(2): from now on it sends to this address, and receives from it only. */
+  connect(address: SocketAddress, broker: Broker): number {
+    return broker.connect(this.hostFd, 'udp', address).result;
   }
 
   /** Several buffers are one datagram, so this takes sendmsg(2) where a stream could do with less. */

@@ -2,7 +2,7 @@
  * The sandbox's network: a namespace with a name and, as its only way out, a veth pair to the host.
  * There is no default route inside: whatever is not the host end is unreachable at once.
  */
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { WasmrunError } from '../errors.ts';
 import {
   addAddress,
@@ -24,6 +24,12 @@ const SANDBOX_INTERFACE = 'eth0';
 /** Two addresses, both usable: RFC 3021. */
 const LINK_PREFIX_LENGTH = 31;
 
+/** What tells one namespace from all others: the file behind it (namespaces(7)). */
+export interface NamespaceIdentity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
 /** A named network namespace with `lo` up; disposing takes the name away, twice does no harm. */
 export interface Namespace extends AsyncDisposable {
   readonly name: string;
@@ -35,6 +41,7 @@ export interface Namespace extends AsyncDisposable {
    * would stay inside.
    */
   run<T>(action: () => T): T;
+  identity(): NamespaceIdentity;
 }
 
 /** The two ends of the veth pair and their addresses. */
@@ -160,6 +167,11 @@ class NamedNamespace implements Namespace {
     } finally {
       closeSync(namespace);
     }
+  }
+
+  identity(): NamespaceIdentity {
+    const { dev, ino } = statSync(this.path, { bigint: true });
+    return { dev, ino };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

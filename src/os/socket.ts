@@ -22,12 +22,16 @@ export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
+/** linux/sockios.h */
+const SIOCGSKNS = 0x894c;
 
 const native = {
   socket: libc.func('int socket(int domain, int type, int protocol)'),
   setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
   bind: libc.func('int bind(int fd, const void *address, uint32_t length)'),
   listen: libc.func('int listen(int fd, int backlog)'),
+  connect: libc.func('int connect(int fd, const void *address, uint32_t length)'),
+  ioctl: libc.func('int ioctl(int fd, unsigned long request, int argument)'),
   getsockname: libc.func('int getsockname(int fd, void *address, void *length)'),
   send: libc.func('int64_t send(int fd, const void *bytes, uint64_t length, int flags)'),
   recv: libc.func('int64_t recv(int fd, void *bytes, uint64_t length, int flags)'),
@@ -55,6 +59,22 @@ export const bindSocket = (fd: number, address: string, port: number): void => {
 export const listenSocket = (fd: number, backlog: number): void => {
   check('listen', native.listen(fd, backlog));
 };
+
+/**
+ * connect(2) to an IP address and port.
+ * @throws {SystemCallError} `EINPROGRESS` where a non-blocking socket goes on in the background
+ */
+export const connectSocket = (fd: number, address: string, port: number): void => {
+  const bytes = encodeSocketAddress(address, port);
+  check('connect', native.connect(fd, bytes, bytes.length));
+};
+
+/**
+ * A descriptor of the network namespace a socket belongs to (`SIOCGSKNS`, linux/sockios.h), whoever holds it.
+ * @throws {SystemCallError} `EPERM` without CAP_NET_ADMIN over that namespace
+ */
+export const openSocketNamespace = (fd: number): number =>
+  check('ioctl SIOCGSKNS', native.ioctl(fd, SIOCGSKNS, 0));
 
 /** The port a socket is bound to, by getsockname(2). */
 export const boundPort = (fd: number): number => {

@@ -1,5 +1,6 @@
 /** What a sandbox is made from: plain data, already checked. */
 import type { DirectoryMount } from '../engine/messages.ts';
+import type { OutboundRules } from '../network/egress.ts';
 import type { TransportName } from '../network/transport.ts';
 import type { AppUser } from '../os/app-user.ts';
 
@@ -28,6 +29,8 @@ export interface SandboxDefinition {
   readonly tmpfs: readonly string[];
   readonly forwards: readonly RequestedForward[];
   readonly transport: TransportName | 'auto';
+  /** What the guest may connect to outside. */
+  readonly outbound: OutboundRules;
   readonly addressPools: readonly string[];
   /** Whose rights the engine gets; absent when the caller is unprivileged. */
   readonly user: AppUser | undefined;

@@ -2,12 +2,16 @@
  * Reads what the engine says. The engine runs code that nobody vouches for: its lines are taken apart with
  * care, and anything an engine of ours would not say ends it.
  */
+import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { FromEngine } from '../engine/messages.ts';
 
 /** Longest line, in characters. */
 const MAX_LINE = 65_536;
 const ABIS: ReadonlySet<unknown> = new Set(['preview1', 'wasmedge', 'wasix', 'none']);
+/** RFC 1035 §2.3.4 */
+const MAX_NAME = 253;
+const TRANSPORTS: ReadonlySet<unknown> = new Set(['tcp', 'udp']);
 const REASONS: ReadonlySet<unknown> = new Set(['exit', 'trap', 'stopped']);
 
 /** The message in a line, or undefined where it is none. */
@@ -29,6 +33,17 @@ const isMessage = (value: unknown): value is FromEngine => {
       return ABIS.has(message['abi']);
     case 'listening':
       return isIntegerUpTo(message['port'], 65_535);
+    case 'connect':
+      return (
+        TRANSPORTS.has(message['transport']) &&
+        typeof message['address'] === 'string' &&
+        isIP(message['address']) !== 0 &&
+        // A zone names an interface of the host.
+        !message['address'].includes('%') &&
+        isIntegerUpTo(message['port'], 65_535)
+      );
+    case 'resolve':
+      return typeof message['name'] === 'string' && message['name'].length <= MAX_NAME;
     case 'notice':
       return typeof message['text'] === 'string';
     case 'failed':

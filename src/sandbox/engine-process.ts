@@ -1,11 +1,13 @@
 /** The engine as the supervisor sees it: a process inside the namespace and a channel to it. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { FromEngine, ToEngine } from '../engine/messages.ts';
 import { CONTROL_FD } from '../engine/messages.ts';
 import type { Namespace } from '../network/namespace.ts';
+import { packetSocketPair } from '../os/descriptor-passing.ts';
 import { readEngineLines } from './engine-line.ts';
 import { engineBinary, engineEntry } from './engine-binary.ts';
 
@@ -15,12 +17,9 @@ const ENGINE_FLAGS = [
   // Else the signal opens a debugger on the sandbox's loopback, where the guest may reach it.
   '--disable-sigusr1',
 ];
-/** First descriptor of the inherited listeners inside the engine. */
-export const FIRST_INHERITED_FD = CONTROL_FD + 1;
-
 export interface EngineOptions {
   readonly namespace: Namespace;
-  /** Listening sockets the engine inherits, numbered from {@link FIRST_INHERITED_FD}. */
+  /** Listening sockets the engine inherits, numbered from `FIRST_INHERITED_FD`. */
   readonly inherited: readonly number[];
   /** Where the guest's output goes when it is not the terminal's. */
   readonly onOutput: ((stream: 'stdout' | 'stderr', text: string) => void) | undefined;
@@ -37,32 +36,33 @@ export interface ProcessEnd {
 export class EngineProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #control: Socket;
+  /** This side of the channel that sockets are handed over on; closed when the engine is disposed of. */
+  readonly channel: number;
   /** Resolves when the process is gone and all its output has been passed on. */
   readonly ended: Promise<ProcessEnd>;
+  readonly #onMessage: EngineOptions['onMessage'];
   #isGone = false;
+  #isDisposed = false;
 
   constructor({ namespace, inherited, onOutput, onMessage }: EngineOptions) {
     const output = onOutput === undefined ? 'inherit' : 'pipe';
+    const [channel, engineChannel] = packetSocketPair();
+    this.channel = channel;
     // The child is forked by this thread, hence into the namespace this thread is in.
     this.#child = namespace.run(() =>
       spawn(engineBinary(), [...ENGINE_FLAGS, engineEntry()], {
-        stdio: ['inherit', output, output, 'pipe', ...inherited],
+        stdio: ['inherit', output, output, 'pipe', engineChannel, ...inherited],
         cwd: '/',
         // Nothing of the caller's environment: what the guest may see comes with the launch message.
         env: {},
       }),
     );
+    closeSync(engineChannel);
     this.#control = this.#child.stdio[CONTROL_FD] as Socket;
     // Writing to an engine that just died is no news: `ended` tells.
     this.#control.on('error', () => {});
-    readEngineLines(this.#control, onMessage, () => {
-      this.kill();
-      onMessage({
-        type: 'failed',
-        code: 'ENGINE_FAILED',
-        message: 'the engine said what no engine says, and was ended',
-      });
-    });
+    this.#onMessage = onMessage;
+    readEngineLines(this.#control, onMessage, () => this.distrust());
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#child[stream]?.setEncoding('utf8').on('data', (text: string) => onOutput?.(stream, text));
     }
@@ -85,6 +85,16 @@ export class EngineProcess implements AsyncDisposable {
     if (!this.#isGone) this.#control.write(`${JSON.stringify(message)}\n`);
   }
 
+  /** Ends an engine that says what none of ours would say. */
+  distrust(): void {
+    this.kill();
+    this.#onMessage({
+      type: 'failed',
+      code: 'ENGINE_FAILED',
+      message: 'the engine said what no engine says, and was ended',
+    });
+  }
+
   kill(): void {
     if (!this.#isGone) this.#child.kill('SIGKILL');
   }
@@ -93,5 +103,8 @@ export class EngineProcess implements AsyncDisposable {
     this.kill();
     await this.ended.catch(() => {});
     this.#control.destroy();
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    closeSync(this.channel);
   }
 }

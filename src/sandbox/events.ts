@@ -34,6 +34,15 @@ export interface NoticeEvent {
   readonly text: string;
 }
 
+/** The guest wanted to reach something outside that the rules do not allow; told once for each destination. */
+export interface RefusedEvent {
+  readonly type: 'refused';
+  /** `ADDRESS:PORT`, or a host name that was to be looked up. */
+  readonly destination: string;
+  /** A part of a sentence: "no rule allows it". */
+  readonly reason: string;
+}
+
 export interface ExitedEvent {
   readonly type: 'exited';
   /** The guest's own exit status; 128 + n where a signal ended it. */
@@ -41,4 +50,10 @@ export interface ExitedEvent {
   readonly reason: 'exit' | 'trap' | 'stopped' | 'killed';
 }
 
-export type SandboxEvent = StartedEvent | ForwardEvent | OutputEvent | NoticeEvent | ExitedEvent;
+export type SandboxEvent =
+  | StartedEvent
+  | ForwardEvent
+  | OutputEvent
+  | NoticeEvent
+  | RefusedEvent
+  | ExitedEvent;

@@ -1,9 +1,11 @@
 /** A sandbox from its start to its end, as its supervisor sees it. */
 import type { FromEngine } from '../engine/messages.ts';
 import { WasmrunError, isErrorCode } from '../errors.ts';
+import { EgressPolicy, hostAddresses } from '../network/egress.ts';
 import type { HeldForward } from '../network/transport.ts';
 import type { SandboxDefinition } from './definition.ts';
 import type { ProcessEnd } from './engine-process.ts';
+import { OutboundBroker } from './outbound.ts';
 import type { ExitedEvent, SandboxEvent } from './events.ts';
 import { startSandbox } from './start.ts';
 import type { StartOptions, StartedSandbox } from './start.ts';
@@ -32,6 +34,7 @@ export class Sandbox implements AsyncDisposable {
   /** Forwards being opened, one after another. */
   #work: Promise<void> = Promise.resolve();
   #started: StartedSandbox | undefined;
+  #broker: OutboundBroker | undefined;
   #prepared = Promise.withResolvers<void>();
   #end: SandboxEnd | undefined;
   #failure: WasmrunError | undefined;
@@ -114,6 +117,13 @@ export class Sandbox implements AsyncDisposable {
     });
     this.#started = started;
     this.#resources.use(started.resources);
+    this.#broker = new OutboundBroker({
+      channel: started.engine.channel,
+      policy: new EgressPolicy({ ...definition.outbound, hostAddresses }),
+      namespace: started.namespace.identity(),
+      sandboxAddress: started.record.link.sandboxAddress,
+      onRefused: onEvent,
+    });
     for (const { name, reason, hint } of started.selection.refusals) {
       log.info(
         `${name} is not available (${reason}${hint === undefined ? '' : `: ${hint}`}); using ${started.selection.transport.name}`,
@@ -147,6 +157,8 @@ export class Sandbox implements AsyncDisposable {
     if (message.type === 'prepared') {
       this.#options.log.detail(`socket ABI ${message.abi}`);
       this.#prepared.resolve();
+    } else if (message.type === 'connect' || message.type === 'resolve') {
+      if (this.#broker?.answer(message) !== true) this.#parts.engine.distrust();
     } else if (message.type === 'notice') onEvent({ type: 'notice', text: message.text });
     else if (message.type === 'failed') {
       const hint = message.hint === undefined ? {} : { hint: message.hint };

@@ -2,6 +2,7 @@
  * Makes everything a sandbox consists of, in an order in which each thing is recorded before it exists and
  * the engine boots while the network is still being built.
  */
+import { FIRST_INHERITED_FD } from '../engine/messages.ts';
 import type { FromEngine } from '../engine/messages.ts';
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -12,12 +13,12 @@ import type { FirewallBackend } from '../network/firewall.ts';
 import { holdHostPort } from '../network/host-listener.ts';
 import { namespaceName, vethName } from '../network/names.ts';
 import { checkNamespaceFree, connectNamespace, createNamespace, hasInterface } from '../network/namespace.ts';
-import type { Link } from '../network/namespace.ts';
+import type { Link, Namespace } from '../network/namespace.ts';
 import { selectFirewall, selectTransport } from '../network/select.ts';
 import type { Selection } from '../network/select.ts';
 import type { HeldForward, Target, Transport } from '../network/transport.ts';
 import type { RequestedForward, SandboxDefinition } from './definition.ts';
-import { EngineProcess, FIRST_INHERITED_FD } from './engine-process.ts';
+import { EngineProcess } from './engine-process.ts';
 import type { EngineOptions } from './engine-process.ts';
 import { reclaim, retire } from './reclaim.ts';
 import type { SandboxRecord } from './record.ts';
@@ -56,6 +57,7 @@ const OPTIONAL_ADDRESSES: readonly string[] = ['::1'];
 export interface StartedSandbox {
   readonly record: SandboxRecord;
   readonly engine: EngineProcess;
+  readonly namespace: Namespace;
   readonly selection: Selection;
   /** Where forwards lead. */
   readonly target: Target;
@@ -79,7 +81,7 @@ export const startSandbox = async (
   const state = new State(definition.prefix);
   const { prefix } = definition;
   const sweep = { prefix, firewalls: options.firewalls };
-  const { record, engine, firewall } = await state.exclusively(async () => {
+  const { record, engine, namespace, firewall } = await state.exclusively(async () => {
     await reclaim(state, sweep);
     const living = state.living();
     const record = describe(definition, forwards, living);
@@ -97,7 +99,7 @@ export const startSandbox = async (
     const firewall = await openFirewall(definition, options, { claim, living });
     if (firewall !== undefined) made.use(await firewall.admit(record.link));
     step('firewall');
-    return { record: claim.record, engine, firewall };
+    return { record: claim.record, engine, namespace, firewall };
   }, options.onWait);
   if (firewall !== undefined) {
     const members = (): Target[] => neighbours(state.living(), firewall.name).map(({ link }) => link);
@@ -107,7 +109,7 @@ export const startSandbox = async (
   const selection = await selectTransport(options.transports, definition.transport, firewall?.name);
   step('transport');
   const target = { ...record.link, firewall };
-  return { record, engine, selection, target, resources: made.move() };
+  return { record, engine, namespace, selection, target, resources: made.move() };
 };
 
 /**

@@ -36,6 +36,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  /** A command that the wasmrun command is added to, e.g. one that changes what it sees and then becomes it. */
+  readonly through?: readonly [string, ...string[]];
   /** In a process group of its own, as a shell starts a job. */
   readonly detached?: boolean;
 }
@@ -44,7 +46,8 @@ export const newPrefix = (): string => `t${randomBytes(3).toString('hex')}`;
 
 export const startCli = (args: readonly string[], options: CliOptions = {}): CliRun => {
   const prefix = options.prefix ?? newPrefix();
-  const child = spawn(BIN, args, {
+  const [file, ...before] = [...(options.through ?? []), BIN];
+  const child = spawn(file, [...before, ...args], {
     cwd: options.cwd ?? ROOT,
     env: { ...process.env, NO_COLOR: '1', WASMRUN_NAMESPACE_PREFIX: prefix, ...options.env },
     stdio: 'pipe',

@@ -1,6 +1,7 @@
 /** Runs the real engine on the host's own loopback, without a namespace: for tests of what guests can call. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { closeSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +14,11 @@ import type {
   ToEngine,
 } from '../../src/engine/messages.ts';
 
+import { EgressPolicy } from '../../src/network/egress.ts';
+import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
+import type { RefusedEvent } from '../../src/sandbox/events.ts';
+import { OutboundBroker } from '../../src/sandbox/outbound.ts';
+
 const ENGINE = fileURLToPath(new URL('../../src/engine/main.ts', import.meta.url));
 const GUESTS = new URL('../guests/', import.meta.url);
 
@@ -22,8 +28,10 @@ export const guestPath = (name: string): string => fileURLToPath(new URL(`${name
 export interface EngineRun extends AsyncDisposable {
   readonly process: ChildProcess;
   readonly control: Socket;
-  /** Messages so far. */
+  /** Messages so far, but for requests of connections and names, which are answered. */
   readonly messages: readonly FromEngine[];
+  /** What the guest was refused outside. */
+  readonly refused: readonly RefusedEvent[];
   stdout(): string;
   stderr(): string;
   /** stdout as bytes. */
@@ -51,16 +59,27 @@ export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
   readonly keepStdin?: boolean;
   /** Messages that reach the engine in one piece with the `go`. */
   readonly together?: readonly ToEngine[];
-  /** Descriptors of ours for the engine, where they are numbered from 4 on. */
+  /** Descriptors of ours for the engine, where they are numbered from 5 on. */
   readonly inherited?: readonly number[];
 }
 
 export const startEngine = (options: EngineOptions): EngineRun => {
   const { guest, go, stdin, keepStdin, processEnv = {}, inherited = [], together = [], ...launch } = options;
+  const [channel, engineChannel] = packetSocketPair();
+  const refused: RefusedEvent[] = [];
+  // The real one; the namespace the guest is in is the host's own.
+  const broker = new OutboundBroker({
+    channel,
+    policy: new EgressPolicy({ mode: 'none', rules: [], hostAddresses: () => [] }),
+    namespace: statSync('/proc/self/ns/net', { bigint: true }),
+    sandboxAddress: undefined,
+    onRefused: (refusal) => refused.push(refusal),
+  });
   const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...inherited],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', engineChannel, ...inherited],
     env: { ...processEnv },
   });
+  closeSync(engineChannel);
   const control = child.stdio[3] as Socket;
   const messages: FromEngine[] = [];
   const output: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
@@ -74,7 +93,11 @@ export const startEngine = (options: EngineOptions): EngineRun => {
   control.setEncoding('utf8').on('data', (chunk: string) => {
     const lines = (partial + chunk).split('\n');
     partial = lines.pop() ?? '';
-    for (const line of lines) messages.push(JSON.parse(line) as FromEngine);
+    for (const line of lines) {
+      const message = JSON.parse(line) as FromEngine;
+      if (message.type === 'connect' || message.type === 'resolve') broker.answer(message);
+      else messages.push(message);
+    }
     changed();
   });
   control.on('error', () => {});
@@ -88,6 +111,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     child.on('error', reject);
     child.on('close', (status, signal) => {
       closed = true;
+      closeSync(channel);
       changed();
       const end = messages.find((message) => message.type === 'exited' || message.type === 'failed');
       resolve({ status, signal, end });
@@ -130,6 +154,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     process: child,
     control,
     messages,
+    refused,
     stdout: () => textOf('stdout'),
     stderr: () => textOf('stderr'),
     output: () => Buffer.concat(output.stdout),

@@ -33,6 +33,12 @@ export const osCommand = (session: Session) =>
     .option('--bind <address>', 'host address of forwards (repeatable; default: 127.0.0.1 and ::1)', collect)
     .option('--transport <name>', 'auto, nftables, iptables or handoff')
     .option(
+      '--allow-net <rule>',
+      'what the app may connect to: ADDRESS[/PREFIX][:PORT] or NAME[:PORT] (repeatable)',
+      collect,
+    )
+    .option('--outbound <mode>', 'none, allow-list or all (default: none, or allow-list with rules)')
+    .option(
       '--env <name=value>',
       'environment variable; NAME alone passes the present one on (repeatable)',
       collect,
@@ -56,6 +62,8 @@ export const osCommand = (session: Session) =>
         '--language': options.language,
         '--bind': options.bind,
         '--transport': options.transport,
+        '--allow-net': options.allowNet,
+        '--outbound': options.outbound,
         '--env': options.env,
         '--env-file': options.envFile,
         '--dir': options.dir,

@@ -58,9 +58,8 @@ export class GuestSockets {
     const kind = (type === 'stream' ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
     const hostFd = libc.socket(family === 6 ? AF_INET6 : AF_INET, kind, 0);
     if (hostFd < 0) return failure();
-    // Made by the guest inside its own namespace, so it may connect.
     return fds.add(
-      type === 'stream' ? new StreamSocket(hostFd, poller, true) : new DatagramSocket(hostFd, poller),
+      type === 'stream' ? new StreamSocket(hostFd, poller, 'guest') : new DatagramSocket(hostFd, poller),
     );
   }
 
@@ -74,13 +73,10 @@ export class GuestSockets {
   connect(fd: number, address: SocketAddress): number {
     const socket = this.get(fd);
     if (typeof socket === 'number') return socket;
-    if (socket instanceof DatagramSocket) return socket.connect(address);
-    if (!(socket instanceof StreamSocket)) return -WASI.EISCONN; // what Linux says of a listener
-    const result = socket.connect(address);
-    // Linux completes a connection that was made in the background when it is asked for again
-    // (inet_stream_connect); until then a second connect of the guest would succeed.
-    if (result === 0) socket.connect(address);
-    return result;
+    if (socket instanceof StreamSocket || socket instanceof DatagramSocket) {
+      return socket.connect(address, this.#context.broker);
+    }
+    return -WASI.EISCONN; // what Linux says of a listener
   }
 
   /** listen(2); from then on the descriptor is a {@link Listener}. */

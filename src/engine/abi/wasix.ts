@@ -6,7 +6,7 @@ import { FDFLAG } from '../descriptor.ts';
 import { WASI } from '../errno.ts';
 import type { GuestContext, HostFunctions } from '../guest-context.ts';
 import type { GuestMemory } from '../guest-memory.ts';
-import { NameLookup } from '../name-lookup.ts';
+import { lookUp } from '../name-lookup.ts';
 import type { LookupFailure } from '../name-lookup.ts';
 import type { SocketAddress } from '../socket-address.ts';
 import { MSG_PEEK } from '../sockets.ts';
@@ -133,8 +133,7 @@ const nameFunctions = (memory: GuestMemory, sockets: GuestSockets): HostFunction
   };
 };
 
-const resolveFunction = ({ memory, poller }: GuestContext): HostFunctions => {
-  const lookup = new NameLookup(poller);
+const resolveFunction = ({ memory, broker }: GuestContext): HostFunctions => {
   return {
     resolve(
       hostAt: number,
@@ -144,7 +143,7 @@ const resolveFunction = ({ memory, poller }: GuestContext): HostFunctions => {
       max: number,
       countAt: number,
     ) {
-      const found = lookup.lookup(memory.text(hostAt, hostLength), [4, 6]);
+      const found = lookUp(broker, memory.text(hostAt, hostLength), [4, 6]);
       if (typeof found === 'string') return ERRNO_OF_FAILURE[found];
       const ips = found.slice(0, max);
       for (const [index, ip] of ips.entries()) writeIp(memory, resultsAt + index * ADDR_IP_SIZE, ip);

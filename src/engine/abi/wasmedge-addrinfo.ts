@@ -5,7 +5,8 @@
 import { WASI } from '../errno.ts';
 import type { GuestContext, HostFunctions } from '../guest-context.ts';
 import type { GuestMemory } from '../guest-memory.ts';
-import { NameLookup, numericAddress } from '../name-lookup.ts';
+import type { Broker } from '../broker.ts';
+import { lookUp, numericAddress } from '../name-lookup.ts';
 import type { IpFamily, LookupFailure } from '../name-lookup.ts';
 import { FAMILY } from './wasmedge-address.ts';
 import { TYPE } from './wasmedge-options.ts';
@@ -120,18 +121,17 @@ const OWN_ADDRESSES = {
   active: { 4: '127.0.0.1', 6: '::1' },
 } as const;
 
-const lookUp = (lookup: NameLookup, node: string, hints: Hints): readonly Uint8Array[] | number => {
+const lookUpNode = (broker: Broker, node: string, hints: Hints): readonly Uint8Array[] | number => {
   if (node === '') {
     const own = OWN_ADDRESSES[(hints.flags & FLAG.passive) === 0 ? 'active' : 'passive'];
     return hints.families.map((family) => numericAddress(own[family])!);
   }
   if ((hints.flags & FLAG.numericHost) !== 0 && numericAddress(node) === undefined) return -ERRNO.noName;
-  const found = lookup.lookup(node, hints.families);
+  const found = lookUp(broker, node, hints.families);
   return typeof found === 'string' ? -ERRNO_OF_FAILURE[found] : found;
 };
 
-export const addressInfoFunction = ({ memory, poller }: GuestContext): HostFunctions => {
-  const lookup = new NameLookup(poller);
+export const addressInfoFunction = ({ memory, broker }: GuestContext): HostFunctions => {
   const fill = (
     results: readonly [Uint8Array, number][],
     firstAt: number,
@@ -166,7 +166,7 @@ export const addressInfoFunction = ({ memory, poller }: GuestContext): HostFunct
       if (typeof hints === 'number') return -hints;
       const port = readPort(service, (hints.flags & FLAG.numericService) !== 0);
       if (port < 0) return -port;
-      const ips = lookUp(lookup, node, hints);
+      const ips = lookUpNode(broker, node, hints);
       if (typeof ips === 'number') return -ips;
       const results = ips.flatMap((ip) => hints.types.map((type): [Uint8Array, number] => [ip, type]));
       const name = (hints.flags & FLAG.canonicalName) === 0 ? '' : node;

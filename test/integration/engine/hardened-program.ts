@@ -16,6 +16,8 @@ const [mode, outbound, port] = process.argv.slice(2);
 const NOBODY = 65_534;
 const AF_INET = 2;
 const SIGKILL = 9;
+/** linux/socket.h */
+const MSG_FASTOPEN = 0x2000_0000;
 const CLONE_NEWUSER = 0x1000_0000;
 
 type Call = (...values: unknown[]) => number;
@@ -76,6 +78,10 @@ const harmless = (): Record<string, string> => ({
   connect: withSocket(1, (fd, { bytes, length }) => native.connect(fd, bytes, length[0])),
   'send to an address': withSocket(2, (fd, { bytes, length }) =>
     native.sendto(fd, bytes, 1, 0, bytes, length[0]),
+  ),
+  // connect(2) and send in one call; nobody answers with a cookie, so nothing is sent either way.
+  'send with fast open': withSocket(1, (fd, { bytes, length }) =>
+    native.sendto(fd, bytes, 1, MSG_FASTOPEN, bytes, length[0]),
   ),
   'send to nobody': withSocket(2, (fd, { bytes }) => native.send(fd, bytes, 1, 0)),
   'shared memory': told(native.shmget(0, 4096, 0o600)),

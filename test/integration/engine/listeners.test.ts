@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WASI } from '../../../src/engine/errno.ts';
+import { FIRST_INHERITED_FD } from '../../../src/engine/messages.ts';
 import { holdHostPort } from '../../../src/network/host-listener.ts';
 import type { HeldPort } from '../../../src/network/host-listener.ts';
 import { callModule, words } from '../../helpers/call-guest.ts';
@@ -49,7 +50,7 @@ const start = (folder: ModuleFolder, calls: readonly HostCall[]): EngineRun =>
   startEngine({
     guest: folder.write(callModule(calls, { data })),
     inherited: held.listeners.map(({ fd }) => fd),
-    handed: held.listeners.map((_, index) => ({ fd: 4 + index, processPort })),
+    handed: held.listeners.map((_, index) => ({ fd: FIRST_INHERITED_FD + index, processPort })),
     go: { outbound: false },
   });
 

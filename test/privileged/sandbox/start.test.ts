@@ -38,6 +38,7 @@ const define = (prefix: string, changes: Partial<SandboxDefinition> = {}): Sandb
   tmpfs: [],
   forwards: [{ addresses: ['127.0.0.1', '::1'], hostPort: 0, processPort: 3000 }],
   transport: 'auto',
+  outbound: { mode: 'none', rules: [] },
   addressPools: ['10.231.0.0/16'],
   user: { uid: 65_534, gid: 65_534 },
   ...changes,

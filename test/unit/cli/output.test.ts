@@ -127,6 +127,8 @@ const warnings = (bind: string[], ...forwards: string[]) =>
     isolation: 'namespace',
     namespacePrefix: 'wasmrun',
     addressPool: [],
+    outbound: 'none',
+    allow: [],
   });
 
 describe('who can reach forwards', () => {

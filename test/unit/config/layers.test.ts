@@ -15,6 +15,8 @@ const VALID_TEXTS: Record<string, readonly string[]> = {
   '--forward': ['8080:3000', '9000-9002:1-3', '3000'],
   '--bind': ['127.0.0.1', '::1', '0.0.0.0'],
   '--transport': ['auto', 'handoff'],
+  '--outbound': ['none', 'all'],
+  '--allow-net': ['203.0.113.0/24:443', 'example.org'],
 };
 
 const flags = fc.record(
@@ -33,6 +35,8 @@ const ENVIRONMENT_TEXTS: Record<string, readonly string[]> = {
   WASMRUN_FORWARDS: ['1:1,2:2', '5'],
   WASMRUN_BIND: ['127.0.0.2'],
   WASMRUN_TRANSPORT: ['nftables'],
+  WASMRUN_OUTBOUND: ['allow-list'],
+  WASMRUN_ALLOW_NET: ['example.org:443,[2001:db8::/32]:1'],
   WASMRUN_NAMESPACE_PREFIX: ['other'],
   WASMRUN_ADDRESS_POOL: ['10.9.0.0/16,10.10.0.0/16'],
 };

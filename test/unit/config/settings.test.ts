@@ -15,6 +15,8 @@ describe('defaults', () => {
         forwards: [],
         bind: ['127.0.0.1', '::1'],
         transport: 'auto',
+        outbound: 'none',
+        allow: [],
         isolation: 'namespace',
         namespacePrefix: 'wasmrun',
         addressPool: ['10.231.0.0/16', '172.31.224.0/19', '192.168.231.0/24'],
@@ -168,5 +170,28 @@ describe('invalid flags and variables', () => {
   ])('%j', async (request, code, message) => {
     const error = await failure({}, request);
     expect(error).toMatchObject({ code, message: expect.stringContaining(message), exitStatus: 2 });
+  });
+});
+
+describe('outbound connections', () => {
+  const rules = '[network.egress]\nallow = ["example.org:443"]\n';
+
+  test('rules alone mean that there is a list', async () => {
+    const { settings } = await load({ '.wasmrun.toml': rules });
+    expect(settings.network).toMatchObject({
+      outbound: 'allow-list',
+      allow: [{ name: 'example.org', port: 443 }],
+    });
+  });
+
+  test('a flag turns off what the file allows', async () => {
+    const { settings } = await load({ '.wasmrun.toml': rules }, { flags: { '--outbound': 'none' } });
+    expect(settings.network.outbound).toBe('none');
+  });
+
+  test('rules of a flag that a file makes useless are an error', async () => {
+    const file = { '.wasmrun.toml': '[network]\noutbound = "none"\n' };
+    const error = await failure(file, { flags: { '--allow-net': ['example.org'] } });
+    expect(error).toMatchObject({ code: 'EGRESS_INVALID', hint: 'add --outbound allow-list' });
   });
 });

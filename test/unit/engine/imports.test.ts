@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Broker } from '../../../src/engine/broker.ts';
 import { Control } from '../../../src/engine/control.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import { FdTable } from '../../../src/engine/fd-table.ts';
@@ -19,7 +20,16 @@ const link = (
   const module = 'wasi_snapshot_preview1';
   const { imports } = linkImports(
     names.map((name) => ({ module, name, kind: 'function' })),
-    { memory, fds, poller, control, listeners, args: ['app', 'one'], env: {} },
+    {
+      memory,
+      fds,
+      poller,
+      control,
+      listeners,
+      broker: new Broker(control, poller),
+      args: ['app', 'one'],
+      env: {},
+    },
   );
   const call = (name: string, ...args: unknown[]): unknown =>
     (imports[module]![name] as (...args: unknown[]) => unknown)(...args);

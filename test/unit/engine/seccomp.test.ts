@@ -159,8 +159,7 @@ describe.each(EACH)('the filter on %s', (architecture) => {
   });
 
   test('without outbound reaches nobody: no address may be named', () => {
-    for (const name of ['connect', 'sendmsg', 'sendmmsg'])
-      expect(judge(architecture, name, { outbound: false })).toBe(fails(EACCES));
+    expect(judge(architecture, 'sendmsg', { outbound: false })).toBe(fails(EACCES));
     fc.assert(
       fc.property(
         fc.oneof(fc.constant(0n), fc.bigInt(0n, 2n ** 64n - 1n), fc.constant(2n ** 32n)),
@@ -173,6 +172,25 @@ describe.each(EACH)('the filter on %s', (architecture) => {
         },
       ),
     );
+  });
+
+  test('connects nothing, not by way of TCP fast open either', () => {
+    const fastOpen = 0x2000_0000n;
+    const noSignal = 0x4000n;
+    for (const outbound of [true, false]) {
+      for (const name of ['connect', 'sendmmsg'])
+        expect(judge(architecture, name, { outbound })).toBe(fails(EACCES));
+      for (const flags of [fastOpen, fastOpen | noSignal, 0xffff_ffff_2000_0000n]) {
+        expect(judge(architecture, 'sendto', { outbound, arguments: [3n, 4n, 5n, flags, 0n] })).toBe(
+          fails(EACCES),
+        );
+        expect(judge(architecture, 'sendmsg', { outbound, arguments: [3n, 4n, flags] })).toBe(fails(EACCES));
+      }
+    }
+    expect(judge(architecture, 'sendto', { outbound: true, arguments: [3n, 4n, 5n, noSignal, 9n] })).toBe(
+      ALLOW,
+    );
+    expect(judge(architecture, 'sendmsg', { outbound: true, arguments: [3n, 4n, noSignal] })).toBe(ALLOW);
   });
 
   test('kills what comes by another architecture', () => {

@@ -1,0 +1,201 @@
+/**
+ * Opens the guest's connections. The engine's system call filter refuses connect(2) altogether: it asks here,
+ * the rules are applied, and a connecting socket comes back. So one mechanism serves every kind of isolation,
+ * nothing inside can get around the rules, and a socket of the host's namespace that a guest accepted from
+ * can never be turned into a connection of the host.
+ */
+import { lookup } from 'node:dns/promises';
+import { closeSync, fstatSync } from 'node:fs';
+import type { BrokerReply, ConnectMessage, ResolveMessage } from '../engine/messages.ts';
+import { plainAddress } from '../network/egress.ts';
+import type { EgressPolicy } from '../network/egress.ts';
+import type { NamespaceIdentity } from '../network/namespace.ts';
+import { receiveDescriptor, sendDescriptor } from '../os/descriptor-passing.ts';
+import { SystemCallError } from '../os/libc.ts';
+import {
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  addressFamily,
+  connectSocket,
+  openSocket,
+  openSocketNamespace,
+} from '../os/socket.ts';
+import type { RefusedEvent } from './events.ts';
+
+/** Most addresses of a name that are passed on: a reply is one short message. */
+const MAX_ADDRESSES = 16;
+/** Destinations whose refusal is told, at most: a guest that scans must not fill the terminal. */
+const MAX_TOLD = 100;
+/** How long names that rules spell out are not looked up again for an address they did not give, in ms. */
+const LOOKUP_PAUSE_MS = 5000;
+/** errno.h */
+const ERRNO = { ENOENT: 2, EAGAIN: 11, EACCES: 13, EINPROGRESS: 115, ECONNREFUSED: 111 } as const;
+
+export interface OutboundOptions {
+  /** This side of the channel that sockets are handed over on. */
+  readonly channel: number;
+  readonly policy: EgressPolicy;
+  /** The sandbox's own namespace: there its guest connects to itself. */
+  readonly namespace: NamespaceIdentity;
+  /** The sandbox's own address; its guest reaches itself there, too. */
+  readonly sandboxAddress: string | undefined;
+  /** Called once for each destination. */
+  readonly onRefused: (refusal: RefusedEvent) => void;
+}
+
+/** Answers the requests of one engine. */
+export class OutboundBroker {
+  readonly #options: OutboundOptions;
+  readonly #told = new Set<string>();
+  #lastLookup = Number.NEGATIVE_INFINITY;
+  #isBusy = false;
+
+  constructor(options: OutboundOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Answers a request. False for what no engine of ours would say: a request before the last one's answer,
+   * or one without its socket.
+   */
+  answer(message: ConnectMessage | ResolveMessage): boolean {
+    if (this.#isBusy) return false;
+    this.#isBusy = true;
+    if (message.type === 'resolve') {
+      void this.#resolve(message.name);
+      return true;
+    }
+    const socket = this.#receiveSocket();
+    if (socket === undefined) return false;
+    void this.#connect(message, socket).finally(() => closeSync(socket));
+    return true;
+  }
+
+  #receiveSocket(): number | undefined {
+    try {
+      return receiveDescriptor(this.#options.channel)?.descriptor;
+    } catch (error) {
+      if (error instanceof SystemCallError) return undefined;
+      throw error;
+    }
+  }
+
+  async #connect(message: ConnectMessage, socket: number): Promise<void> {
+    const { address, port, transport } = message;
+    if (this.#isInside(address)) {
+      // Whatever else the engine may have sent, the host's own loopback is not connected to.
+      const errno = this.#isOwn(socket) ? startConnecting(socket, address, port) : ERRNO.EACCES;
+      return this.#reply({ errno });
+    }
+    const decision = await this.#decide(address, port);
+    if (decision.allowed && transport === 'tcp') return this.#open(address, port);
+    const destination = `${isIpv6(address) ? `[${address}]` : address}:${port}`;
+    const reason = decision.allowed ? 'UDP does not leave a sandbox' : decision.reason;
+    this.#tell({
+      type: 'refused',
+      destination: transport === 'udp' ? `${destination}/udp` : destination,
+      reason,
+    });
+    return this.#reply({ errno: ERRNO.ECONNREFUSED });
+  }
+
+  /** Names that rules spell out are looked up once more: their addresses may have changed. */
+  async #decide(address: string, port: number): Promise<ReturnType<EgressPolicy['decide']>> {
+    const { policy } = this.#options;
+    const decision = policy.decide(address, port);
+    const now = performance.now();
+    if (decision.allowed || now - this.#lastLookup < LOOKUP_PAUSE_MS) return decision;
+    const names = policy.namesFor(port);
+    if (names.length === 0) return decision;
+    this.#lastLookup = now;
+    await Promise.all(names.map((name) => this.#lookUp(name).catch(() => [])));
+    return policy.decide(address, port);
+  }
+
+  /** Looks a name up as the host would, if a rule lets the guest know it. */
+  async #resolve(name: string): Promise<void> {
+    const decision = this.#options.policy.decideName(name);
+    if (!decision.allowed) {
+      this.#tell({ type: 'refused', destination: name, reason: decision.reason });
+      return this.#reply({ errno: ERRNO.ENOENT });
+    }
+    try {
+      const addresses = await this.#lookUp(name);
+      return this.#reply({ errno: 0, addresses: addresses.slice(0, MAX_ADDRESSES) });
+    } catch (error) {
+      // dns.lookup: ENOTFOUND stands for both an unknown name and one without addresses.
+      const isUnknown = (error as NodeJS.ErrnoException).code === 'ENOTFOUND';
+      return this.#reply({ errno: isUnknown ? ERRNO.ENOENT : ERRNO.EAGAIN });
+    }
+  }
+
+  async #lookUp(name: string): Promise<string[]> {
+    const addresses = (await lookup(name, { all: true, order: 'verbatim' })).map(({ address }) => address);
+    this.#options.policy.learn(name, addresses.map(plainAddress));
+    return addresses;
+  }
+
+  /** Loopback, "this machine" (which Linux takes for loopback), and the sandbox's own address. */
+  #isInside(address: string): boolean {
+    const plain = plainAddress(address);
+    return plain.startsWith('127.') || ['::1', '0.0.0.0', '::', this.#options.sandboxAddress].includes(plain);
+  }
+
+  #isOwn(socket: number): boolean {
+    let namespace: number | undefined;
+    try {
+      namespace = openSocketNamespace(socket);
+      const { dev, ino } = fstatSync(namespace, { bigint: true });
+      return dev === this.#options.namespace.dev && ino === this.#options.namespace.ino;
+    } catch (error) {
+      // Not a socket, or one of a namespace that is not ours to look at.
+      if (error instanceof SystemCallError) return false;
+      throw error;
+    } finally {
+      if (namespace !== undefined) closeSync(namespace);
+    }
+  }
+
+  #open(address: string, port: number): void {
+    let socket: number | undefined;
+    try {
+      socket = openSocket(addressFamily(address), SOCK_STREAM | SOCK_NONBLOCK);
+      const errno = startConnecting(socket, address, port);
+      this.#reply({ errno }, errno === ERRNO.EINPROGRESS || errno === 0 ? socket : undefined);
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      this.#reply({ errno: error.errno });
+    } finally {
+      if (socket !== undefined) closeSync(socket);
+    }
+  }
+
+  #tell(refusal: RefusedEvent): void {
+    if (this.#told.has(refusal.destination) || this.#told.size >= MAX_TOLD) return;
+    this.#told.add(refusal.destination);
+    this.#options.onRefused(refusal);
+  }
+
+  #reply(reply: BrokerReply, socket?: number): void {
+    this.#isBusy = false;
+    try {
+      sendDescriptor(this.#options.channel, JSON.stringify(reply), socket);
+    } catch (error) {
+      // The engine is gone; its end is reported elsewhere.
+      if (!(error instanceof SystemCallError)) throw error;
+    }
+  }
+}
+
+const isIpv6 = (address: string): boolean => address.includes(':');
+
+/** Returns the errno of connect(2) on a socket that does not block. */
+const startConnecting = (socket: number, address: string, port: number): number => {
+  try {
+    connectSocket(socket, address, port);
+    return 0;
+  } catch (error) {
+    if (error instanceof SystemCallError) return error.errno;
+    throw error;
+  }
+};
