@@ -13,6 +13,9 @@ const NEWLINE = 0x0a;
 export class Control {
   readonly fd = CONTROL_FD;
   readonly #received: ToEngine[] = [];
+  #onOrder: ((message: ToEngine) => void) | undefined;
+  /** How many orders have been obeyed: what is being waited for may be another one afterwards. */
+  orders = 0;
   readonly #chunk = Buffer.alloc(65_536);
   /** Bytes after the last complete line; kept as bytes, a character may be cut in two. */
   #partial: Buffer = Buffer.alloc(0);
@@ -44,9 +47,16 @@ export class Control {
 
   /** Does what was received already: more than one message may come in one piece. */
   obey(): void {
-    if (this.#received.some((message) => message.type === 'stop'))
-      this.exit({ status: 0, reason: 'stopped' });
-    this.#received.length = 0;
+    for (const message of this.#received.splice(0)) {
+      if (message.type === 'stop') this.exit({ status: 0, reason: 'stopped' });
+      this.#onOrder?.(message);
+      this.orders += 1;
+    }
+  }
+
+  /** From now on `action` does what the supervisor orders while the guest runs, but for stopping. */
+  onOrder(action: (message: ToEngine) => void): void {
+    this.#onOrder = action;
   }
 
   /** Reports the end of the guest and leaves the process at once. */

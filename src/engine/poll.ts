@@ -39,6 +39,9 @@ export class Poller {
   readonly #timespec = new Int32Array(4);
   /** Deadline of each clock subscription of the call being served, monotonic nanoseconds. */
   readonly #deadlines: number[] = [];
+  /** Of the call being served: pollfds in use, and clock subscriptions. */
+  #slots = 0;
+  #clocks = 0;
 
   constructor(memory: GuestMemory, fds: FdTable, control: Control) {
     this.#memory = memory;
@@ -70,9 +73,10 @@ export class Poller {
 
   /** Waits at most `nanoseconds`; false when they passed and nothing was ready. */
   #await(hostFds: readonly number[], events: number, nanoseconds: number): boolean {
-    const count = hostFds.length + 1;
-    this.#reserve(count);
     for (;;) {
+      // Orders of the supervisor may change what a listener stands for while it is waited for.
+      const count = hostFds.length + 1;
+      this.#reserve(count);
       this.#setControlSlot();
       for (let index = 1; index < count; index += 1) this.#set(index, hostFds[index - 1]!, events);
       const ready = ppoll(this.#pollfds, count, this.#setTimeout(nanoseconds), null);
@@ -92,14 +96,31 @@ export class Poller {
     memory.address(subscriptions, count * SUBSCRIPTION.size);
     memory.address(events, count * EVENT.size);
 
-    let slots = 1;
+    let deadline: number | undefined;
+    for (;;) {
+      const { orders } = this.#control;
+      this.#clocks = 0;
+      this.#slots = 1;
+      let emitted = this.#collect(subscriptions, events, count);
+      deadline ??= this.#clocks === 0 ? Infinity : this.#earliest(subscriptions, count);
+      emitted = this.#block(emitted, events, deadline);
+      if (emitted < 0) return -emitted;
+      if (this.#clocks > 0) emitted = this.#emitClocks(subscriptions, count, events, emitted);
+      if (emitted === 0 && this.#control.orders !== orders) continue;
+      memory.view.setUint32(result, emitted, true);
+      return 0;
+    }
+  }
+
+  /** Fills the pollfds from the subscriptions; returns how many events there are without waiting. */
+  #collect(subscriptions: number, events: number, count: number): number {
+    const { bytes, words } = this.#memory;
     let emitted = 0;
-    let clocks = 0;
     for (let index = 0; index < count; index += 1) {
       const at = subscriptions + index * SUBSCRIPTION.size;
-      const tag = memory.bytes[at + SUBSCRIPTION.tag]!;
+      const tag = bytes[at + SUBSCRIPTION.tag]!;
       if (this.#isClock(at)) {
-        clocks += 1;
+        this.#clocks += 1;
         continue;
       }
       if (tag !== EVENT_FD_READ && tag !== EVENT_FD_WRITE) {
@@ -107,30 +128,28 @@ export class Poller {
         continue;
       }
       // Addresses reach beyond 2^31, hence the unsigned shifts.
-      const descriptor = this.#fds.get(memory.words[(at + SUBSCRIPTION.fd) >>> 2]! >>> 0);
+      const descriptor = this.#fds.get(words[(at + SUBSCRIPTION.fd) >>> 2]! >>> 0);
       const hostFds = descriptor?.pollFds();
       if (hostFds === undefined) this.#emit(events, emitted++, at, WASI.EBADF, 0, 0);
       else if (hostFds.length === 0) this.#emit(events, emitted++, at, 0, 1, 0);
       else {
+        const slots = this.#slots;
         if (slots + hostFds.length > this.#owners.length) this.#reserve(2 * (slots + hostFds.length));
         const wanted = tag === EVENT_FD_READ ? POLLIN : POLLOUT;
         for (let each = 0; each < hostFds.length; each += 1) {
-          this.#owners[slots] = at;
-          this.#set(slots, hostFds[each]!, wanted);
-          slots += 1;
+          this.#owners[slots + each] = at;
+          this.#set(slots + each, hostFds[each]!, wanted);
         }
+        this.#slots += hostFds.length;
       }
     }
-    const deadline = clocks === 0 ? Infinity : this.#earliest(subscriptions, count);
-    emitted = this.#block(slots, emitted, events, deadline);
-    if (emitted < 0) return -emitted;
-    if (clocks > 0) emitted = this.#emitClocks(subscriptions, count, events, emitted);
-    memory.view.setUint32(result, emitted, true);
-    return 0;
+    return emitted;
   }
 
-  /** One or more ppoll calls until there is an event or the deadline (monotonic ns) has passed. */
-  #block(slots: number, already: number, events: number, deadline: number): number {
+  /** One or more ppoll calls until there is an event, an order, or the deadline (monotonic ns) has passed. */
+  #block(already: number, events: number, deadline: number): number {
+    const { orders } = this.#control;
+    const slots = this.#slots;
     let emitted = already;
     for (;;) {
       this.#setControlSlot();
@@ -153,7 +172,7 @@ export class Poller {
         this.#emit(events, emitted, at, (revents & POLLNVAL) === 0 ? 0 : WASI.EBADF, 1, hangup);
         emitted += 1;
       }
-      if (emitted > 0 || monotonic() >= deadline) return emitted;
+      if (emitted > 0 || monotonic() >= deadline || this.#control.orders !== orders) return emitted;
     }
   }
 
