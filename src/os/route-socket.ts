@@ -1,94 +1,14 @@
-/** A conversation with the kernel's routing side (rtnetlink(7)), synchronous: it answers within `send`. */
-import { closeSync } from 'node:fs';
-import { SystemCallError } from './libc.ts';
-import { decodeMessages, encodeMessage } from './netlink.ts';
-import { AF_NETLINK, openSocket, receiveDatagram, sendDatagram, SOCK_RAW } from './socket.ts';
+/** A conversation with the kernel's routing side (rtnetlink(7)). */
+import { NetlinkSocket } from './netlink-socket.ts';
 
-/** `NETLINK_ROUTE`, linux/netlink.h. */
+/** linux/netlink.h */
 const NETLINK_ROUTE = 0;
-/** Message types of linux/netlink.h. */
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
-/** Request flags of linux/netlink.h. */
-const NLM_F_REQUEST = 0x1;
-const NLM_F_ACK = 0x4;
-const NLM_F_DUMP = 0x300;
-/** Answer flag: the table changed while it was dumped, the answer may be inconsistent. */
-const NLM_F_DUMP_INTR = 0x10;
 
 /** Creates the object, fails with `EEXIST` when it is there (`NLM_F_CREATE | NLM_F_EXCL`). */
 export const CREATE_EXCLUSIVELY = 0x600;
 
-/** Larger than the 32 KiB the kernel puts into one dump datagram (af_netlink.c, netlink_dump). */
-const RECEIVE_BUFFER_BYTES = 64 * 1024;
-/** A table that changes during this many dumps in a row is answered as it is. */
-const DUMP_ATTEMPTS = 5;
-
-export interface RouteRequest {
-  /** Name of the message type, for error messages, e.g. `RTM_NEWLINK`. */
-  readonly name: string;
-  readonly type: number;
-  readonly flags?: number;
-  readonly payload: Buffer;
-}
-
-/**
- * Belongs to the network namespace the calling thread was in when it was opened, and stays there.
- * All methods throw `SystemCallError` with the kernel's errno.
- */
-export class RouteSocket implements Disposable {
-  readonly #fd = openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
-  readonly #buffer = Buffer.alloc(RECEIVE_BUFFER_BYTES);
-  #sequence = 0;
-
-  /** Asks for a change and waits for the kernel's acknowledgement. */
-  change({ name, type, flags = 0, payload }: RouteRequest): void {
-    const sequence = this.#send(type, flags | NLM_F_REQUEST | NLM_F_ACK, payload);
-    for (;;) {
-      for (const answer of decodeMessages(receiveDatagram(this.#fd, this.#buffer))) {
-        if (answer.sequence !== sequence || answer.type !== NLMSG_ERROR) continue;
-        throwIfRefused(name, answer.payload);
-        return;
-      }
-    }
-  }
-
-  /** Lists every object of a table: the payloads of the answers. */
-  dump(request: RouteRequest): Buffer[] {
-    for (let attempt = 1; ; attempt += 1) {
-      const { payloads, interrupted } = this.#dumpOnce(request);
-      if (!interrupted || attempt === DUMP_ATTEMPTS) return payloads;
-    }
-  }
-
-  [Symbol.dispose](): void {
-    closeSync(this.#fd);
-  }
-
-  #dumpOnce({ name, type, payload }: RouteRequest): { payloads: Buffer[]; interrupted: boolean } {
-    const sequence = this.#send(type, NLM_F_REQUEST | NLM_F_DUMP, payload);
-    const payloads: Buffer[] = [];
-    let interrupted = false;
-    for (;;) {
-      for (const answer of decodeMessages(receiveDatagram(this.#fd, this.#buffer))) {
-        if (answer.sequence !== sequence) continue;
-        if ((answer.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
-        if (answer.type === NLMSG_ERROR) throwIfRefused(name, answer.payload);
-        if (answer.type === NLMSG_DONE) return { payloads, interrupted };
-        payloads.push(Buffer.from(answer.payload));
-      }
-    }
-  }
-
-  #send(type: number, flags: number, payload: Buffer): number {
-    this.#sequence += 1;
-    sendDatagram(this.#fd, encodeMessage({ type, flags, sequence: this.#sequence, payload }));
-    return this.#sequence;
+export class RouteSocket extends NetlinkSocket {
+  constructor() {
+    super(NETLINK_ROUTE);
   }
 }
-
-/** `struct nlmsgerr` starts with a negative errno, 0 for success. */
-const throwIfRefused = (name: string, payload: Buffer): void => {
-  const code = -payload.readInt32LE(0);
-  if (code !== 0) throw new SystemCallError(name, code);
-};

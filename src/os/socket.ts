@@ -6,6 +6,9 @@
 import { constants } from 'node:os';
 import { check, libc, SystemCallError } from './libc.ts';
 
+/** Transport protocols whose ports can be forwarded. */
+export type Protocol = 'tcp' | 'udp';
+
 /** Address families, bits/socket.h. */
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -13,6 +16,7 @@ export const AF_NETLINK = 16;
 
 /** Socket types and flags, bits/socket_type.h (the flags equal `O_NONBLOCK` and `O_CLOEXEC`). */
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
