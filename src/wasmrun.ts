@@ -98,7 +98,9 @@ const warnOfObstacles = async (
   forwards: readonly HeldForward[],
   { settings, log }: RunRequest,
 ): Promise<void> => {
-  const exposed = forwards.filter(({ addresses }) => !addresses.every(isLoopback));
+  const exposed = forwards.filter(
+    ({ protocol, addresses }) => protocol === 'tcp' && !addresses.every(isLoopback),
+  );
   if (exposed.length === 0) return;
   const { findObstacles, readRulesets } = await import('./network/other-firewalls.ts');
   const ports = exposed.map(({ hostPort }) => hostPort);
@@ -153,6 +155,7 @@ const defineSandbox = ({ settings, app }: RunRequest): SandboxDefinition => {
     forwards: network.forwards
       .flatMap((spec) => expandForward(spec))
       .map((spec): RequestedForward => ({
+        protocol: spec.protocol,
         addresses: spec.address === undefined ? network.bind : [spec.address],
         hostPort: spec.hostPort ?? 0,
         processPort: spec.processPort,

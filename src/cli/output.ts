@@ -5,8 +5,9 @@
 import { styleText } from 'node:util';
 import type { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { formatPort } from '../network/forward.ts';
 import { forwardUrls } from '../network/forward-url.ts';
-import type { SandboxEvent } from '../sandbox/events.ts';
+import type { ForwardEvent, SandboxEvent } from '../sandbox/events.ts';
 
 export interface Output {
   readonly log: Log;
@@ -71,12 +72,7 @@ class HumanOutput implements Output {
           `${this.#style('bold', event.name)}  ${event.address}  (namespace ${event.namespace})`,
         );
       case 'forward':
-        for (const url of forwardUrls(event.addresses, event.hostPort, event.processPort)) {
-          this.#line(
-            `${this.#style('cyan', url)} → ${this.#sandbox}:${event.processPort}  ${event.transport}`,
-          );
-        }
-        return undefined;
+        return this.#forward(event);
       case 'output':
         this.#options[event.stream].write(event.text);
         return undefined;
@@ -90,6 +86,15 @@ class HumanOutput implements Output {
         if (event.reason === 'trap')
           return this.#line(`${this.#sandbox} trapped: exit status ${event.status}`);
         return this.log.detail(`${this.#sandbox} ended (${event.reason}): exit status ${event.status}`);
+    }
+  }
+
+  /** Ports of UDP carry its name, as they are written in `--forward`. */
+  #forward(event: ForwardEvent): void {
+    const { processPort, protocol, transport } = event;
+    for (const url of forwardUrls(event)) {
+      const from = this.#style('cyan', formatPort(url, protocol));
+      this.#line(`${from} → ${this.#sandbox}:${formatPort(processPort, protocol)}  ${transport}`);
     }
   }
 
@@ -125,7 +130,7 @@ class JsonOutput implements Output {
 
   event(event: SandboxEvent): void {
     if (event.type !== 'forward') return this.#document(event);
-    const [url] = forwardUrls(event.addresses, event.hostPort, event.processPort);
+    const [url] = forwardUrls(event);
     return this.#document({ ...event, url });
   }
 

@@ -40,10 +40,10 @@ export class Broker {
   /** Has a socket connected; on success it is still `hostFd`, though it may be another one. */
   connect(
     hostFd: number,
-    transport: ConnectMessage['transport'],
+    protocol: ConnectMessage['protocol'],
     { ip, port }: SocketAddress,
   ): ConnectionStart {
-    const request: ConnectMessage = { type: 'connect', transport, address: formatIp(ip), port };
+    const request: ConnectMessage = { type: 'connect', protocol, address: formatIp(ip), port };
     const answer = this.#ask(request, hostFd);
     if (answer === undefined) return { result: -WASI.EACCES, isReplaced: false };
     const { reply, socket } = answer;

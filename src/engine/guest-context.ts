@@ -1,6 +1,7 @@
 /** What the functions of every ABI work on. */
 import type { Broker } from './broker.ts';
 import type { Control } from './control.ts';
+import type { DatagramPorts } from './datagram-ports.ts';
 import type { FdTable } from './fd-table.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { ListenerFactory } from './listeners.ts';
@@ -13,6 +14,7 @@ export interface GuestContext {
   readonly control: Control;
   readonly listeners: ListenerFactory;
   readonly broker: Broker;
+  readonly datagrams: DatagramPorts;
   /** `argv`, the program's name first. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -128,7 +128,7 @@ export class ListenerFactory {
     const handed = this.#handed.get(port) ?? [];
     this.#handed.delete(port);
     return new Listener([own, ...companion, ...handed], this.#poller, {
-      announce: () => this.#control.send({ type: 'listening', port }),
+      announce: () => this.#control.send({ type: 'listening', protocol: 'tcp', port }),
       release: () => {
         // The handed-off sockets stay open for the guest's next listener on this port.
         if (handed.length > 0) this.#handed.set(port, handed);

@@ -8,6 +8,7 @@ import { basename } from 'node:path';
 import { EXIT_STATUS, WasmrunError } from '../errors.ts';
 import { Broker } from './broker.ts';
 import { Control } from './control.ts';
+import { DatagramPorts } from './datagram-ports.ts';
 import type { Descriptor } from './descriptor.ts';
 import { FdTable } from './fd-table.ts';
 import { GuestMemory } from './guest-memory.ts';
@@ -107,6 +108,7 @@ const main = async (control: Control): Promise<void> => {
   if (!go.outbound || !canConnect(program.imports)) refuseOutbound();
 
   const listeners = new ListenerFactory(poller, control, launch.handed, go);
+  const datagrams = new DatagramPorts(poller, control, launch.channels, go);
   const preopenPorts = program.abi === 'preview1' ? launch.ports : [];
   openDescriptors(fds, poller, listeners, preopenPorts, directories);
   const env =
@@ -121,13 +123,19 @@ const main = async (control: Control): Promise<void> => {
       `${program.file} cannot open a listener itself: name the port it serves, e.g. --forward 8080:3000`,
     );
   }
+  const isWithoutDatagrams = program.abi === 'preview1' || program.abi === 'none';
+  if (isWithoutDatagrams && launch.channels.length > 0) {
+    const udpPorts = launch.channels.map(({ processPort }) => `${processPort}/udp`);
+    notice(`${program.file} imports no functions for UDP, so nothing will answer on ${udpPorts.join(', ')}`);
+  }
   if (program.abi === 'none' && launch.ports.length > 0) {
     notice(
       `${program.file} imports no socket functions, so nothing will listen on port ${launch.ports.join(', ')}`,
     );
   }
   const broker = new Broker(control, poller);
-  run(program, { memory, fds, poller, control, listeners, broker, args: launch.args, env }, notice);
+  const { args } = launch;
+  run(program, { memory, fds, poller, control, listeners, datagrams, broker, args, env }, notice);
 };
 
 const fail = (control: Control, error: unknown): never => {

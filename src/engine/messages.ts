@@ -2,6 +2,7 @@
  * What supervisor and engine say to each other: newline-delimited JSON on the engine's descriptor 3,
  * a Unix socket pair. End of file there means the other side is gone; an engine exits at once.
  */
+import type { Protocol } from '../os/socket.ts';
 
 /** Descriptor of the control channel inside the engine. */
 export const CONTROL_FD = 3;
@@ -30,6 +31,14 @@ export interface HandedListener {
   readonly processPort: number;
 }
 
+/** A stream of datagrams that were sent to host ports, framed as in os/datagram-frame.ts. */
+export interface HandedChannel {
+  /** Descriptor number inside the engine. */
+  readonly fd: number;
+  /** Port inside the sandbox whose socket of UDP draws from it, 1–65535. */
+  readonly processPort: number;
+}
+
 /** First message to the engine: everything it can prepare before the network exists. */
 export interface LaunchMessage {
   readonly type: 'launch';
@@ -42,6 +51,7 @@ export interface LaunchMessage {
   /** Guest paths of in-memory file systems. */
   readonly tmpfs: readonly string[];
   readonly handed: readonly HandedListener[];
+  readonly channels: readonly HandedChannel[];
   /** Process ports to listen on for modules that cannot listen themselves (preview1), in fd order. */
   readonly ports: readonly number[];
   /** The engine becomes this user and group before guest code runs; absent when already unprivileged. */
@@ -71,9 +81,10 @@ export interface PreparedMessage {
   readonly abi: 'preview1' | 'wasmedge' | 'wasix' | 'none';
 }
 
-/** The guest listens on a port inside the sandbox. */
+/** The guest listens on a port inside the sandbox, or has bound it for UDP. */
 export interface ListeningMessage {
   readonly type: 'listening';
+  readonly protocol: Protocol;
   readonly port: number;
 }
 
@@ -106,7 +117,7 @@ export interface ExitedMessage {
  */
 export interface ConnectMessage {
   readonly type: 'connect';
-  readonly transport: 'tcp' | 'udp';
+  readonly protocol: Protocol;
   /** An IP address as text. */
   readonly address: string;
   readonly port: number;

@@ -61,3 +61,13 @@ export const formatIp = (ip: Uint8Array): string => {
   const view = new DataView(buffer, byteOffset, ip.length);
   return Array.from({ length: 8 }, (_, group) => view.getUint16(2 * group).toString(16)).join(':');
 };
+
+/** ::ffff:0:0/96, the IPv4-mapped addresses of RFC 4291 section 2.5.5.2. */
+const MAPPED_PREFIX = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
+
+/** An IPv4 address as sockets of IPv6 see it. */
+export const toMapped = (ip: Uint8Array): Uint8Array => Uint8Array.of(...MAPPED_PREFIX, ...ip);
+
+/** The IPv4 address in an IPv4-mapped one; any other address as it is. */
+export const fromMapped = (ip: Uint8Array): Uint8Array =>
+  ip.length === 16 && MAPPED_PREFIX.every((byte, index) => ip[index] === byte) ? ip.subarray(12) : ip;

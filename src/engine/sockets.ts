@@ -25,14 +25,11 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 export const MSG_PEEK = 2;
-const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
 /** No SIGPIPE; Node ignores it anyway, a library in the engine might not. */
-const MSG_NOSIGNAL = 0x4000;
+export const MSG_NOSIGNAL = 0x4000;
 
 const sockaddr = new SockaddrBuffer();
-
-/** struct msghdr (socket.h), 56 bytes: name, namelen, iov, iovlen, control, controllen, flags. */
-const messageHeader = new BigUint64Array(7);
 
 export abstract class Socket extends Descriptor {
   readonly hostFd: number;
@@ -194,66 +191,4 @@ export class StreamSocket extends Socket {
   }
 }
 
-/** UDP. */
-export class DatagramSocket extends Socket {
-  override readonly filetype = FILETYPE.socketDatagram;
-
-  bind(address: SocketAddress): number {
-    const { bytes, length } = sockaddr.set(address);
-    return libc.bind(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
-  }
-
-  /** connect(2): from now on it sends to this address, and receives from it only. */
-  connect(address: SocketAddress, broker: Broker): number {
-    return broker.connect(this.hostFd, 'udp', address).result;
-  }
-
-  /** Several buffers are one datagram, so this takes sendmsg(2) where a stream could do with less. */
-  override send(memory: GuestMemory): number {
-    return this.sendTo(memory, undefined);
-  }
-
-  override receive(memory: GuestMemory, flags: number): number {
-    const result = this.receiveFrom(memory, flags);
-    return typeof result === 'number' ? result : result.length;
-  }
-
-  sendTo(memory: GuestMemory, to: SocketAddress | undefined): number {
-    if (to !== undefined) sockaddr.set(to);
-    const header = describeMessage(memory, to === undefined ? undefined : sockaddr);
-    for (;;) {
-      const length = libc.sendmsg(this.hostFd, header, MSG_NOSIGNAL);
-      if (length >= 0) return length;
-      if (!this.retry(POLLOUT)) return failure();
-    }
-  }
-
-  receiveFrom(
-    memory: GuestMemory,
-    flags: number,
-  ): { length: number; from: SocketAddress; truncated: boolean } | number {
-    for (;;) {
-      const header = describeMessage(memory, sockaddr.clear());
-      const length = libc.recvmsg(this.hostFd, header, flags);
-      // msg_flags follows msg_controllen.
-      if (length >= 0) {
-        return { length, from: sockaddr.get(), truncated: (Number(header[6]!) & MSG_TRUNC) !== 0 };
-      }
-      if (!this.retry(POLLIN)) return failure();
-    }
-  }
-}
-
 const firstLength = (memory: GuestMemory): number => (memory.iovCount === 0 ? 0 : memory.iovLengths[0]!);
-
-const describeMessage = (memory: GuestMemory, name: SockaddrBuffer | undefined): BigUint64Array => {
-  const iovecs = memory.toHostIovecs();
-  messageHeader[0] = name === undefined ? 0n : libc.addressOf(name.bytes);
-  messageHeader[1] = name === undefined ? 0n : BigInt(name.length[0]!);
-  messageHeader[2] = libc.addressOf(iovecs);
-  messageHeader[3] = BigInt(memory.iovCount);
-  messageHeader[4] = 0n;
-  messageHeader[5] = 0n;
-  messageHeader[6] = 0n;
-  return messageHeader;
-};

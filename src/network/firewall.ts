@@ -13,6 +13,9 @@
 import { writeFileSync } from 'node:fs';
 import { WasmrunError } from '../errors.ts';
 import type { ProbeResult } from '../os/probe.ts';
+import { forgetFlows } from '../os/connection-tracking.ts';
+import { SystemCallError } from '../os/libc.ts';
+import type { Protocol } from '../os/socket.ts';
 
 export type FirewallName = 'nftables' | 'iptables';
 
@@ -25,6 +28,7 @@ export interface Member {
 
 /** A host port on a loopback address that the kernel redirects into a sandbox. */
 export interface Redirection {
+  readonly protocol: Protocol;
   /** An address in 127.0.0.0/8. */
   readonly address: string;
   readonly hostPort: number;
@@ -64,6 +68,22 @@ export interface FirewallBackend {
   /** Removes rules and elements; what is not there is fine, what is not ours stays. Call under the lock. */
   remove(prefix: string): Promise<void>;
 }
+
+/**
+ * Ends the flows of datagrams that were redirected: the kernel would go on sending them where nobody
+ * answers any more, for as long as a client keeps asking. Connections of TCP end by themselves.
+ */
+export const endFlows = (redirections: readonly Redirection[]): void => {
+  for (const { protocol, address, hostPort } of redirections) {
+    if (protocol !== 'udp') continue;
+    try {
+      forgetFlows({ protocol, address, port: hostPort });
+    } catch (error) {
+      // A kernel without ctnetlink forgets them too, half a minute to two after the last datagram.
+      if (!(error instanceof SystemCallError)) throw error;
+    }
+  }
+};
 
 /** The part of one sandbox in the firewall of its prefix: remembers what it added, so as to make it again. */
 export class Firewall {
@@ -154,6 +174,7 @@ export class Firewall {
       this.#serially(async () => {
         for (const element of added) known.delete(element);
         await this.#backend.release(this.#prefix, elements);
+        endFlows(elements.redirections ?? []);
       }),
     );
     return once;

@@ -1,5 +1,6 @@
 /** Where clients reach a forward, as people read it. */
 import { bracket } from './forward.ts';
+import type { HeldForward } from './transport.ts';
 
 /**
  * Process ports whose well-known service does not speak HTTP: a link would mislead (IANA service
@@ -11,24 +12,22 @@ const NOT_HTTP: ReadonlySet<number> = new Set([
 ]);
 const HTTPS_PORT = 443;
 
-const scheme = (processPort: number): string => {
+const scheme = ({ processPort, protocol }: HeldForward): string => {
+  if (protocol !== 'tcp') return '';
   if (processPort === HTTPS_PORT) return 'https://';
   return NOT_HTTP.has(processPort) ? '' : 'http://';
 };
 
 /**
  * Places where clients reach a held forward: `http://localhost:8080` when both loopback addresses are
- * held, else one for each address; without `http://` for ports of other protocols.
+ * held, else one for each address; without `http://` for ports of other protocols, and for UDP.
  */
-export const forwardUrls = (
-  addresses: readonly string[],
-  hostPort: number,
-  processPort: number,
-): string[] => {
+export const forwardUrls = (forward: HeldForward): string[] => {
+  const { addresses, hostPort } = forward;
   const localhost = addresses.includes('127.0.0.1') && addresses.includes('::1');
   const rest = localhost
     ? addresses.filter((address) => address !== '127.0.0.1' && address !== '::1')
     : addresses;
   const hosts = [...(localhost ? ['localhost'] : []), ...rest.map(bracket)];
-  return hosts.map((host) => `${scheme(processPort)}${host}:${hostPort}`);
+  return hosts.map((host) => `${scheme(forward)}${host}:${hostPort}`);
 };

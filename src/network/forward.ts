@@ -7,10 +7,11 @@
  *     127.0.0.1:8080:3000      on one host address; IPv6 in brackets: [::1]:8080:3000
  *     127.0.0.1::3000          any free host port of that address
  *     8000-8003:3000-3003      ranges of equal length
- *     8080:3000/tcp            the protocol; TCP is the default and the only one yet
+ *     5353:53/udp              the protocol; TCP is the default
  */
 import { isIP, isIPv6, SocketAddress } from 'node:net';
 import { WasmrunError } from '../errors.ts';
+import type { Protocol } from '../os/socket.ts';
 
 /** One written forward; a range of ports counts as one. */
 export interface ForwardSpec {
@@ -22,10 +23,10 @@ export interface ForwardSpec {
   readonly processPort: number;
   /** How many consecutive ports, 1 for a single one. */
   readonly count: number;
-  readonly protocol: 'tcp';
+  readonly protocol: Protocol;
 }
 
-/** Highest TCP port: the field is 16 bits wide (RFC 9293 §3.1); 0 is not a port one can reach. */
+/** Highest port: the field is 16 bits wide (RFC 9293 §3.1, RFC 768); 0 is not a port one can reach. */
 const MAX_PORT = 65_535;
 const FORM = 'write HOST_PORT:PROCESS_PORT, such as 8080:3000';
 
@@ -61,7 +62,7 @@ export const parseForward = (text: string): ForwardSpec => {
 const parse = (text: string): ForwardSpec => {
   if (text === '') throw new ForwardProblem('it is empty');
   const slash = text.lastIndexOf('/');
-  if (slash >= 0) checkProtocol(text.slice(slash + 1), text.slice(0, slash));
+  const protocol = slash >= 0 ? parseProtocol(text.slice(slash + 1), text.slice(0, slash)) : 'tcp';
   const { address, host, process } = splitParts(slash >= 0 ? text.slice(0, slash) : text);
 
   const processPorts = parsePorts(process, 'process port');
@@ -69,7 +70,7 @@ const parse = (text: string): ForwardSpec => {
   if (host === '' && address === undefined) {
     throw new ForwardProblem(
       'the host port before ":" is missing',
-      `for any free host port write ${process}`,
+      `for any free host port write ${formatPort(process, protocol)}`,
     );
   }
   if (hostPorts !== undefined && hostPorts.count !== processPorts.count) {
@@ -83,18 +84,16 @@ const parse = (text: string): ForwardSpec => {
     ...(hostPorts === undefined ? {} : { hostPort: hostPorts.first }),
     processPort: processPorts.first,
     count: processPorts.count,
-    protocol: 'tcp',
+    protocol,
   };
 };
 
 const counted = (ports: number): string => (ports === 1 ? 'one port' : `${ports} ports`);
 
-const checkProtocol = (protocol: string, rest: string): void => {
-  if (protocol.toLowerCase() === 'tcp') return;
-  if (protocol.toLowerCase() === 'udp') {
-    throw new ForwardProblem('UDP forwards are not available yet', `forward TCP instead: ${rest}`);
-  }
-  throw new ForwardProblem(`"${protocol}" is not a protocol`, `leave it out or write ${rest}/tcp`);
+const parseProtocol = (text: string, rest: string): Protocol => {
+  const protocol = text.toLowerCase();
+  if (protocol === 'tcp' || protocol === 'udp') return protocol;
+  throw new ForwardProblem(`"${text}" is not a protocol`, `write ${rest} for TCP, ${rest}/udp for UDP`);
 };
 
 /** Cuts `[address:][host:]process` at its colons; an empty `host` means any free port. */
@@ -181,10 +180,14 @@ export const parseHostAddress = (text: string): string => {
 export const formatForward = (spec: ForwardSpec): string => {
   const range = (first: number) => (spec.count === 1 ? `${first}` : `${first}-${first + spec.count - 1}`);
   const host = spec.hostPort === undefined ? '' : range(spec.hostPort);
-  const process = range(spec.processPort);
+  const process = formatPort(range(spec.processPort), spec.protocol);
   if (spec.address !== undefined) return `${bracket(spec.address)}:${host}:${process}`;
   return host === '' ? process : `${host}:${process}`;
 };
+
+/** A port, a range of them or what ends in one, for people: TCP goes without saying. */
+export const formatPort = (port: number | string, protocol: Protocol): string =>
+  protocol === 'tcp' ? `${port}` : `${port}/${protocol}`;
 
 /** One forward for each port of a range. */
 export const expandForward = (spec: ForwardSpec): ForwardSpec[] =>
@@ -239,6 +242,7 @@ export const findDuplicateHostPorts = (
 
 const commonHostPort = (one: ForwardSpec, other: ForwardSpec): number | undefined => {
   if (one.hostPort === undefined || other.hostPort === undefined) return undefined;
+  if (one.protocol !== other.protocol) return undefined;
   const first = Math.max(one.hostPort, other.hostPort);
   const end = Math.min(one.hostPort + one.count, other.hostPort + other.count);
   return first < end ? first : undefined;

@@ -1,7 +1,7 @@
 /**
- * Holds a port of the host for a forward, by real listening sockets: the kernel then vouches that it is
- * ours and nobody else's, whatever carries the connections. The supervisor never accepts from them; the
- * engine inherits them and does.
+ * Holds a port of the host for a forward, by real sockets: the kernel then vouches that it is ours and
+ * nobody else's, whatever carries the connections. Those of TCP listen; the supervisor never accepts from
+ * them, the engine inherits them and does. Those of UDP are in host-datagram.ts.
  */
 import { closeSync } from 'node:fs';
 import { WasmrunError } from '../errors.ts';
@@ -15,12 +15,14 @@ import {
   IPV6_V6ONLY,
   listenSocket,
   openSocket,
+  type Protocol,
   setSocketOption,
   SO_REUSEADDR,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
 } from '../os/socket.ts';
+import { formatPort } from './forward.ts';
 import { findPortOwner } from './port-owner.ts';
 
 /** Connections the kernel keeps waiting; it caps this at `net.core.somaxconn`, 4096 by default. */
@@ -30,23 +32,26 @@ const FREE_PORT_ATTEMPTS = 64;
 /** What the kernel says of an address this host does not have. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
-export interface HostListener {
-  /** IP address it listens on. */
+/** One socket of a held port; disposing closes it. */
+export interface HostSocket extends Disposable {
+  /** IP address it is bound to. */
   readonly address: string;
   /** Non-blocking, close-on-exec; closed when the port is given up. */
   readonly fd: number;
 }
 
 /** A host port that is ours until disposed. */
-export interface HeldPort extends AsyncDisposable {
+export interface HeldPort<Bound extends HostSocket = HostSocket> extends AsyncDisposable {
   /** 1–65535, the one the kernel chose where 0 was asked for. */
   readonly hostPort: number;
   /** One for each address that exists. */
-  readonly listeners: readonly HostListener[];
+  readonly listeners: readonly Bound[];
 }
 
 export interface HostPortRequest {
-  /** IP addresses to listen on, all on the same port. */
+  /** Absent: TCP. */
+  readonly protocol?: Protocol;
+  /** IP addresses to bind to, all on the same port. */
   readonly addresses: readonly string[];
   /** 1–65535, or 0 for any that is free on every address. */
   readonly port: number;
@@ -61,13 +66,25 @@ export interface HostPortRequest {
  * it with SO_REUSEADDR and listen first.
  * @throws {WasmrunError} PORT_IN_USE with the owner, PORT_FORBIDDEN, BIND_FAILED
  */
-export const holdHostPort = (request: HostPortRequest): HeldPort => {
+export const holdHostPort = (request: HostPortRequest): HeldPort => holdOnAll(request, listen);
+
+/** Makes a socket on an address and port, 0 for any; throws `SystemCallError`. */
+export type OpenHostSocket<Bound extends HostSocket> = (address: string, port: number) => Bound;
+
+/**
+ * Holds the same port on every address.
+ * @throws {WasmrunError} PORT_IN_USE with the owner, PORT_FORBIDDEN, BIND_FAILED
+ */
+export const holdOnAll = <Bound extends HostSocket>(
+  request: HostPortRequest,
+  open: OpenHostSocket<Bound>,
+): HeldPort<Bound> => {
   // Closed at the end: while a port that is free on some addresses only stays ours, the kernel offers others.
   using rejected = new DisposableStack();
   for (let attempt = 1; ; attempt += 1) {
-    const listeners: HostListener[] = [];
+    const listeners: Bound[] = [];
     try {
-      return holdListeners(listenOnAll(request, listeners), listeners);
+      return holdListeners(openAll(request, open, listeners), listeners);
     } catch (error) {
       rejected.defer(() => closeAll(listeners));
       const isRetry = request.port === 0 && attempt < FREE_PORT_ATTEMPTS;
@@ -76,46 +93,54 @@ export const holdHostPort = (request: HostPortRequest): HeldPort => {
   }
 };
 
-/** Adds a listener for each address to `listeners`, also when it fails half-way; returns their port. */
-const listenOnAll = (request: HostPortRequest, listeners: HostListener[]): number => {
+/** Adds a socket for each address to `listeners`, also when it fails half-way; returns their port. */
+const openAll = <Bound extends HostSocket>(
+  request: HostPortRequest,
+  open: OpenHostSocket<Bound>,
+  listeners: Bound[],
+): number => {
   const { addresses, skipUnavailable = [] } = request;
   let { port } = request;
   for (const address of addresses) {
-    const fd = tryListen(address, port, { request, optional: skipUnavailable.includes(address) });
-    if (fd === undefined) continue;
-    listeners.push({ address, fd });
-    port ||= boundPort(fd);
+    const opened = tryOpen(() => open(address, port), {
+      address,
+      port,
+      request,
+      isOptional: skipUnavailable.includes(address),
+    });
+    if (opened === undefined) continue;
+    listeners.push(opened);
+    port ||= boundPort(opened.fd);
   }
   if (listeners.length === 0) throw noAddress(addresses);
   return port;
 };
 
-const holdListeners = (hostPort: number, listeners: readonly HostListener[]): HeldPort => {
+const holdListeners = <Bound extends HostSocket>(
+  hostPort: number,
+  listeners: readonly Bound[],
+): HeldPort<Bound> => {
   const held = new AsyncDisposableStack();
   held.defer(() => closeAll(listeners));
   return { hostPort, listeners, [Symbol.asyncDispose]: () => held.disposeAsync() };
 };
 
-const closeAll = (listeners: readonly HostListener[]): void => {
-  for (const { fd } of listeners) closeSync(fd);
+const closeAll = (listeners: readonly HostSocket[]): void => {
+  for (const listener of listeners) listener[Symbol.dispose]();
 };
 
 /** Undefined where an optional address does not exist on this host. */
-const tryListen = (
-  address: string,
-  port: number,
-  { request, optional }: { request: HostPortRequest; optional: boolean },
-): number | undefined => {
+const tryOpen = <Bound>(open: () => Bound, circumstances: Circumstances): Bound | undefined => {
   try {
-    return listen(address, port);
+    return open();
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error;
-    if (optional && UNAVAILABLE.has(error.code)) return undefined;
-    throw describe(error, { address, port, request });
+    if (circumstances.isOptional && UNAVAILABLE.has(error.code)) return undefined;
+    throw describe(error, circumstances);
   }
 };
 
-const listen = (address: string, port: number): number => {
+const listen = (address: string, port: number): HostSocket => {
   const family = addressFamily(address);
   const fd = openSocket(family, SOCK_STREAM | SOCK_NONBLOCK);
   try {
@@ -124,7 +149,7 @@ const listen = (address: string, port: number): number => {
     if (family === AF_INET6) setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     bindSocket(fd, address, port);
     listenSocket(fd, BACKLOG);
-    return fd;
+    return { address, fd, [Symbol.dispose]: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -135,16 +160,23 @@ interface Circumstances {
   readonly address: string;
   readonly port: number;
   readonly request: HostPortRequest;
+  /** Can do without the address. */
+  readonly isOptional: boolean;
 }
 
-const describe = (cause: SystemCallError, { address, port, request }: Circumstances): WasmrunError => {
+const describe = (cause: SystemCallError, circumstances: Circumstances): WasmrunError => {
+  const { address, port, request } = circumstances;
   const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  if (cause.code === 'EADDRINUSE') return portInUse(cause, { address, port, request });
+  if (cause.code === 'EADDRINUSE') return portInUse(cause, circumstances);
   if (cause.code === 'EACCES') {
-    return new WasmrunError('PORT_FORBIDDEN', `host port ${port} may not be used by this user`, {
-      hint: `ports below 1024 belong to root: choose a higher one, e.g. ${forwardOption(8080, request)}`,
-      cause,
-    });
+    return new WasmrunError(
+      'PORT_FORBIDDEN',
+      `host port ${formatPort(port, protocolOf(request))} may not be used by this user`,
+      {
+        hint: `ports below 1024 belong to root: choose a higher one, e.g. ${forwardOption(8080, request)}`,
+        cause,
+      },
+    );
   }
   if (UNAVAILABLE.has(cause.code)) {
     return new WasmrunError('BIND_FAILED', `cannot listen on ${where}: this host has no address ${address}`, {
@@ -162,18 +194,28 @@ const portInUse = (cause: SystemCallError, { address, port, request }: Circumsta
       cause,
     });
   }
-  const owner = findPortOwner(address, port);
+  const protocol = protocolOf(request);
+  const owner = findPortOwner(address, port, protocol);
   const by = owner ? `${owner.command} (pid ${owner.pid})` : 'another process';
-  return new WasmrunError('PORT_IN_USE', `host port ${port} is already in use by ${by}`, {
-    hint:
-      `choose another (${forwardOption(port < 65_535 ? port + 1 : port - 1, request)}) ` +
-      `or let wasmrun choose one (--forward ${request.processPort ?? 'PORT'})`,
-    cause,
-  });
+  return new WasmrunError(
+    'PORT_IN_USE',
+    `host port ${formatPort(port, protocol)} is already in use by ${by}`,
+    {
+      hint:
+        `choose another (${forwardOption(port < 65_535 ? port + 1 : port - 1, request)}) ` +
+        `or let wasmrun choose one (--forward ${processPortOf(request)})`,
+      cause,
+    },
+  );
 };
 
-const forwardOption = (hostPort: number, { processPort }: HostPortRequest): string =>
-  `--forward ${hostPort}:${processPort ?? 'PORT'}`;
+const protocolOf = ({ protocol = 'tcp' }: HostPortRequest): Protocol => protocol;
+
+const processPortOf = (request: HostPortRequest): string =>
+  formatPort(request.processPort ?? 'PORT', protocolOf(request));
+
+const forwardOption = (hostPort: number, request: HostPortRequest): string =>
+  `--forward ${hostPort}:${processPortOf(request)}`;
 
 const noAddress = (addresses: readonly string[]): WasmrunError =>
   new WasmrunError('BIND_FAILED', `this host has none of the addresses ${addresses.join(', ')}`, {

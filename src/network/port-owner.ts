@@ -1,7 +1,7 @@
-/** Says which process listens on a port of this host, from /proc alone. */
+/** Says which process has a port of this host, from /proc alone. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import { encodeIpAddress } from '../os/socket.ts';
+import { encodeIpAddress, type Protocol } from '../os/socket.ts';
 
 export interface PortOwner {
   readonly pid: number;
@@ -11,7 +11,7 @@ export interface PortOwner {
 
 /** `TCP_LISTEN` of net/tcp_states.h, as /proc/net/tcp prints it. */
 const LISTEN = '0A';
-/** Columns of /proc/net/tcp (proc_net_tcp.rst): `0100007F:1F90`, the state, the inode. */
+/** Columns of /proc/net/tcp and /proc/net/udp (proc_net_tcp.rst, proc(5)): `0100007F:1F90`, the state, the inode. */
 const LOCAL_ADDRESS = 1;
 const STATE = 3;
 const INODE = 9;
@@ -20,22 +20,27 @@ const ANY_V4 = procAddress('0.0.0.0');
 const ANY_V6 = procAddress('::');
 
 /**
- * The process whose listening socket is in the way of a listener on `address` and `port`: one on the
- * same address or on all addresses. Undefined when this user may not see it.
+ * The process whose socket is in the way of one on `address` and `port`: it has the same address or all
+ * addresses; of TCP it listens. Undefined when this user may not see it.
  */
-export const findPortOwner = (address: string, port: number): PortOwner | undefined => {
-  const inodes = listeningInodes(address, port);
+export const findPortOwner = (
+  address: string,
+  port: number,
+  protocol: Protocol = 'tcp',
+): PortOwner | undefined => {
+  const inodes = inodesInTheWay(address, port, protocol);
   return inodes.size === 0 ? undefined : findSocketOwner(inodes);
 };
 
-/** Inodes of the sockets in the way. */
-const listeningInodes = (address: string, port: number): Set<string> => {
+const inodesInTheWay = (address: string, port: number, protocol: Protocol): Set<string> => {
   const isInTheWay = conflictWith(address);
   const inodes = new Set<string>();
-  for (const row of [...readRows('tcp'), ...readRows('tcp6')]) {
+  for (const row of [...readRows(protocol), ...readRows(`${protocol}6`)]) {
     const [rowAddress = '', rowPort = ''] = (row[LOCAL_ADDRESS] ?? '').split(':');
     const inode = row[INODE];
-    if (row[STATE] !== LISTEN || Number.parseInt(rowPort, 16) !== port || inode === undefined) continue;
+    // Any socket of UDP has its port for itself, a connected one too.
+    if (protocol === 'tcp' && row[STATE] !== LISTEN) continue;
+    if (Number.parseInt(rowPort, 16) !== port || inode === undefined) continue;
     if (isInTheWay(rowAddress)) inodes.add(inode);
   }
   return inodes;
@@ -51,12 +56,12 @@ const conflictWith = (address: string): ((other: string) => boolean) => {
   return (other) => conflicts.includes(other);
 };
 
-const readRows = (table: 'tcp' | 'tcp6'): string[][] => {
+const readRows = (table: Protocol | `${Protocol}6`): string[][] => {
   try {
     const [, ...lines] = readFileSync(`/proc/net/${table}`, 'latin1').trimEnd().split('\n');
     return lines.map((line) => line.trim().split(/\s+/));
   } catch {
-    // A kernel without IPv6 has no tcp6.
+    // A kernel without IPv6 has neither tcp6 nor udp6.
     return [];
   }
 };

@@ -1,10 +1,12 @@
 /**
- * A transport carries connections from a held host port to a port inside a sandbox. The host port
- * itself is always held by a real listening socket (see host-listener.ts) that the engine also
- * accepts from; a transport may add a faster path on top of that.
+ * A transport carries connections and datagrams from a held host port to a port inside a sandbox. The
+ * host port itself is always held by a real socket (see host-listener.ts): a listening one of TCP is
+ * accepted from by the engine too, one of UDP is relayed (see datagram-relay.ts). A transport may add a
+ * faster path on top of that.
  */
 
 import type { ProbeResult } from '../os/probe.ts';
+import type { Protocol } from '../os/socket.ts';
 import type { Firewall, FirewallName } from './firewall.ts';
 
 /** A forward whose host port is held: port 0 has been replaced by the port the kernel gave. */
@@ -15,7 +17,7 @@ export interface HeldForward {
   readonly hostPort: number;
   /** Port inside the sandbox, 1–65535. */
   readonly processPort: number;
-  readonly protocol: 'tcp';
+  readonly protocol: Protocol;
 }
 
 /** The sandbox a forward leads into. */
@@ -34,7 +36,7 @@ export interface Transport {
   readonly name: TransportName;
   /** The firewall whose redirections it uses, which then is the sandbox's wall too; absent: any will do. */
   readonly firewall?: FirewallName;
-  /** Does it add a path of its own for this forward? Else the held listener alone serves it: handoff. */
+  /** Does it add a path of its own for this forward? Else the held socket alone serves it: handoff or relay. */
   carries(forward: Pick<HeldForward, 'addresses'>): boolean;
   /** Can this transport work here? Changes nothing. */
   probe(): Promise<ProbeResult>;

@@ -3,9 +3,11 @@ import type { DirectoryMount } from '../engine/messages.ts';
 import type { OutboundRules } from '../network/egress.ts';
 import type { TransportName } from '../network/transport.ts';
 import type { AppUser } from '../os/app-user.ts';
+import type { Protocol } from '../os/socket.ts';
 
 /** A forward as asked for; its host port is not held yet. */
 export interface RequestedForward {
+  readonly protocol: Protocol;
   /** Host addresses, e.g. `127.0.0.1` and `::1`. */
   readonly addresses: readonly string[];
   /** 1–65535, or 0 for any free port. */

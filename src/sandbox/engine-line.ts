@@ -11,7 +11,7 @@ const MAX_LINE = 65_536;
 const ABIS: ReadonlySet<unknown> = new Set(['preview1', 'wasmedge', 'wasix', 'none']);
 /** RFC 1035 §2.3.4 */
 const MAX_NAME = 253;
-const TRANSPORTS: ReadonlySet<unknown> = new Set(['tcp', 'udp']);
+const PROTOCOLS: ReadonlySet<unknown> = new Set(['tcp', 'udp']);
 const REASONS: ReadonlySet<unknown> = new Set(['exit', 'trap', 'stopped']);
 
 /** The message in a line, or undefined where it is none. */
@@ -32,10 +32,10 @@ const isMessage = (value: unknown): value is FromEngine => {
     case 'prepared':
       return ABIS.has(message['abi']);
     case 'listening':
-      return isIntegerUpTo(message['port'], 65_535);
+      return PROTOCOLS.has(message['protocol']) && isIntegerUpTo(message['port'], 65_535);
     case 'connect':
       return (
-        TRANSPORTS.has(message['transport']) &&
+        PROTOCOLS.has(message['protocol']) &&
         typeof message['address'] === 'string' &&
         isIP(message['address']) !== 0 &&
         // A zone names an interface of the host.

@@ -5,7 +5,7 @@ import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { FromEngine, ToEngine } from '../engine/messages.ts';
-import { CONTROL_FD } from '../engine/messages.ts';
+import { CONTROL_FD, FIRST_INHERITED_FD } from '../engine/messages.ts';
 import type { Namespace } from '../network/namespace.ts';
 import { packetSocketPair } from '../os/descriptor-passing.ts';
 import { readEngineLines } from './engine-line.ts';
@@ -21,6 +21,8 @@ export interface EngineOptions {
   readonly namespace: Namespace;
   /** Listening sockets the engine inherits, numbered from `FIRST_INHERITED_FD`. */
   readonly inherited: readonly number[];
+  /** How many further streams to the engine are opened; their descriptors there follow the listeners'. */
+  readonly channelCount: number;
   /** Where the guest's output goes when it is not the terminal's. */
   readonly onOutput: ((stream: 'stdout' | 'stderr', text: string) => void) | undefined;
   readonly onMessage: (message: FromEngine) => void;
@@ -38,20 +40,24 @@ export class EngineProcess implements AsyncDisposable {
   readonly #control: Socket;
   /** This side of the channel that sockets are handed over on; closed when the engine is disposed of. */
   readonly channel: number;
+  /** This side's ends of the streams. */
+  readonly channels: readonly Socket[];
   /** Resolves when the process is gone and all its output has been passed on. */
   readonly ended: Promise<ProcessEnd>;
   readonly #onMessage: EngineOptions['onMessage'];
   #isGone = false;
   #isDisposed = false;
 
-  constructor({ namespace, inherited, onOutput, onMessage }: EngineOptions) {
+  constructor({ namespace, inherited, channelCount, onOutput, onMessage }: EngineOptions) {
+    this.#onMessage = onMessage;
     const output = onOutput === undefined ? 'inherit' : 'pipe';
     const [channel, engineChannel] = packetSocketPair();
     this.channel = channel;
+    const channels = Array.from({ length: channelCount }, () => 'pipe' as const);
     // The child is forked by this thread, hence into the namespace this thread is in.
     this.#child = namespace.run(() =>
       spawn(engineBinary(), [...ENGINE_FLAGS, engineEntry()], {
-        stdio: ['inherit', output, output, 'pipe', engineChannel, ...inherited],
+        stdio: ['inherit', output, output, 'pipe', engineChannel, ...inherited, ...channels],
         cwd: '/',
         // Nothing of the caller's environment: what the guest may see comes with the launch message.
         env: {},
@@ -59,9 +65,9 @@ export class EngineProcess implements AsyncDisposable {
     );
     closeSync(engineChannel);
     this.#control = this.#child.stdio[CONTROL_FD] as Socket;
+    this.channels = this.#child.stdio.slice(FIRST_INHERITED_FD + inherited.length) as Socket[];
     // Writing to an engine that just died is no news: `ended` tells.
-    this.#control.on('error', () => {});
-    this.#onMessage = onMessage;
+    for (const stream of [this.#control, ...this.channels]) stream.on('error', () => {});
     readEngineLines(this.#control, onMessage, () => this.distrust());
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#child[stream]?.setEncoding('utf8').on('data', (text: string) => onOutput?.(stream, text));
@@ -102,7 +108,7 @@ export class EngineProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill();
     await this.ended.catch(() => {});
-    this.#control.destroy();
+    for (const stream of [this.#control, ...this.channels]) stream.destroy();
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     closeSync(this.channel);

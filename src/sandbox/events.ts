@@ -1,5 +1,6 @@
 /** What happens to a sandbox, for the command line to print and for programs to read. */
 import type { TransportName } from '../network/transport.ts';
+import type { Protocol } from '../os/socket.ts';
 
 /** The sandbox stands; the guest starts now. */
 export interface StartedEvent {
@@ -11,14 +12,16 @@ export interface StartedEvent {
   readonly address: string;
 }
 
-/** The guest listens on a process port and its forward is open. */
+/** The guest listens on a process port, or has bound it for UDP, and its forward is open. */
 export interface ForwardEvent {
   readonly type: 'forward';
   /** Host addresses, e.g. `127.0.0.1` and `::1`. */
   readonly addresses: readonly string[];
   readonly hostPort: number;
   readonly processPort: number;
-  readonly transport: TransportName;
+  readonly protocol: Protocol;
+  /** What carries it; `relay` for datagrams that no transport carries. */
+  readonly transport: TransportName | 'relay';
 }
 
 /** Guest output, where it is captured. */

@@ -81,19 +81,19 @@ export class OutboundBroker {
   }
 
   async #connect(message: ConnectMessage, socket: number): Promise<void> {
-    const { address, port, transport } = message;
+    const { address, port, protocol } = message;
     if (this.#isInside(address)) {
       // Whatever else the engine may have sent, the host's own loopback is not connected to.
       const errno = this.#isOwn(socket) ? startConnecting(socket, address, port) : ERRNO.EACCES;
       return this.#reply({ errno });
     }
     const decision = await this.#decide(address, port);
-    if (decision.allowed && transport === 'tcp') return this.#open(address, port);
+    if (decision.allowed && protocol === 'tcp') return this.#open(address, port);
     const destination = `${isIpv6(address) ? `[${address}]` : address}:${port}`;
     const reason = decision.allowed ? 'UDP does not leave a sandbox' : decision.reason;
     this.#tell({
       type: 'refused',
-      destination: transport === 'udp' ? `${destination}/udp` : destination,
+      destination: protocol === 'udp' ? `${destination}/udp` : destination,
       reason,
     });
     return this.#reply({ errno: ERRNO.ECONNREFUSED });

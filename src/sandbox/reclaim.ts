@@ -1,5 +1,6 @@
 /** Removes what supervisors left behind that were killed: exactly what their records name. */
 import { WasmrunError } from '../errors.ts';
+import { endFlows } from '../network/firewall.ts';
 import type { FirewallBackend, FirewallName } from '../network/firewall.ts';
 import { removeNamespace, removeVeth } from '../network/namespace.ts';
 import { redirectionsOf } from '../network/transports/redirect.ts';
@@ -23,6 +24,7 @@ export const reclaim = async (state: State, options: ReclaimOptions): Promise<Sa
     if (firewall !== undefined) {
       const redirections = forwards.flatMap((forward) => redirectionsOf(forward, link));
       await backendNamed(firewall, options).release(options.prefix, { members: [link], redirections });
+      endFlows(redirections);
     }
     removeVeth(link.veth);
     removeNamespace(namespace);

@@ -1,12 +1,13 @@
 /** A sandbox from its start to its end, as its supervisor sees it. */
-import type { FromEngine } from '../engine/messages.ts';
+import type { FromEngine, ListeningMessage } from '../engine/messages.ts';
 import { WasmrunError, isErrorCode } from '../errors.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
-import type { HeldForward } from '../network/transport.ts';
+import { formatPort } from '../network/forward.ts';
+import type { HeldForward, Transport } from '../network/transport.ts';
 import type { SandboxDefinition } from './definition.ts';
 import type { ProcessEnd } from './engine-process.ts';
+import type { ExitedEvent, ForwardEvent, SandboxEvent } from './events.ts';
 import { OutboundBroker } from './outbound.ts';
-import type { ExitedEvent, SandboxEvent } from './events.ts';
 import { startSandbox } from './start.ts';
 import type { StartOptions, StartedSandbox } from './start.ts';
 
@@ -30,7 +31,8 @@ export type SandboxEnd = Omit<ExitedEvent, 'type'>;
 export class Sandbox implements AsyncDisposable {
   readonly #options: SandboxOptions;
   readonly #resources = new AsyncDisposableStack();
-  readonly #listening = new Set<number>();
+  /** Process ports the guest listens on or has bound for UDP, as people write them. */
+  readonly #listening = new Set<string>();
   /** Forwards being opened, one after another. */
   #work: Promise<void> = Promise.resolve();
   #started: StartedSandbox | undefined;
@@ -165,15 +167,16 @@ export class Sandbox implements AsyncDisposable {
       const code = isErrorCode(message.code) ? message.code : 'ENGINE_FAILED';
       this.#failure = new WasmrunError(code, message.message, hint);
     } else if (message.type === 'exited') this.#end = { status: message.status, reason: message.reason };
-    else this.#openForwards(message.port);
+    else this.#openForwards(message);
   }
 
   /** The guest listens on a port: its forwards open. */
-  #openForwards(port: number): void {
-    if (this.#listening.has(port)) return;
-    this.#listening.add(port);
-    const { record } = this.#parts;
-    for (const forward of record.forwards.filter(({ processPort }) => processPort === port)) {
+  #openForwards({ port, protocol }: ListeningMessage): void {
+    const name = formatPort(port, protocol);
+    if (this.#listening.has(name)) return;
+    this.#listening.add(name);
+    for (const forward of this.#parts.record.forwards) {
+      if (forward.processPort !== port || forward.protocol !== protocol) continue;
       this.#work = this.#work.then(() => this.#openForward(forward));
     }
   }
@@ -189,16 +192,14 @@ export class Sandbox implements AsyncDisposable {
       engine.kill();
       return;
     }
-    const { addresses, hostPort, processPort } = forward;
-    const name = transport.carries(forward) ? transport.name : 'handoff';
-    this.#options.onEvent({ type: 'forward', addresses, hostPort, processPort, transport: name });
+    this.#options.onEvent({ type: 'forward', ...forward, transport: carrierOf(forward, transport) });
   }
 
   #hintIfNothingListens(): void {
     const { record } = this.#parts;
     setTimeout(() => {
       const silent = record.forwards
-        .map(({ processPort }) => processPort)
+        .map(({ processPort, protocol }) => formatPort(processPort, protocol))
         .filter((port) => !this.#listening.has(port));
       if (silent.length === 0 || this.#stopSignal !== undefined) return;
       const open = [...this.#listening];
@@ -222,3 +223,10 @@ export class Sandbox implements AsyncDisposable {
     });
   }
 }
+
+/** What really carries a forward. */
+const carrierOf = (forward: HeldForward, transport: Transport): ForwardEvent['transport'] => {
+  // The handoff hands listening sockets over, never those of UDP.
+  if (transport.name !== 'handoff' && transport.carries(forward)) return transport.name;
+  return forward.protocol === 'tcp' ? 'handoff' : 'relay';
+};

@@ -2,7 +2,6 @@
  * Makes everything a sandbox consists of, in an order in which each thing is recorded before it exists and
  * the engine boots while the network is still being built.
  */
-import { FIRST_INHERITED_FD } from '../engine/messages.ts';
 import type { FromEngine } from '../engine/messages.ts';
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -10,16 +9,17 @@ import { chooseLink, hostNetworks } from '../network/address-pool.ts';
 import { guardFirewall } from '../network/firewall-guard.ts';
 import { Firewall } from '../network/firewall.ts';
 import type { FirewallBackend } from '../network/firewall.ts';
-import { holdHostPort } from '../network/host-listener.ts';
 import { namespaceName, vethName } from '../network/names.ts';
 import { checkNamespaceFree, connectNamespace, createNamespace, hasInterface } from '../network/namespace.ts';
 import type { Link, Namespace } from '../network/namespace.ts';
 import { selectFirewall, selectTransport } from '../network/select.ts';
 import type { Selection } from '../network/select.ts';
 import type { HeldForward, Target, Transport } from '../network/transport.ts';
-import type { RequestedForward, SandboxDefinition } from './definition.ts';
+import type { SandboxDefinition } from './definition.ts';
 import { EngineProcess } from './engine-process.ts';
 import type { EngineOptions } from './engine-process.ts';
+import { describeForEngine, holdPorts, relayDatagrams } from './held-ports.ts';
+import type { HeldPorts } from './held-ports.ts';
 import { reclaim, retire } from './reclaim.ts';
 import type { SandboxRecord } from './record.ts';
 import { State } from './state.ts';
@@ -50,9 +50,6 @@ export interface StartOptions {
   readonly onMessage: (message: FromEngine) => void;
 }
 
-/** Where `::1` does not exist, localhost is just 127.0.0.1. */
-const OPTIONAL_ADDRESSES: readonly string[] = ['::1'];
-
 /** The parts of a started sandbox; `resources` unmakes them in reverse order. */
 export interface StartedSandbox {
   readonly record: SandboxRecord;
@@ -76,7 +73,7 @@ export const startSandbox = async (
   // A wanted transport that does not work is an error before anything is touched.
   if (definition.transport !== 'auto') await selectTransport(options.transports, definition.transport);
 
-  const { forwards, fds } = holdPorts(definition.forwards, made);
+  const ports = await holdPorts(definition.forwards, made);
   step('ports');
   const state = new State(definition.prefix);
   const { prefix } = definition;
@@ -84,15 +81,17 @@ export const startSandbox = async (
   const { record, engine, namespace, firewall } = await state.exclusively(async () => {
     await reclaim(state, sweep);
     const living = state.living();
-    const record = describe(definition, forwards, living);
+    const record = describe(definition, ports.forwards, living);
     checkNamespaceFree(record.namespace);
     const claim = state.claim(record);
     made.defer(() => state.exclusively(() => retire(state, claim, sweep)));
     step('record');
     const namespace = made.use(createNamespace(record.namespace));
     step('namespace');
-    const engine = made.use(new EngineProcess({ ...options, namespace, inherited: fds }));
-    engine.send(launchMessage(definition, forwards));
+    const inherited = ports.listeners.map(({ fd }) => fd);
+    const channelCount = ports.datagrams.size;
+    const engine = made.use(new EngineProcess({ ...options, namespace, inherited, channelCount }));
+    engine.send(launchMessage(definition, ports));
     step('engine');
     made.use(connectNamespace(namespace, record.link));
     step('link');
@@ -101,6 +100,7 @@ export const startSandbox = async (
     step('firewall');
     return { record: claim.record, engine, namespace, firewall };
   }, options.onWait);
+  await relayDatagrams(ports, engine, made);
   if (firewall !== undefined) {
     const members = (): Target[] => neighbours(state.living(), firewall.name).map(({ link }) => link);
     const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);
@@ -133,23 +133,6 @@ const openFirewall = async (
 /** Sandboxes behind the same firewall. */
 const neighbours = (living: readonly SandboxRecord[], name: Firewall['name']): SandboxRecord[] =>
   living.filter(({ firewall }) => firewall === name);
-
-const holdPorts = (
-  requested: readonly RequestedForward[],
-  made: AsyncDisposableStack,
-): { forwards: HeldForward[]; fds: number[] } => {
-  const forwards: HeldForward[] = [];
-  const fds: number[] = [];
-  for (const { addresses, hostPort, processPort } of requested) {
-    const held = made.use(
-      holdHostPort({ addresses, port: hostPort, processPort, skipUnavailable: OPTIONAL_ADDRESSES }),
-    );
-    const listening = held.listeners.map(({ address }) => address);
-    forwards.push({ addresses: listening, hostPort: held.hostPort, processPort, protocol: 'tcp' });
-    fds.push(...held.listeners.map(({ fd }) => fd));
-  }
-  return { forwards, fds };
-};
 
 /** Chooses name and addresses among the living. */
 const describe = (
@@ -196,20 +179,14 @@ const firstFreeName = (wanted: string, names: ReadonlySet<string>): string => {
 
 const launchMessage = (
   { module, args, env, directories, tmpfs, user }: SandboxDefinition,
-  forwards: readonly HeldForward[],
-): Parameters<EngineProcess['send']>[0] => {
-  let fd = FIRST_INHERITED_FD;
-  return {
-    type: 'launch',
-    module,
-    args,
-    env,
-    directories,
-    tmpfs,
-    handed: forwards.flatMap(({ addresses, processPort }) =>
-      addresses.map(() => ({ fd: fd++, processPort })),
-    ),
-    ports: [...new Set(forwards.map(({ processPort }) => processPort))],
-    ...(user === undefined ? {} : { user }),
-  };
-};
+  ports: HeldPorts,
+): Parameters<EngineProcess['send']>[0] => ({
+  type: 'launch',
+  module,
+  args,
+  env,
+  directories,
+  tmpfs,
+  ...describeForEngine(ports),
+  ...(user === undefined ? {} : { user }),
+});

@@ -143,6 +143,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     directories: [],
     tmpfs: [],
     handed: [],
+    channels: [],
     ports: [],
     ...launch,
   });

@@ -2,6 +2,7 @@
  * What the two ABIs with sockets of their own have in common: opening, binding, listening, connecting.
  * Results are ≥ 0 or a negated WASI errno; {@link answer} turns one into what the guest gets.
  */
+import { DatagramSocket } from '../datagram-socket.ts';
 import { FDFLAG } from '../descriptor.ts';
 import { WASI, failure } from '../errno.ts';
 import type { GuestContext } from '../guest-context.ts';
@@ -9,15 +10,7 @@ import * as libc from '../libc.ts';
 import { Listener } from '../listeners.ts';
 import { AF_INET, AF_INET6 } from '../socket-address.ts';
 import type { SocketAddress } from '../socket-address.ts';
-import {
-  DatagramSocket,
-  SOCK_CLOEXEC,
-  SOCK_DGRAM,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  Socket,
-  StreamSocket,
-} from '../sockets.ts';
+import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, Socket, StreamSocket } from '../sockets.ts';
 
 export type SocketType = 'stream' | 'datagram';
 
@@ -54,12 +47,14 @@ export class GuestSockets {
 
   /** socket(2). Returns the guest's descriptor. */
   open(family: 4 | 6, type: SocketType): number {
-    const { fds, poller } = this.#context;
+    const { fds, poller, datagrams } = this.#context;
     const kind = (type === 'stream' ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
     const hostFd = libc.socket(family === 6 ? AF_INET6 : AF_INET, kind, 0);
     if (hostFd < 0) return failure();
     return fds.add(
-      type === 'stream' ? new StreamSocket(hostFd, poller, 'guest') : new DatagramSocket(hostFd, poller),
+      type === 'stream'
+        ? new StreamSocket(hostFd, poller, 'guest')
+        : new DatagramSocket(hostFd, poller, datagrams),
     );
   }
 

@@ -2,6 +2,7 @@
 import { WasmrunError } from '../../errors.ts';
 import { CommandError } from '../../os/command.ts';
 import type { Redirection } from '../firewall.ts';
+import { formatPort } from '../forward.ts';
 
 /**
  * Does one step; its failure names the step.
@@ -28,7 +29,9 @@ export const notOurs = (what: string): WasmrunError =>
 
 /** The host ports lead to another sandbox. */
 export const alreadyRedirected = (redirections: readonly Redirection[], cause?: unknown): WasmrunError => {
-  const ports = [...new Set(redirections.map(({ hostPort }) => hostPort))].join(', ');
+  const ports = [
+    ...new Set(redirections.map(({ hostPort, protocol }) => formatPort(hostPort, protocol))),
+  ].join(', ');
   return new WasmrunError('PORT_IN_USE', `host port ${ports} is already forwarded to another sandbox`, {
     hint: 'choose another host port, or let wasmrun choose one',
     cause,

@@ -80,11 +80,14 @@ const memberRule = ({ veth, sandboxAddress }: Member): string =>
 const isMember = (rule: string, { veth, sandboxAddress }: Member): boolean =>
   says(rule, `-s ${sandboxAddress}/32`, `-i ${veth}`, '-j RETURN');
 
-const redirectionRule = ({ address, hostPort, sandboxAddress, processPort }: Redirection): string =>
-  `-d ${address}/32 -p tcp -m tcp --dport ${hostPort} -j DNAT --to-destination ${sandboxAddress}:${processPort}`;
+const redirectionRule = (redirection: Redirection): string => {
+  const { protocol, address, hostPort, sandboxAddress, processPort } = redirection;
+  const match = `-d ${address}/32 -p ${protocol} -m ${protocol} --dport ${hostPort}`;
+  return `${match} -j DNAT --to-destination ${sandboxAddress}:${processPort}`;
+};
 
-const isSamePort = (rule: string, { address, hostPort }: Redirection): boolean =>
-  says(rule, `-d ${address}/32`, '-p tcp', `--dport ${hostPort}`);
+const isSamePort = (rule: string, { protocol, address, hostPort }: Redirection): boolean =>
+  says(rule, `-d ${address}/32`, `-p ${protocol}`, `--dport ${hostPort}`);
 
 const isRedirection = (rule: string, redirection: Redirection): boolean =>
   isSamePort(rule, redirection) &&

@@ -208,8 +208,10 @@ const isOurs = ({ chains }: NftListing): boolean =>
 
 const memberElement = ({ veth, sandboxAddress }: Member): string => `"${veth}" . ${sandboxAddress}`;
 
-const redirectionElement = ({ address, hostPort, sandboxAddress, processPort }: Redirection): string =>
-  `${address} . tcp . ${hostPort} : ${sandboxAddress} . ${processPort}`;
+const redirectionElement = (redirection: Redirection): string => {
+  const { protocol, address, hostPort, sandboxAddress, processPort } = redirection;
+  return `${address} . ${protocol} . ${hostPort} : ${sandboxAddress} . ${processPort}`;
+};
 
 const addElements = (table: string, collection: string, elements: readonly string[]): string[] =>
   elements.length === 0 ? [] : [`add element ${table} ${collection} { ${elements.join(', ')} }`];

@@ -5,7 +5,7 @@ import type { HeldForward, Target, Transport } from '../transport.ts';
 
 /**
  * Forwards addresses of 127.0.0.0/8 by the firewall the sandbox stands behind. Other addresses are left to
- * the held listener: `[::1]` cannot be redirected to another interface (clients would time out), and an
+ * the held socket: `[::1]` cannot be redirected to another interface (clients would time out), and an
  * address of a LAN would be open to the forwarding rules of others.
  */
 export const createRedirectTransport = (backend: FirewallBackend): Transport => ({
@@ -22,9 +22,9 @@ export const createRedirectTransport = (backend: FirewallBackend): Transport => 
 
 /** What the kernel is told for a forward; also what a crashed supervisor's record says is to be removed. */
 export const redirectionsOf = (
-  { addresses, hostPort, processPort }: HeldForward,
+  { protocol, addresses, hostPort, processPort }: HeldForward,
   { sandboxAddress }: Pick<Target, 'sandboxAddress'>,
 ): Redirection[] =>
   addresses
     .filter((address) => isIpv4Loopback(address))
-    .map((address) => ({ address, hostPort, sandboxAddress, processPort }));
+    .map((address) => ({ protocol, address, hostPort, sandboxAddress, processPort }));

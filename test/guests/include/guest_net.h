@@ -35,6 +35,8 @@ static int net_wait(int slots, int timeout_ms, struct net_ready *ready);
 /* Next connection of a listener, non-blocking; -EAGAIN if none waits and the listener is non-blocking. */
 static int net_accept(int listener);
 static int net_recv(int fd, void *buffer, size_t size);
+/* Like net_recv, but the bytes stay to be received. */
+static int net_peek(int fd, void *buffer, size_t size);
 static int net_send(int fd, const void *bytes, size_t size);
 static int net_set_nonblocking(int fd);
 static int net_shutdown_write(int fd);

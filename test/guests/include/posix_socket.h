@@ -43,6 +43,8 @@ static inline int net_accept(int listener) {
 
 static inline int net_recv(int fd, void *buffer, size_t size) { return posix_result(recv(fd, buffer, size, 0)); }
 
+static inline int net_peek(int fd, void *buffer, size_t size) { return posix_result(recv(fd, buffer, size, MSG_PEEK)); }
+
 static inline int net_send(int fd, const void *bytes, size_t size) {
   return posix_result(send(fd, bytes, size, MSG_NOSIGNAL));
 }

@@ -50,12 +50,18 @@ static inline int net_shutdown_write(int fd) { return -(int)__wasi_sock_shutdown
 static inline void net_close(int fd) { close(fd); }
 
 /* sock_recv and sock_send are preview1's in every ABI. */
-static inline int net_recv(int fd, void *buffer, size_t size) {
+static inline int wasi_recv(int fd, void *buffer, size_t size, __wasi_riflags_t how) {
   __wasi_iovec_t target = {buffer, size};
   __wasi_size_t received;
   __wasi_roflags_t flags;
-  int error = __wasi_sock_recv(fd, &target, 1, 0, &received, &flags);
+  int error = __wasi_sock_recv(fd, &target, 1, how, &received, &flags);
   return error != 0 ? -error : (int)received;
+}
+
+static inline int net_recv(int fd, void *buffer, size_t size) { return wasi_recv(fd, buffer, size, 0); }
+
+static inline int net_peek(int fd, void *buffer, size_t size) {
+  return wasi_recv(fd, buffer, size, __WASI_RIFLAGS_RECV_PEEK);
 }
 
 static inline int net_send(int fd, const void *bytes, size_t size) {

@@ -7,6 +7,7 @@ import { createMember, FIREWALL_KINDS, nft, openTestFirewall, type TestFirewall 
 import { createSandbox, expectNothingLeft, linesOf, randomPrefix } from './test-network.ts';
 
 const MINE: Redirection = {
+  protocol: 'tcp',
   address: '127.0.0.1',
   hostPort: 8080,
   sandboxAddress: '10.231.0.1',
@@ -49,6 +50,22 @@ describe.each(FIREWALL_KINDS)('the firewall $kind', (kind) => {
       message: expect.stringContaining('8080'),
     });
     expect(kind.list(lab.prefix)).toBe(before);
+  });
+
+  it('redirects TCP and UDP of one port apart from each other', async () => {
+    await using lab = await openTestFirewall(kind);
+    const udp: Redirection = { ...OTHER, protocol: 'udp' };
+    await using _ = await lab.firewall.redirect([MINE]);
+    expect(await lab.backend.stands(lab.prefix, { redirections: [udp] })).toBe(false);
+    const theirs = await neighbour(lab).redirect([udp]);
+    expect(await lab.backend.stands(lab.prefix, { redirections: [MINE, udp] })).toBe(true);
+    await expect(lab.firewall.redirect([{ ...MINE, protocol: 'udp' }])).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+      message: expect.stringContaining('8080/udp'),
+    });
+    await theirs[Symbol.asyncDispose]();
+    expect(await lab.backend.stands(lab.prefix, { redirections: [MINE] })).toBe(true);
+    expect(await lab.backend.stands(lab.prefix, { redirections: [udp] })).toBe(false);
   });
 
   it('tells what stands: rules, members, redirections', async () => {

@@ -2,7 +2,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import { chooseLink, hostNetworks } from '../../../src/network/address-pool.ts';
@@ -37,6 +37,13 @@ export const leftovers = (prefix: string): string[] =>
     ...linesOf('iptables-legacy-save'),
     ...linesOf('ip', 'route', 'show', 'table', 'all'),
   ].filter((line) => line.includes(prefix));
+
+/** What the kernel remembers of IPv4 datagrams to a port, a line each. */
+export const flowsTo = (port: number): string[] =>
+  readFileSync('/proc/net/nf_conntrack', 'latin1')
+    .split('\n')
+    .filter((line) => line.startsWith('ipv4 ') && line.includes(' udp '))
+    .filter((line) => / dport=(\d+) /.exec(line)?.[1] === String(port));
 
 /** Asserts at the end of its scope, after everything made later is disposed, that nothing is left. */
 export const expectNothingLeft = (prefix: string): Disposable => ({

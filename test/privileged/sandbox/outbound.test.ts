@@ -72,7 +72,7 @@ test('a socket of the host is not connected to the host’s loopback', async () 
       [lab.inside, 101],
     ] as const) {
       sendDescriptor(lab.engine, 'connect', socket);
-      expect(lab.broker.answer({ type: 'connect', transport: 'tcp', address: '127.0.0.1', port })).toBe(true);
+      expect(lab.broker.answer({ type: 'connect', protocol: 'tcp', address: '127.0.0.1', port })).toBe(true);
       expect(await reply(lab.engine)).toEqual({ errno });
     }
     closeSync(smuggled);
@@ -84,12 +84,12 @@ test('a socket of the host is not connected to the host’s loopback', async () 
 
 test('a request without its socket, or a second one before the answer, is none of ours', async () => {
   using lab = openLab();
-  expect(lab.broker.answer({ type: 'connect', transport: 'tcp', address: '203.0.113.1', port: 1 })).toBe(
+  expect(lab.broker.answer({ type: 'connect', protocol: 'tcp', address: '203.0.113.1', port: 1 })).toBe(
     false,
   );
   using other = openLab();
   sendDescriptor(other.engine, 'connect', other.inside);
-  expect(other.broker.answer({ type: 'connect', transport: 'tcp', address: '203.0.113.1', port: 1 })).toBe(
+  expect(other.broker.answer({ type: 'connect', protocol: 'tcp', address: '203.0.113.1', port: 1 })).toBe(
     true,
   );
   expect(other.broker.answer({ type: 'resolve', name: 'localhost' })).toBe(false);

@@ -36,7 +36,7 @@ const define = (prefix: string, changes: Partial<SandboxDefinition> = {}): Sandb
   env: {},
   directories: [],
   tmpfs: [],
-  forwards: [{ addresses: ['127.0.0.1', '::1'], hostPort: 0, processPort: 3000 }],
+  forwards: [{ protocol: 'tcp', addresses: ['127.0.0.1', '::1'], hostPort: 0, processPort: 3000 }],
   transport: 'auto',
   outbound: { mode: 'none', rules: [] },
   addressPools: ['10.231.0.0/16'],
@@ -176,7 +176,9 @@ describe('a running sandbox', () => {
       }),
     );
     const hostPort = await opened.promise;
-    const forwards = [{ addresses: ['127.0.0.1', '::1'], hostPort, processPort: 3000 }];
+    const forwards = [
+      { protocol: 'tcp' as const, addresses: ['127.0.0.1', '::1'], hostPort, processPort: 3000 },
+    ];
     await expect(Sandbox.start(define(prefix, { forwards }), options())).rejects.toMatchObject({
       code: 'PORT_IN_USE',
       message: expect.stringContaining(`host port ${hostPort} is already in use by`),

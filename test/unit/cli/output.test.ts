@@ -24,12 +24,18 @@ const STARTED: SandboxEvent = {
   namespace: 'wasmrun-hello',
   address: '10.231.0.1',
 };
-const forward = (addresses: string[], hostPort: number, processPort: number): SandboxEvent => ({
+const forward = (
+  addresses: string[],
+  hostPort: number,
+  processPort: number,
+  protocol: 'tcp' | 'udp' = 'tcp',
+): SandboxEvent => ({
   type: 'forward',
   addresses,
   hostPort,
   processPort,
-  transport: 'nftables',
+  protocol,
+  transport: protocol === 'tcp' ? 'nftables' : 'relay',
 });
 
 describe('for people', () => {
@@ -40,6 +46,8 @@ describe('for people', () => {
     output.event(forward(['::1'], 8081, 3001));
     output.event(forward(['127.0.0.1', '::1'], 15_432, 5432));
     output.event(forward(['0.0.0.0'], 80, 80));
+    output.event(forward(['127.0.0.1', '::1'], 5353, 53, 'udp'));
+    output.event(forward(['::1'], 8080, 8080, 'udp'));
     expect(written).toEqual({
       stdout: '',
       stderr: [
@@ -48,6 +56,8 @@ describe('for people', () => {
         'http://[::1]:8081 → hello:3001  nftables',
         'localhost:15432 → hello:5432  nftables',
         'http://0.0.0.0:80 → hello:80  nftables',
+        'localhost:5353/udp → hello:53/udp  relay',
+        '[::1]:8080/udp → hello:8080/udp  relay',
         '',
       ].join('\n'),
     });
@@ -83,6 +93,7 @@ describe('as JSON', () => {
     const { output, written } = collectOutput({ json: true });
     output.event(STARTED);
     output.event(forward(['127.0.0.1', '::1'], 8080, 3000));
+    output.event(forward(['127.0.0.1', '::1'], 8080, 3000, 'udp'));
     output.event({ type: 'output', stream: 'stderr', text: 'a\nb' });
     output.log.warn('careful');
     output.log.info('building');
@@ -97,6 +108,7 @@ describe('as JSON', () => {
     ).toEqual([
       STARTED,
       { ...forward(['127.0.0.1', '::1'], 8080, 3000), url: 'http://localhost:8080' },
+      { ...forward(['127.0.0.1', '::1'], 8080, 3000, 'udp'), url: 'localhost:8080' },
       { type: 'output', stream: 'stderr', text: 'a\nb' },
       { type: 'warning', text: 'careful' },
       { type: 'notice', text: 'building' },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Broker } from '../../../src/engine/broker.ts';
 import { Control } from '../../../src/engine/control.ts';
+import { DatagramPorts } from '../../../src/engine/datagram-ports.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
@@ -17,6 +18,7 @@ const link = (
   const control = new Control();
   const poller = new Poller(memory, fds, control);
   const listeners = new ListenerFactory(poller, control, [], {});
+  const datagrams = new DatagramPorts(poller, control, [], {});
   const module = 'wasi_snapshot_preview1';
   const { imports } = linkImports(
     names.map((name) => ({ module, name, kind: 'function' })),
@@ -26,6 +28,7 @@ const link = (
       poller,
       control,
       listeners,
+      datagrams,
       broker: new Broker(control, poller),
       args: ['app', 'one'],
       env: {},

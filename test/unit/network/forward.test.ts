@@ -19,6 +19,8 @@ const tcp = (spec: Omit<ForwardSpec, 'protocol' | 'count'> & { count?: number })
   ...spec,
 });
 
+const udp = (spec: Parameters<typeof tcp>[0]): ForwardSpec => ({ ...tcp(spec), protocol: 'udp' });
+
 const failureOf = (text: string): WasmrunError => {
   try {
     parseForward(text);
@@ -37,13 +39,14 @@ const anySpec: fc.Arbitrary<ForwardSpec> = fc
     hostPort: fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined }),
     processPort: fc.integer({ min: 1, max: 65_535 }),
     count: fc.integer({ min: 1, max: 50 }),
+    protocol: fc.constantFrom('tcp', 'udp'),
   })
-  .map(({ address, hostPort, processPort, count }) => ({
+  .map(({ address, hostPort, processPort, count, protocol }) => ({
     ...(address === undefined ? {} : { address }),
     ...(hostPort === undefined ? {} : { hostPort }),
     processPort,
     count: Math.min(count, 65_536 - processPort, 65_536 - (hostPort ?? 1)),
-    protocol: 'tcp',
+    protocol,
   }));
 
 describe('parseForward', () => {
@@ -55,6 +58,10 @@ describe('parseForward', () => {
     ['[0:0:0::1]:8080:3000', tcp({ address: '::1', hostPort: 8080, processPort: 3000 })],
     ['127.0.0.1::3000', tcp({ address: '127.0.0.1', processPort: 3000 })],
     ['8080:3000/tcp', tcp({ hostPort: 8080, processPort: 3000 })],
+    ['5353:53/udp', udp({ hostPort: 5353, processPort: 53 })],
+    ['53/UDP', udp({ processPort: 53 })],
+    ['[::1]::53/udp', udp({ address: '::1', processPort: 53 })],
+    ['0.0.0.0:5000-5001:50-51/udp', udp({ address: '0.0.0.0', hostPort: 5000, processPort: 50, count: 2 })],
     ['8000-8003:3000-3003', tcp({ hostPort: 8000, processPort: 3000, count: 4 })],
     ['3000-3003', tcp({ processPort: 3000, count: 4 })],
     ['65535:1', tcp({ hostPort: 65_535, processPort: 1 })],
@@ -69,12 +76,12 @@ describe('parseForward', () => {
     ['8080:0', 'port 0 is outside', 'from 1 to 65535'],
     ['3000:', 'the process port after ":" is missing', '8080:3000'],
     [':3000', 'the host port before ":" is missing', 'write 3000'],
+    [':53/udp', 'the host port before ":" is missing', 'write 53/udp'],
     ['8080->3000', '"8080->3000" is not a process port', 'did you mean 8080:3000?'],
     ['8080 3000', 'is not a process port', 'did you mean 8080:3000?'],
     ['http:3000', '"http" is not a host port', '8080:3000'],
     ['-1:3000', '"-1" is not a host port', '8080:3000'],
-    ['8080:3000/udp', 'UDP forwards are not available yet', '8080:3000'],
-    ['8080:3000/sctp', '"sctp" is not a protocol', '8080:3000/tcp'],
+    ['8080:3000/sctp', '"sctp" is not a protocol', '8080:3000/udp'],
     ['8003-8000:3000-3003', 'the range 8003-8000 runs backwards', '8000-8003'],
     ['8000-8001:3000-3003', '8000-8001 is 2 ports and 3000-3003 is 4 ports', 'same number'],
     ['8000:3000-3003', '8000 is one port and 3000-3003 is 4 ports', 'same number'],
@@ -147,6 +154,7 @@ describe('duplicate host ports', () => {
     [['0.0.0.0:8080:3000', '[::1]:8080:3001'], 8080],
     [['10.0.0.1:8080:3000', '[::]:8080:3001'], 8080],
     [['8000-8003:3000-3003', '8003:1'], 8003],
+    [['5353:53/udp', '127.0.0.1:5353:54/udp'], 5353],
   ])('%j', (texts, hostPort) => {
     const found = duplicates(...texts);
     expect(found).toMatchObject([{ index: 1, hostPort }]);
@@ -161,19 +169,23 @@ describe('duplicate host ports', () => {
     [['[::1]:8080:3000', '127.0.0.1:8080:3001']],
     [['127.0.0.2:8080:3000', '8080:3001']],
     [['8000-8003:3000-3003', '8004:1']],
+    [['53:53', '53:53/udp']],
   ])('%j do not meet', (texts) => {
     expect(duplicates(...texts)).toEqual([]);
   });
 });
 
-test.each([
-  [['127.0.0.1', '::1'], 8080, 3000, ['http://localhost:8080']],
-  [['127.0.0.1'], 8080, 3000, ['http://127.0.0.1:8080']],
-  [['::1'], 8080, 3000, ['http://[::1]:8080']],
-  [['::1', '127.0.0.1', '192.0.2.1'], 80, 80, ['http://localhost:80', 'http://192.0.2.1:80']],
-  [['0.0.0.0'], 5432, 5432, ['0.0.0.0:5432']],
-  [['127.0.0.1', '::1'], 15_432, 5432, ['localhost:15432']],
-  [['127.0.0.1', '::1'], 8443, 443, ['https://localhost:8443']],
-])('%j port %i to %i is reached at %j', (addresses, hostPort, processPort, urls) => {
-  expect(forwardUrls(addresses, hostPort, processPort)).toEqual(urls);
+test.each<[string[], number, string, string[]]>([
+  [['127.0.0.1', '::1'], 8080, '3000', ['http://localhost:8080']],
+  [['127.0.0.1'], 8080, '3000', ['http://127.0.0.1:8080']],
+  [['::1'], 8080, '3000', ['http://[::1]:8080']],
+  [['::1', '127.0.0.1', '192.0.2.1'], 80, '80', ['http://localhost:80', 'http://192.0.2.1:80']],
+  [['0.0.0.0'], 5432, '5432', ['0.0.0.0:5432']],
+  [['127.0.0.1', '::1'], 15_432, '5432', ['localhost:15432']],
+  [['127.0.0.1', '::1'], 8443, '443', ['https://localhost:8443']],
+  [['127.0.0.1', '::1'], 8443, '443/udp', ['localhost:8443']],
+  [['::1'], 4000, '4000/udp', ['[::1]:4000']],
+])('%j port %i to %s is reached at %j', (addresses, hostPort, port, urls) => {
+  const { processPort, protocol } = parseForward(port);
+  expect(forwardUrls({ addresses, hostPort, processPort, protocol })).toEqual(urls);
 });

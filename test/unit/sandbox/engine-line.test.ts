@@ -9,7 +9,11 @@ const messages: fc.Arbitrary<FromEngine> = fc.oneof(
     type: fc.constant('prepared' as const),
     abi: fc.constantFrom('preview1', 'wasmedge', 'wasix', 'none'),
   }),
-  fc.record({ type: fc.constant('listening' as const), port: fc.integer({ min: 0, max: 65_535 }) }),
+  fc.record({
+    type: fc.constant('listening' as const),
+    protocol: fc.constantFrom('tcp', 'udp'),
+    port: fc.integer({ min: 0, max: 65_535 }),
+  }),
   fc.record({ type: fc.constant('notice' as const), text: fc.string({ unit: 'grapheme' }) }),
   fc.record({ type: fc.constant('failed' as const), code: fc.string(), message: fc.string() }),
   fc.record({
@@ -62,8 +66,10 @@ test('no text makes it fail, and only messages come out', () => {
 test.each([
   'null',
   '{"type":"go"}',
-  '{"type":"listening","port":70000}',
-  '{"type":"listening","port":"80"}',
+  '{"type":"listening","protocol":"tcp","port":70000}',
+  '{"type":"listening","protocol":"tcp","port":"80"}',
+  '{"type":"listening","protocol":"sctp","port":80}',
+  '{"type":"listening","port":80}',
   '{"type":"exited","status":-1,"reason":"exit"}',
   '{"type":"exited","status":0,"reason":"because"}',
   '{"type":"failed","code":1,"message":"x"}',
@@ -80,9 +86,9 @@ test('nonsense and endless lines are reported once, and nothing is passed on aft
       ({ type }) => seen.push(type),
       () => seen.push('nonsense'),
     );
-    stream.write('{"type":"listening","port":1}\n');
+    stream.write('{"type":"listening","protocol":"tcp","port":1}\n');
     stream.write(nonsense);
-    stream.write('\n{"type":"listening","port":2}\n');
+    stream.write('\n{"type":"listening","protocol":"tcp","port":2}\n');
     await new Promise((resolve) => setImmediate(resolve));
     expect(seen).toEqual(['listening', 'nonsense']);
   }

@@ -61,12 +61,13 @@ const members = fc.uniqueArray(
 );
 const redirections = fc.uniqueArray(
   fc.record({
+    protocol: fc.constantFrom('tcp', 'udp'),
     address: octet.map((last) => `127.0.0.${last}`),
     hostPort: port,
     sandboxAddress: ipv4,
     processPort: port,
   }),
-  { selector: ({ address, hostPort }) => `${address}:${hostPort}` },
+  { selector: ({ protocol, address, hostPort }) => `${protocol} ${address}:${hostPort}` },
 );
 
 /** What iptables-save would print after a script that starts from nothing, as far as the reader cares. */
