@@ -5,6 +5,7 @@ import { closeSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { FIRST_INHERITED_FD } from '../../src/engine/messages.ts';
 import type {
   ExitedMessage,
   FailedMessage,
@@ -13,7 +14,6 @@ import type {
   LaunchMessage,
   ToEngine,
 } from '../../src/engine/messages.ts';
-
 import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
@@ -28,6 +28,8 @@ export const guestPath = (name: string): string => fileURLToPath(new URL(`${name
 export interface EngineRun extends AsyncDisposable {
   readonly process: ChildProcess;
   readonly control: Socket;
+  /** Our ends of the streams. */
+  readonly streams: readonly Socket[];
   /** Messages so far, but for requests of connections and names, which are answered. */
   readonly messages: readonly FromEngine[];
   /** What the guest was refused outside. */
@@ -61,10 +63,14 @@ export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
   readonly together?: readonly ToEngine[];
   /** Descriptors of ours for the engine, where they are numbered from 5 on. */
   readonly inherited?: readonly number[];
+  /** How many further streams to the engine are opened, numbered after those. */
+  readonly channelCount?: number;
 }
 
 export const startEngine = (options: EngineOptions): EngineRun => {
-  const { guest, go, stdin, keepStdin, processEnv = {}, inherited = [], together = [], ...launch } = options;
+  const { guest, go, stdin, keepStdin, processEnv = {}, together = [], ...rest } = options;
+  const { inherited = [], channelCount = 0, ...launch } = rest;
+  const channels = Array.from({ length: channelCount }, () => 'pipe' as const);
   const [channel, engineChannel] = packetSocketPair();
   const refused: RefusedEvent[] = [];
   // The real one; the namespace the guest is in is the host's own.
@@ -76,7 +82,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     onRefused: (refusal) => refused.push(refusal),
   });
   const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe', engineChannel, ...inherited],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', engineChannel, ...inherited, ...channels],
     env: { ...processEnv },
   });
   closeSync(engineChannel);
@@ -100,7 +106,8 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     }
     changed();
   });
-  control.on('error', () => {});
+  const streams = child.stdio.slice(FIRST_INHERITED_FD + inherited.length) as Socket[];
+  for (const stream of [control, ...streams]) stream.on('error', () => {});
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream]!.on('data', (chunk: Buffer) => {
       output[stream].push(chunk);
@@ -154,6 +161,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
   return {
     process: child,
     control,
+    streams,
     messages,
     refused,
     stdout: () => textOf('stdout'),
