@@ -154,6 +154,18 @@ describe('relayed datagrams', () => {
     }
   });
 
+  test('that come before the guest has bound its socket wait for it', async () => {
+    const port = await freePort();
+    const args = ['udp', 'server', String(port)];
+    const { run, supervisor } = await start({ port, guest: 'udp-wasmedge', args });
+    await using _ = run;
+    for (const index of [1, 2, 3]) supervisor.send(index, `early ${index}`);
+    expect(run.messages).toEqual([]);
+    for (const index of [1, 2, 3]) {
+      expect(await supervisor.next()).toEqual({ port: index, payload: `early ${index}` });
+    }
+  });
+
   test('may come in any pieces', async () => {
     const { run, supervisor, stream } = await startServer('poller');
     await using _ = run;
