@@ -2,23 +2,16 @@
  * The engine's way to connections and names: it asks the supervisor, who knows the rules. connect(2) itself is
  * refused to the engine by its system call filter.
  */
-import { receiveDescriptor, sendDescriptor } from '../os/descriptor-passing.ts';
-import { SystemCallError, libc } from '../os/libc.ts';
 import type { Control } from './control.ts';
+import type { DescriptorChannel } from './descriptor-channel.ts';
 import { WASI, toWasi } from './errno.ts';
-import * as calls from './libc.ts';
-import { DESCRIPTOR_FD } from './messages.ts';
-import type { BrokerReply, ConnectMessage, ResolveMessage } from './messages.ts';
+import * as libc from './libc.ts';
+import type { ConnectMessage, ReplyPacket, ResolveMessage } from './messages.ts';
 import { POLLIN } from './poll.ts';
 import type { Poller } from './poll.ts';
+import { O_CLOEXEC } from './sockets.ts';
 import { formatIp } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
-
-const dup3: (from: number, to: number, flags: number) => number = libc.func('int dup3(int, int, int)');
-/** fcntl.h */
-const O_CLOEXEC = 0o2000000;
-
-const CHANNEL = [DESCRIPTOR_FD] as const;
 
 /** How an attempt to connect began. */
 export interface ConnectionStart {
@@ -31,10 +24,12 @@ export interface ConnectionStart {
 export class Broker {
   readonly #control: Control;
   readonly #poller: Poller;
+  readonly #channel: DescriptorChannel;
 
-  constructor(control: Control, poller: Poller) {
+  constructor(control: Control, poller: Poller, channel: DescriptorChannel) {
     this.#control = control;
     this.#poller = poller;
+    this.#channel = channel;
   }
 
   /** Has a socket connected; on success it is still `hostFd`, though it may be another one. */
@@ -49,8 +44,8 @@ export class Broker {
     const { reply, socket } = answer;
     const result = reply.errno === 0 ? 0 : -toWasi(reply.errno);
     if (socket === undefined) return { result, isReplaced: false };
-    const isReplaced = dup3(socket, hostFd, O_CLOEXEC) >= 0;
-    calls.close(socket);
+    const isReplaced = libc.dup3(socket, hostFd, O_CLOEXEC) >= 0;
+    libc.close(socket);
     return isReplaced ? { result, isReplaced } : { result: -WASI.EMFILE, isReplaced };
   }
 
@@ -65,19 +60,13 @@ export class Broker {
   #ask(
     request: ConnectMessage | ResolveMessage,
     socket?: number,
-  ): { reply: BrokerReply; socket: number | undefined } | undefined {
-    try {
-      if (socket !== undefined) sendDescriptor(DESCRIPTOR_FD, request.type, socket);
-    } catch (error) {
-      if (error instanceof SystemCallError) return undefined;
-      throw error;
-    }
+  ): { reply: ReplyPacket; socket: number | undefined } | undefined {
+    if (socket !== undefined && !this.#channel.send(socket)) return undefined;
     this.#control.send(request);
-    this.#poller.wait(CHANNEL, POLLIN);
-    const received = receiveDescriptor(DESCRIPTOR_FD);
-    // The supervisor has closed its end, and with it the control channel: the next wait ends the engine.
-    if (received === undefined) return undefined;
-    // Only the supervisor holds the other end, so its words are taken as they are.
-    return { reply: JSON.parse(received.text) as BrokerReply, socket: received.descriptor };
+    for (;;) {
+      const answer = this.#channel.take('reply');
+      if (answer !== undefined) return { reply: answer.packet, socket: answer.socket };
+      this.#poller.wait(this.#channel.fds, POLLIN);
+    }
   }
 }

@@ -64,7 +64,7 @@ export class DatagramPorts {
   #announce(port: number): void {
     if (this.#announced.has(port)) return;
     this.#announced.add(port);
-    this.#control.send({ type: 'listening', protocol: 'udp', port });
+    this.#control.send({ type: 'listening', protocol: 'udp', port, sockets: 0 });
   }
 
   /** Undefined where there is no such address, or the guest has bound that itself. */

@@ -33,10 +33,6 @@ export const detectAbi = (imports: readonly WebAssembly.ModuleImportDescriptor[]
   return preview1.has('sock_accept') ? 'preview1' : 'none';
 };
 
-/** Whether the module can open connections: without, the kernel is told to refuse them altogether. */
-export const canConnect = (imports: readonly WebAssembly.ModuleImportDescriptor[]): boolean =>
-  imports.some(({ name }) => name.startsWith('sock_connect') || name.startsWith('sock_send_to'));
-
 /**
  * Throws MODULE_UNSUPPORTED_IMPORTS if the module needs a host that wasmrun is not.
  */

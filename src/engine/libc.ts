@@ -45,6 +45,7 @@ export const setsockopt: (fd: number, level: number, name: number, value: Bytes,
   libc.func('int setsockopt(int, int, int, void *, uint32_t)');
 export const getsockopt: (fd: number, level: number, name: number, value: Bytes, length: Bytes) => number =
   libc.func('int getsockopt(int, int, int, void *, void *)');
+export const dup3: (from: number, to: number, flags: number) => number = libc.func('int dup3(int, int, int)');
 export const close: (fd: number) => number = libc.func('int close(int)');
 export const lseek: (fd: number, offset: bigint, whence: number) => number | bigint = libc.func(
   'int64_t lseek(int, int64_t, int)',

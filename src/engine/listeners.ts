@@ -4,15 +4,26 @@
  * listener reachable through its forward. The guest accepts from all of them and cannot tell.
  */
 import { errno } from '../os/libc.ts';
+import type { Connections } from './connections.ts';
 import type { Control } from './control.ts';
+import type { DescriptorChannel } from './descriptor-channel.ts';
+import { FILETYPE } from './descriptor.ts';
 import { EAGAIN, EINTR, WASI, failure, toWasi } from './errno.ts';
 import * as libc from './libc.ts';
-import type { GoMessage, HandedListener } from './messages.ts';
+import type { GoMessage, LaunchMessage } from './messages.ts';
 import type { Poller } from './poll.ts';
 import { POLLIN } from './poll.ts';
 import { AF_INET, SockaddrBuffer, ipv4Bytes, isLoopback } from './socket-address.ts';
-import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, Socket, StreamSocket } from './sockets.ts';
-import { FILETYPE } from './descriptor.ts';
+import type { SocketAddress } from './socket-address.ts';
+import {
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  Socket,
+  StreamSocket,
+} from './sockets.ts';
 
 /** socket.h, netinet/tcp.h */
 const SO_REUSEADDR = 2;
@@ -25,21 +36,25 @@ const ON = new Int32Array([1]);
 /** A listening socket of the guest. */
 export class Listener extends Socket {
   override readonly filetype = FILETYPE.socketStream;
-  /** The sandbox's own socket first. */
-  readonly #sources: readonly number[];
+  /** The sandbox's own socket first. Changes while it is waited for. */
+  readonly #sources: number[];
+  readonly #connections: Connections;
   readonly #release: () => number;
   readonly #announce: () => void;
   #announced = false;
+  #isPaused = false;
   /** Source to try first, so that none starves. */
   #turn = 0;
 
   constructor(
     sources: readonly [number, ...number[]],
     poller: Poller,
+    connections: Connections,
     hooks: { announce: () => void; release: () => number },
   ) {
     super(sources[0], poller);
-    this.#sources = sources;
+    this.#sources = [...sources];
+    this.#connections = connections;
     this.#announce = hooks.announce;
     this.#release = hooks.release;
   }
@@ -53,15 +68,32 @@ export class Listener extends Socket {
     return this.#release();
   }
 
+  /** One more host socket to accept from. */
+  add(source: number): void {
+    if (!this.#isPaused) this.#sources.push(source);
+  }
+
+  remove(source: number): void {
+    const index = this.#sources.indexOf(source);
+    if (index >= 0) this.#sources.splice(index, 1);
+    this.#turn = 0;
+  }
+
+  /** Accepts nothing from now on; the guest waits in vain. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#sources.splice(0, this.#sources.length, neverReady());
+  }
+
   /** The next connection, or a negated errno (EAGAIN for a non-blocking listener with none). */
   accept(): StreamSocket | number {
     this.#reportOnce();
     for (;;) {
-      for (let tried = 0; tried < this.#sources.length; tried += 1) {
-        const source = this.#sources[this.#turn]!;
+      for (let tried = 0; tried < this.#sources.length && !this.#isPaused; tried += 1) {
+        const source = this.#sources[this.#turn % this.#sources.length]!;
         this.#turn = (this.#turn + 1) % this.#sources.length;
         const fd = libc.accept4(source, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) return new StreamSocket(fd, this.poller, 'listener');
+        if (fd >= 0) return this.#connections.accept(fd, this.poller);
         const code = errno();
         if (code !== EAGAIN && code !== EINTR) return -toWasi(code);
       }
@@ -78,28 +110,45 @@ export class Listener extends Socket {
   }
 }
 
+let unbound: number | undefined;
+/** A descriptor that no poll for reading finds ready: nobody can send to a socket without a port. */
+const neverReady = (): number =>
+  (unbound ??= libc.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+
+export interface ListenerOptions extends Pick<LaunchMessage, 'handed' | 'inherited' | 'keepListeners'> {
+  readonly poller: Poller;
+  readonly control: Control;
+  readonly channel: DescriptorChannel;
+  readonly connections: Connections;
+  readonly sandboxAddress: GoMessage['sandboxAddress'];
+}
+
 /** Makes listeners and knows which host ports lead to them. */
 export class ListenerFactory {
-  readonly #poller: Poller;
-  readonly #control: Control;
-  /** Handed-off host listeners by process port; each belongs to one guest listener at a time. */
-  readonly #handed = new Map<number, number[]>();
-  readonly #sandboxAddress: string | undefined;
+  readonly #options: ListenerOptions;
+  /** Handed-off host listeners by process port, then by the id the supervisor knows them by. */
+  readonly #handed = new Map<number, Map<number, number>>();
+  /** Sockets of an earlier engine that listen in the sandbox's namespace, by port. */
+  readonly #inherited: Map<number, number[]>;
+  /** Who accepts from what was handed off for a port: the first of the guest's listeners there. */
+  readonly #listening = new Map<number, Listener>();
+  readonly #all = new Set<Listener>();
 
-  constructor(
-    poller: Poller,
-    control: Control,
-    handed: readonly HandedListener[],
-    go: Pick<GoMessage, 'sandboxAddress'>,
-  ) {
-    this.#poller = poller;
-    this.#control = control;
-    this.#sandboxAddress = go.sandboxAddress;
-    for (const { fd, processPort } of handed) {
-      // The ABIs without setsockopt could never turn Nagle's delay off; accepted sockets inherit this.
-      libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
-      this.#handed.set(processPort, [...(this.#handed.get(processPort) ?? []), fd]);
-    }
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#inherited = new Map(
+      [...Map.groupBy(options.inherited, ({ port }) => port)].map(([port, all]) => [
+        port,
+        all.map(({ fd }) => fd),
+      ]),
+    );
+    for (const { fd, id, processPort } of options.handed) this.#keep(fd, id, processPort);
+  }
+
+  /** bind(2) on a socket of the guest; a port that an earlier engine listened on is taken over. */
+  bind(socket: StreamSocket, address: SocketAddress): number {
+    const inherited = this.#inherited.get(address.port)?.shift();
+    return inherited === undefined ? socket.bind(address) : socket.become(inherited);
   }
 
   /** listen(2) on a bound socket; the result takes the socket's place in the descriptor table. */
@@ -108,40 +157,89 @@ export class ListenerFactory {
     if (libc.listen(socket.hostFd, backlog) < 0) return failure();
     const address = socket.localAddress();
     if (typeof address === 'number') return address;
-    const handed = this.#handed.get(address.port) ?? [];
-    const companion =
-      isLoopback(address.ip) && handed.length > 0 ? this.#listenOnSandboxAddress(address.port) : [];
-    const listener = this.#assemble(socket.hostFd, address.port, companion);
+    const needsCompanion = isLoopback(address.ip) && this.#handed.has(address.port);
+    const companions =
+      this.#takeInherited(address.port) ?? (needsCompanion ? this.#listenOnSandboxAddress(address.port) : []);
+    const listener = this.#assemble(socket.hostFd, address.port, companions);
     listener.flags = socket.flags;
     return listener;
   }
 
   /** A listener on every address of the sandbox, for modules that can only accept. */
   preopen(port: number): Listener | number {
-    const fd = openListening(new Uint8Array(4), port);
+    const [inherited, ...companions] = this.#takeInherited(port) ?? [];
+    const fd = inherited ?? openListening(new Uint8Array(4), port);
     if (fd < 0) return fd;
     libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
-    return this.#assemble(fd, port, []);
+    return this.#assemble(fd, port, companions);
   }
 
-  #assemble(own: number, port: number, companion: readonly number[]): Listener {
-    const handed = this.#handed.get(port) ?? [];
-    this.#handed.delete(port);
-    return new Listener([own, ...companion, ...handed], this.#poller, {
-      announce: () => this.#control.send({ type: 'listening', protocol: 'tcp', port }),
+  /** One more host port leads to a port of the guest. */
+  attach(fd: number, id: number, processPort: number): void {
+    this.#keep(fd, id, processPort);
+    this.#listening.get(processPort)?.add(fd);
+  }
+
+  /** A host port leads here no more; connections that were accepted go on. */
+  detach(id: number): void {
+    for (const [port, handed] of this.#handed) {
+      const fd = handed.get(id);
+      if (fd === undefined) continue;
+      this.#listening.get(port)?.remove(fd);
+      handed.delete(id);
+      libc.close(fd);
+    }
+  }
+
+  /** No listener accepts any more. */
+  pause(): void {
+    for (const listener of this.#all) listener.pause();
+  }
+
+  #keep(fd: number, id: number, processPort: number): void {
+    // The ABIs without setsockopt could never turn Nagle's delay off; accepted sockets inherit this.
+    libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
+    const handed = this.#handed.get(processPort) ?? new Map<number, number>();
+    this.#handed.set(processPort, handed.set(id, fd));
+  }
+
+  /** What is left of an earlier engine's sockets of a port; undefined where it had none. */
+  #takeInherited(port: number): readonly number[] | undefined {
+    const inherited = this.#inherited.get(port);
+    this.#inherited.delete(port);
+    return inherited;
+  }
+
+  #assemble(own: number, port: number, companions: readonly number[]): Listener {
+    const { poller, connections } = this.#options;
+    const isFirst = !this.#listening.has(port);
+    const handed = isFirst ? (this.#handed.get(port)?.values() ?? []) : [];
+    const listener = new Listener([own, ...companions, ...handed], poller, connections, {
+      announce: () => this.#announce(port, [own, ...companions]),
       release: () => {
         // The handed-off sockets stay open for the guest's next listener on this port.
-        if (handed.length > 0) this.#handed.set(port, handed);
-        for (const fd of companion) libc.close(fd);
+        if (this.#listening.get(port) === listener) this.#listening.delete(port);
+        this.#all.delete(listener);
+        for (const fd of companions) libc.close(fd);
         return libc.close(own) < 0 ? failure() : 0;
       },
     });
+    if (isFirst) this.#listening.set(port, listener);
+    this.#all.add(listener);
+    return listener;
+  }
+
+  #announce(port: number, own: readonly number[]): void {
+    const { control, channel, keepListeners } = this.#options;
+    const sockets = keepListeners ? own.filter((fd) => channel.send(fd)).length : 0;
+    control.send({ type: 'listening', protocol: 'tcp', port, sockets });
   }
 
   /** A loopback-only service (Flask's default) is reached through the sandbox's address, on its own port only. */
   #listenOnSandboxAddress(port: number): number[] {
-    if (this.#sandboxAddress === undefined) return [];
-    const fd = openListening(ipv4Bytes(this.#sandboxAddress), port);
+    const { sandboxAddress } = this.#options;
+    if (sandboxAddress === undefined) return [];
+    const fd = openListening(ipv4Bytes(sandboxAddress), port);
     return fd < 0 ? [] : [fd];
   }
 }

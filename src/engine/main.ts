@@ -7,17 +7,19 @@ import { writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { EXIT_STATUS, WasmrunError } from '../errors.ts';
 import { Broker } from './broker.ts';
+import { Connections } from './connections.ts';
 import { Control } from './control.ts';
 import { DatagramPorts } from './datagram-ports.ts';
+import { DescriptorChannel } from './descriptor-channel.ts';
 import type { Descriptor } from './descriptor.ts';
 import { FdTable } from './fd-table.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { harden, ignoreTerminalSignals } from './harden.ts';
-import { canConnect, linkImports } from './imports.ts';
+import { linkImports } from './imports.ts';
 import { exitNow } from './libc.ts';
 import { ListenerFactory } from './listeners.ts';
 import { openDirectories, openMemoryFileSystems } from './mounts.ts';
-import type { LaunchMessage } from './messages.ts';
+import type { LaunchMessage, ToEngine } from './messages.ts';
 import { Poller } from './poll.ts';
 import { compileModule, mayOpenFiles, notWebAssembly, readModule } from './program.ts';
 import type { Program } from './program.ts';
@@ -77,6 +79,26 @@ const run = (
   context.control.exit({ status: 0, reason: 'exit' });
 };
 
+/** Does what the supervisor orders while the guest runs. */
+const obey = (
+  order: ToEngine,
+  {
+    listeners,
+    connections,
+    channel,
+  }: { listeners: ListenerFactory; connections: Connections; channel: DescriptorChannel },
+): void => {
+  if (order.type === 'drain') {
+    listeners.pause();
+    connections.drain();
+  } else if (order.type === 'finish') connections.finish();
+  else if (order.type === 'detach') listeners.detach(order.id);
+  else if (order.type === 'attach') {
+    const { packet, socket } = channel.take('listener') ?? {};
+    if (packet !== undefined && socket !== undefined) listeners.attach(socket, packet.id, packet.processPort);
+  }
+};
+
 /** V8's words where an i64 meets a number: what a module declares differs from what the function takes. */
 const isTypeMismatch = (error: unknown): error is TypeError =>
   error instanceof TypeError && error.message.includes('BigInt');
@@ -105,9 +127,15 @@ const main = async (control: Control): Promise<void> => {
 
   const go = control.next();
   if (go.type !== 'go') control.exit({ status: 0, reason: 'stopped' });
-  if (!go.outbound || !canConnect(program.imports)) refuseOutbound();
+  if (!go.outbound) refuseOutbound();
 
-  const listeners = new ListenerFactory(poller, control, launch.handed, go);
+  const channel = new DescriptorChannel();
+  const connections = new Connections(control);
+  const { sandboxAddress } = go;
+  const listeners = new ListenerFactory({
+    ...launch,
+    ...{ poller, control, channel, connections, sandboxAddress },
+  });
   const datagrams = new DatagramPorts(poller, control, launch.channels, go);
   const preopenPorts = program.abi === 'preview1' ? launch.ports : [];
   openDescriptors(fds, poller, listeners, preopenPorts, directories);
@@ -115,6 +143,7 @@ const main = async (control: Control): Promise<void> => {
     preopenPorts.length === 0
       ? launch.env
       : { ...launch.env, LISTEN_FDS: String(preopenPorts.length), LISTEN_FD: String(FIRST_LISTENER_FD) };
+  control.onOrder((order) => obey(order, { listeners, connections, channel }));
   // A stop that came together with `go` makes the channel readable no more.
   control.obey();
   const notice = (text: string): void => control.send({ type: 'notice', text });
@@ -133,7 +162,7 @@ const main = async (control: Control): Promise<void> => {
       `${program.file} imports no socket functions, so nothing will listen on port ${launch.ports.join(', ')}`,
     );
   }
-  const broker = new Broker(control, poller);
+  const broker = new Broker(control, poller, channel);
   const { args } = launch;
   run(program, { memory, fds, poller, control, listeners, datagrams, broker, args, env }, notice);
 };

@@ -27,6 +27,8 @@ export interface DirectoryMount {
 export interface HandedListener {
   /** Descriptor number inside the engine. */
   readonly fd: number;
+  /** By which the supervisor takes it back. */
+  readonly id: number;
   /** Port inside the sandbox whose listener draws from it, 1–65535. */
   readonly processPort: number;
 }
@@ -37,6 +39,14 @@ export interface HandedChannel {
   readonly fd: number;
   /** Port inside the sandbox whose socket of UDP draws from it, 1–65535. */
   readonly processPort: number;
+}
+
+/** A listening socket of an earlier engine of the sandbox, made in the sandbox's namespace and inherited. */
+export interface InheritedListener {
+  /** Descriptor number inside the engine. */
+  readonly fd: number;
+  /** Port inside the sandbox, 1–65535. Whoever listens there takes all sockets of the port over. */
+  readonly port: number;
 }
 
 /** First message to the engine: everything it can prepare before the network exists. */
@@ -51,6 +61,9 @@ export interface LaunchMessage {
   /** Guest paths of in-memory file systems. */
   readonly tmpfs: readonly string[];
   readonly handed: readonly HandedListener[];
+  readonly inherited: readonly InheritedListener[];
+  /** Does the supervisor want the guest's listening sockets, for an engine to come? */
+  readonly keepListeners: boolean;
   readonly channels: readonly HandedChannel[];
   /** Process ports to listen on for modules that cannot listen themselves (preview1), in fd order. */
   readonly ports: readonly number[];
@@ -72,7 +85,40 @@ export interface StopMessage {
   readonly type: 'stop';
 }
 
-export type ToEngine = LaunchMessage | GoMessage | StopMessage;
+/**
+ * Accept no more, finish what is in flight, and exit when no accepted connection is open any more. Said again
+ * and again: connections that were quiet since the last time, between a response of HTTP and the next
+ * request, are closed.
+ */
+export interface DrainMessage {
+  readonly type: 'drain';
+}
+
+/** The grace is over: end what is still open, properly, and exit. */
+export interface FinishMessage {
+  readonly type: 'finish';
+}
+
+/** One more host port leads here; its listening socket comes as a {@link DescriptorPacket}. */
+export interface AttachMessage {
+  readonly type: 'attach';
+}
+
+/** A host port leads here no more. */
+export interface DetachMessage {
+  readonly type: 'detach';
+  /** Of the handed listener. */
+  readonly id: number;
+}
+
+export type ToEngine =
+  | LaunchMessage
+  | GoMessage
+  | StopMessage
+  | DrainMessage
+  | FinishMessage
+  | AttachMessage
+  | DetachMessage;
 
 /** The module is compiled and everything is opened; the engine waits for `go`. */
 export interface PreparedMessage {
@@ -86,6 +132,8 @@ export interface ListeningMessage {
   readonly type: 'listening';
   readonly protocol: Protocol;
   readonly port: number;
+  /** How many listening sockets of the port have been handed up before, over the descriptor channel. */
+  readonly sockets: number;
 }
 
 /** Something the user should read, said by the engine about the guest. */
@@ -108,12 +156,12 @@ export interface ExitedMessage {
   readonly type: 'exited';
   /** The guest's own exit status, or 134 for a trap. */
   readonly status: number;
-  readonly reason: 'exit' | 'trap' | 'stopped';
+  readonly reason: 'exit' | 'trap' | 'stopped' | 'drained';
 }
 
 /**
  * The guest wants to connect a socket, which the engine may not do itself: it has just sent the socket over
- * the descriptor channel. The answer is a {@link BrokerReply}; the next request waits for it.
+ * the descriptor channel. The answer is a {@link ReplyPacket}; the next request waits for it.
  */
 export interface ConnectMessage {
   readonly type: 'connect';
@@ -129,12 +177,23 @@ export interface ResolveMessage {
   readonly name: string;
 }
 
-/** Comes over the descriptor channel; a socket that comes with it takes the place of the guest's. */
-export interface BrokerReply {
+/** What the supervisor says over the descriptor channel, as JSON in a packet of its own. */
+export type DescriptorPacket = ReplyPacket | ListenerPacket;
+
+/** A socket that comes with it takes the place of the guest's. */
+export interface ReplyPacket {
+  readonly kind: 'reply';
   /** What Linux says of the call; 0 for success (errno.h). */
   readonly errno: number;
   /** Answer to a {@link ResolveMessage}. */
   readonly addresses?: readonly string[];
+}
+
+/** Comes with the socket of an {@link AttachMessage}. */
+export interface ListenerPacket {
+  readonly kind: 'listener';
+  readonly id: number;
+  readonly processPort: number;
 }
 
 export type FromEngine =

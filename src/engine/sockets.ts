@@ -29,6 +29,9 @@ export const MSG_DONTWAIT = 0x40;
 /** No SIGPIPE; Node ignores it anyway, a library in the engine might not. */
 export const MSG_NOSIGNAL = 0x4000;
 
+/** fcntl.h */
+export const O_CLOEXEC = 0o2000000;
+
 const sockaddr = new SockaddrBuffer();
 
 export abstract class Socket extends Descriptor {
@@ -143,6 +146,13 @@ export class StreamSocket extends Socket {
     if (!this.mayListen) return -WASI.EINVAL;
     const { bytes, length } = sockaddr.set(address);
     return libc.bind(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
+  }
+
+  /** Goes on as another socket, which was bound before; that descriptor is used up. */
+  become(bound: number): number {
+    const result = libc.dup3(bound, this.hostFd, O_CLOEXEC);
+    libc.close(bound);
+    return result < 0 ? failure() : 0;
   }
 
   override setOption(level: number, name: number, value: Uint8Array): number {

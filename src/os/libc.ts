@@ -11,7 +11,12 @@ export const libc = koffi.load('libc.so.6');
 /** `errno` of the last libc call on this thread; read it before any other libc call. */
 export const errno = (): number => koffi.errno();
 
-const NAMES = new Map<number, string>(Object.entries(constants.errno).map(([name, code]) => [code, name]));
+const NAMES = new Map<number, string>(
+  Object.entries(constants.errno)
+    // The same number as EAGAIN, under which everyone knows it.
+    .filter(([name]) => name !== 'EWOULDBLOCK')
+    .map(([name, code]) => [code, name]),
+);
 
 /** Symbolic name of a Linux errno, e.g. 98 → `EADDRINUSE`. */
 export const errnoName = (code: number): string => NAMES.get(code) ?? `errno ${code}`;

@@ -17,7 +17,7 @@ const RETRY_MS = 3;
 /** Locks an open file for this process without waiting; false if another open file holds the lock. */
 export const tryLock = (fd: number): boolean => {
   if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
-  if (errnoName(errno()) === 'EWOULDBLOCK' || errnoName(errno()) === 'EAGAIN') return false;
+  if (errnoName(errno()) === 'EAGAIN') return false;
   throw new SystemCallError('flock');
 };
 

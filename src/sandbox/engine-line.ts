@@ -11,8 +11,10 @@ const MAX_LINE = 65_536;
 const ABIS: ReadonlySet<unknown> = new Set(['preview1', 'wasmedge', 'wasix', 'none']);
 /** RFC 1035 §2.3.4 */
 const MAX_NAME = 253;
+/** A listening socket and its companion. */
+const MAX_SOCKETS = 2;
 const PROTOCOLS: ReadonlySet<unknown> = new Set(['tcp', 'udp']);
-const REASONS: ReadonlySet<unknown> = new Set(['exit', 'trap', 'stopped']);
+const REASONS: ReadonlySet<unknown> = new Set(['exit', 'trap', 'stopped', 'drained']);
 
 /** The message in a line, or undefined where it is none. */
 export const parseEngineLine = (line: string): FromEngine | undefined => {
@@ -32,7 +34,11 @@ const isMessage = (value: unknown): value is FromEngine => {
     case 'prepared':
       return ABIS.has(message['abi']);
     case 'listening':
-      return PROTOCOLS.has(message['protocol']) && isIntegerUpTo(message['port'], 65_535);
+      return (
+        PROTOCOLS.has(message['protocol']) &&
+        isIntegerUpTo(message['port'], 65_535) &&
+        isIntegerUpTo(message['sockets'], MAX_SOCKETS)
+      );
     case 'connect':
       return (
         PROTOCOLS.has(message['protocol']) &&

@@ -50,7 +50,7 @@ export interface ExitedEvent {
   readonly type: 'exited';
   /** The guest's own exit status; 128 + n where a signal ended it. */
   readonly status: number;
-  readonly reason: 'exit' | 'trap' | 'stopped' | 'killed';
+  readonly reason: 'exit' | 'trap' | 'stopped' | 'drained' | 'killed';
 }
 
 export type SandboxEvent =

@@ -57,7 +57,7 @@ export const describeForEngine = ({
 }: HeldPorts): Pick<LaunchMessage, 'handed' | 'channels' | 'ports'> => {
   let fd = FIRST_INHERITED_FD;
   return {
-    handed: listeners.map(({ processPort }) => ({ fd: fd++, processPort })),
+    handed: listeners.map(({ processPort }, id) => ({ fd: fd++, id, processPort })),
     channels: [...datagrams.keys()].map((processPort) => ({ fd: fd++, processPort })),
     ports: [...new Set(listeners.map(({ processPort }) => processPort))],
   };

@@ -6,7 +6,7 @@
  */
 import { lookup } from 'node:dns/promises';
 import { closeSync, fstatSync } from 'node:fs';
-import type { BrokerReply, ConnectMessage, ResolveMessage } from '../engine/messages.ts';
+import type { ConnectMessage, ReplyPacket, ResolveMessage } from '../engine/messages.ts';
 import { plainAddress } from '../network/egress.ts';
 import type { EgressPolicy } from '../network/egress.ts';
 import type { NamespaceIdentity } from '../network/namespace.ts';
@@ -176,10 +176,14 @@ export class OutboundBroker {
     this.#options.onRefused(refusal);
   }
 
-  #reply(reply: BrokerReply, socket?: number): void {
+  #reply(reply: Omit<ReplyPacket, 'kind'>, socket?: number): void {
     this.#isBusy = false;
     try {
-      sendDescriptor(this.#options.channel, JSON.stringify(reply), socket);
+      sendDescriptor(
+        this.#options.channel,
+        JSON.stringify({ kind: 'reply', ...reply } satisfies ReplyPacket),
+        socket,
+      );
     } catch (error) {
       // The engine is gone; its end is reported elsewhere.
       if (!(error instanceof SystemCallError)) throw error;

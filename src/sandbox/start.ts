@@ -188,5 +188,7 @@ const launchMessage = (
   directories,
   tmpfs,
   ...describeForEngine(ports),
+  inherited: [],
+  keepListeners: false,
   ...(user === undefined ? {} : { user }),
 });

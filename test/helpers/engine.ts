@@ -62,14 +62,14 @@ export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
   /** Messages that reach the engine in one piece with the `go`. */
   readonly together?: readonly ToEngine[];
   /** Descriptors of ours for the engine, where they are numbered from 5 on. */
-  readonly inherited?: readonly number[];
+  readonly descriptors?: readonly number[];
   /** How many further streams to the engine are opened, numbered after those. */
   readonly channelCount?: number;
 }
 
 export const startEngine = (options: EngineOptions): EngineRun => {
   const { guest, go, stdin, keepStdin, processEnv = {}, together = [], ...rest } = options;
-  const { inherited = [], channelCount = 0, ...launch } = rest;
+  const { descriptors = [], channelCount = 0, ...launch } = rest;
   const channels = Array.from({ length: channelCount }, () => 'pipe' as const);
   const [channel, engineChannel] = packetSocketPair();
   const refused: RefusedEvent[] = [];
@@ -82,7 +82,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     onRefused: (refusal) => refused.push(refusal),
   });
   const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe', engineChannel, ...inherited, ...channels],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', engineChannel, ...descriptors, ...channels],
     env: { ...processEnv },
   });
   closeSync(engineChannel);
@@ -106,7 +106,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     }
     changed();
   });
-  const streams = child.stdio.slice(FIRST_INHERITED_FD + inherited.length) as Socket[];
+  const streams = child.stdio.slice(FIRST_INHERITED_FD + descriptors.length) as Socket[];
   for (const stream of [control, ...streams]) stream.on('error', () => {});
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream]!.on('data', (chunk: Buffer) => {
@@ -150,6 +150,8 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     directories: [],
     tmpfs: [],
     handed: [],
+    inherited: [],
+    keepListeners: false,
     channels: [],
     ports: [],
     ...launch,

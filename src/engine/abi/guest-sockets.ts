@@ -61,7 +61,8 @@ export class GuestSockets {
   bind(fd: number, address: SocketAddress): number {
     const socket = this.get(fd);
     if (typeof socket === 'number') return socket;
-    if (socket instanceof StreamSocket || socket instanceof DatagramSocket) return socket.bind(address);
+    if (socket instanceof StreamSocket) return this.#context.listeners.bind(socket, address);
+    if (socket instanceof DatagramSocket) return socket.bind(address);
     return -WASI.EINVAL; // a listener is bound already (bind(2))
   }
 

@@ -95,7 +95,6 @@ describe('wrong usage ends with 2', () => {
       'hint: did you mean 8080:3000?',
     ],
     [['os', '.', '--forward', '1:1', '--forward', '1:2'], 'both use host port 1', 'hint: give one of them'],
-    [['os', '.', '--forward', '53:53/udp'], 'UDP forwards are not available yet', 'hint: forward TCP'],
     [['os', '.', '--name', 'Web'], 'flag --name: "Web" cannot be the name', 'hint: use 1–32'],
     [['os', '.', '--transport', 'pf'], 'flag --transport: "pf" is not one of', 'hint: choose'],
     [

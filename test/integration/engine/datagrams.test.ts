@@ -98,7 +98,7 @@ describe.each(['wasmedge', 'wasix'])('a server of the ABI %s', (abi) => {
     expect(await askDirectly(port, 'together')).toBe('together');
     expect(await supervisor.next()).toEqual({ port: 7, payload: 'together' });
     expect(run.messages.filter(({ type }) => type === 'listening')).toEqual([
-      { type: 'listening', protocol: 'udp', port },
+      { type: 'listening', protocol: 'udp', port, sockets: 0 },
     ]);
   });
 

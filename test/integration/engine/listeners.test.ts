@@ -49,8 +49,8 @@ const greetOne = (listener: HostCall[1] = LISTENER): HostCall[] => [
 const start = (folder: ModuleFolder, calls: readonly HostCall[]): EngineRun =>
   startEngine({
     guest: folder.write(callModule(calls, { data })),
-    inherited: held.listeners.map(({ fd }) => fd),
-    handed: held.listeners.map((_, index) => ({ fd: FIRST_INHERITED_FD + index, processPort })),
+    descriptors: held.listeners.map(({ fd }) => fd),
+    handed: held.listeners.map((_, index) => ({ fd: FIRST_INHERITED_FD + index, id: index, processPort })),
     go: { outbound: false },
   });
 

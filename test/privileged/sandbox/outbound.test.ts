@@ -3,7 +3,7 @@ import { closeSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import type { BrokerReply } from '../../../src/engine/messages.ts';
+import type { ReplyPacket } from '../../../src/engine/messages.ts';
 import { EgressPolicy } from '../../../src/network/egress.ts';
 import { packetSocketPair, receiveDescriptor, sendDescriptor } from '../../../src/os/descriptor-passing.ts';
 import { inNewNamespace } from '../../../src/os/network-namespace.ts';
@@ -45,11 +45,11 @@ const openLab = (): Lab => {
   };
 };
 
-const reply = async (engine: number): Promise<BrokerReply> => {
+const reply = async (engine: number): Promise<ReplyPacket> => {
   for (;;) {
     await new Promise((resolve) => setImmediate(resolve));
     try {
-      return JSON.parse(receiveDescriptor(engine)!.text) as BrokerReply;
+      return JSON.parse(receiveDescriptor(engine)!.text) as ReplyPacket;
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
     }
@@ -73,7 +73,7 @@ test('a socket of the host is not connected to the host’s loopback', async () 
     ] as const) {
       sendDescriptor(lab.engine, 'connect', socket);
       expect(lab.broker.answer({ type: 'connect', protocol: 'tcp', address: '127.0.0.1', port })).toBe(true);
-      expect(await reply(lab.engine)).toEqual({ errno });
+      expect(await reply(lab.engine)).toEqual({ kind: 'reply', errno });
     }
     closeSync(smuggled);
   }
@@ -93,5 +93,5 @@ test('a request without its socket, or a second one before the answer, is none o
     true,
   );
   expect(other.broker.answer({ type: 'resolve', name: 'localhost' })).toBe(false);
-  expect(await reply(other.engine)).toEqual({ errno: ECONNREFUSED });
+  expect(await reply(other.engine)).toEqual({ kind: 'reply', errno: ECONNREFUSED });
 });

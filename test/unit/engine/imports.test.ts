@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Broker } from '../../../src/engine/broker.ts';
+import { Connections } from '../../../src/engine/connections.ts';
 import { Control } from '../../../src/engine/control.ts';
 import { DatagramPorts } from '../../../src/engine/datagram-ports.ts';
+import { DescriptorChannel } from '../../../src/engine/descriptor-channel.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
@@ -17,7 +19,12 @@ const link = (
   const fds = new FdTable();
   const control = new Control();
   const poller = new Poller(memory, fds, control);
-  const listeners = new ListenerFactory(poller, control, [], {});
+  const channel = new DescriptorChannel();
+  const listeners = new ListenerFactory({
+    ...{ poller, control, channel, handed: [], inherited: [], keepListeners: false },
+    connections: new Connections(control),
+    sandboxAddress: undefined,
+  });
   const datagrams = new DatagramPorts(poller, control, [], {});
   const module = 'wasi_snapshot_preview1';
   const { imports } = linkImports(
@@ -29,7 +36,7 @@ const link = (
       control,
       listeners,
       datagrams,
-      broker: new Broker(control, poller),
+      broker: new Broker(control, poller, channel),
       args: ['app', 'one'],
       env: {},
     },

@@ -13,13 +13,21 @@ const messages: fc.Arbitrary<FromEngine> = fc.oneof(
     type: fc.constant('listening' as const),
     protocol: fc.constantFrom('tcp', 'udp'),
     port: fc.integer({ min: 0, max: 65_535 }),
+    sockets: fc.nat(2),
   }),
+  fc.record({
+    type: fc.constant('connect' as const),
+    protocol: fc.constantFrom('tcp', 'udp'),
+    address: fc.oneof(fc.ipV4(), fc.ipV6()),
+    port: fc.nat(65_535),
+  }),
+  fc.record({ type: fc.constant('resolve' as const), name: fc.domain() }),
   fc.record({ type: fc.constant('notice' as const), text: fc.string({ unit: 'grapheme' }) }),
   fc.record({ type: fc.constant('failed' as const), code: fc.string(), message: fc.string() }),
   fc.record({
     type: fc.constant('exited' as const),
     status: fc.nat(255),
-    reason: fc.constantFrom('exit', 'trap', 'stopped'),
+    reason: fc.constantFrom('exit', 'trap', 'stopped', 'drained'),
   }),
 );
 
@@ -57,7 +65,9 @@ test('no text makes it fail, and only messages come out', () => {
       (line) => {
         const message = parseEngineLine(line);
         if (message !== undefined)
-          expect(['prepared', 'listening', 'notice', 'failed', 'exited']).toContain(message.type);
+          expect(['prepared', 'listening', 'connect', 'resolve', 'notice', 'failed', 'exited']).toContain(
+            message.type,
+          );
       },
     ),
   );
@@ -66,10 +76,10 @@ test('no text makes it fail, and only messages come out', () => {
 test.each([
   'null',
   '{"type":"go"}',
-  '{"type":"listening","protocol":"tcp","port":70000}',
-  '{"type":"listening","protocol":"tcp","port":"80"}',
-  '{"type":"listening","protocol":"sctp","port":80}',
-  '{"type":"listening","port":80}',
+  '{"type":"listening","protocol":"tcp","port":70000,"sockets":0}',
+  '{"type":"listening","protocol":"tcp","port":"80","sockets":0}',
+  '{"type":"listening","protocol":"sctp","port":80,"sockets":0}',
+  '{"type":"listening","port":80,"sockets":0}',
   '{"type":"exited","status":-1,"reason":"exit"}',
   '{"type":"exited","status":0,"reason":"because"}',
   '{"type":"failed","code":1,"message":"x"}',
@@ -86,9 +96,9 @@ test('nonsense and endless lines are reported once, and nothing is passed on aft
       ({ type }) => seen.push(type),
       () => seen.push('nonsense'),
     );
-    stream.write('{"type":"listening","protocol":"tcp","port":1}\n');
+    stream.write('{"type":"listening","protocol":"tcp","port":1,"sockets":0}\n');
     stream.write(nonsense);
-    stream.write('\n{"type":"listening","protocol":"tcp","port":2}\n');
+    stream.write('\n{"type":"listening","protocol":"tcp","port":2,"sockets":0}\n');
     await new Promise((resolve) => setImmediate(resolve));
     expect(seen).toEqual(['listening', 'nonsense']);
   }
