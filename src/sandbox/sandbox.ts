@@ -3,6 +3,7 @@ import type { FromEngine, ListeningMessage } from '../engine/messages.ts';
 import { WasmrunError, isErrorCode } from '../errors.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
 import { formatPort } from '../network/forward.ts';
+import { describeRefusals } from '../network/refusal.ts';
 import type { HeldForward, Transport } from '../network/transport.ts';
 import type { SandboxDefinition } from './definition.ts';
 import type { ProcessEnd } from './engine-process.ts';
@@ -126,11 +127,8 @@ export class Sandbox implements AsyncDisposable {
       sandboxAddress: started.record.link.sandboxAddress,
       onRefused: onEvent,
     });
-    for (const { name, reason, hint } of started.selection.refusals) {
-      log.info(
-        `${name} is not available (${reason}${hint === undefined ? '' : `: ${hint}`}); using ${started.selection.transport.name}`,
-      );
-    }
+    const { transport, refusals } = started.selection;
+    for (const line of describeRefusals(refusals)) log.info(`${line}; using ${transport.name}`);
     try {
       await Promise.race([this.#prepared.promise, started.engine.ended.then((end) => this.#endedEarly(end))]);
       const { name, namespace, link } = started.record;

@@ -12,6 +12,7 @@ import type { FirewallBackend } from '../network/firewall.ts';
 import { namespaceName, vethName } from '../network/names.ts';
 import { checkNamespaceFree, connectNamespace, createNamespace, hasInterface } from '../network/namespace.ts';
 import type { Link, Namespace } from '../network/namespace.ts';
+import { describeRefusals, Probes } from '../network/refusal.ts';
 import { selectFirewall, selectTransport } from '../network/select.ts';
 import type { Selection } from '../network/select.ts';
 import type { HeldForward, Target, Transport } from '../network/transport.ts';
@@ -70,8 +71,10 @@ export const startSandbox = async (
 ): Promise<StartedSandbox> => {
   await using made = new AsyncDisposableStack();
   const step = (name: SandboxStep): void => options.onStep?.(name);
+  const probes = new Probes();
+  const wanted = definition.transport;
   // A wanted transport that does not work is an error before anything is touched.
-  if (definition.transport !== 'auto') await selectTransport(options.transports, definition.transport);
+  if (wanted !== 'auto') await selectTransport(options.transports, { wanted, probes });
 
   const ports = await holdPorts(definition.forwards, made);
   step('ports');
@@ -95,7 +98,7 @@ export const startSandbox = async (
     step('engine');
     made.use(connectNamespace(namespace, record.link));
     step('link');
-    const firewall = await openFirewall(definition, options, { claim, living });
+    const firewall = await openFirewall(definition, options, { claim, living, probes });
     if (firewall !== undefined) made.use(await firewall.admit(record.link));
     step('firewall');
     return { record: claim.record, engine, namespace, firewall };
@@ -106,7 +109,8 @@ export const startSandbox = async (
     const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);
     made.use(guardFirewall({ firewall, log: options.log, exclusively, members }));
   }
-  const selection = await selectTransport(options.transports, definition.transport, firewall?.name);
+  const standing = firewall?.name;
+  const selection = await selectTransport(options.transports, { wanted, standing, probes });
   step('transport');
   const target = { ...record.link, firewall };
   return { record, engine, namespace, selection, target, resources: made.move() };
@@ -119,12 +123,13 @@ export const startSandbox = async (
  */
 const openFirewall = async (
   { prefix, transport }: SandboxDefinition,
-  { firewalls, transports }: StartOptions,
-  { claim, living }: { claim: Claim; living: readonly SandboxRecord[] },
+  { firewalls, transports, log }: StartOptions,
+  { claim, living, probes }: { claim: Claim; living: readonly SandboxRecord[]; probes: Probes },
 ): Promise<Firewall | undefined> => {
   const standing = living.find(({ firewall }) => firewall !== undefined)?.firewall;
   const wanted = transports.find(({ name }) => name === transport)?.firewall;
-  const backend = await selectFirewall(firewalls, standing ?? wanted);
+  const { backend, refusals } = await selectFirewall(firewalls, { wanted: standing ?? wanted, probes });
+  for (const line of describeRefusals(refusals)) log.detail(`firewall: ${line}`);
   if (backend === undefined) return undefined;
   claim.amend({ firewall: backend.name });
   return new Firewall(backend, prefix);
