@@ -45,8 +45,17 @@ export interface Elements {
 /** A firewall of the kernel. Every method but `probe` throws PERMISSION_DENIED or NETWORK_SETUP_FAILED. */
 export interface FirewallBackend {
   readonly name: FirewallName;
+  /** The command that loads its scripts from standard input, for people to read. */
+  readonly loader: readonly string[];
   /** Can it be used here? Changes nothing. */
   probe(): Promise<ProbeResult>;
+  /**
+   * The script that {@link raise} loads; empty where all of it stands already. Changes nothing.
+   * @param onto - `nothing`: as if no rules stood, without looking at this system
+   */
+  raiseScript(prefix: string, elements: Elements, onto: 'what stands' | 'nothing'): Promise<string>;
+  /** The script that adds redirections to rules that stand. */
+  redirectScript(prefix: string, redirections: readonly Redirection[]): string;
   /**
    * Makes sure that the rules of this version of wasmrun and these elements stand; elements of others stay.
    * Idempotent, also after a part of it was removed. Call under the lock of the state.

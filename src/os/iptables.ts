@@ -18,6 +18,8 @@ const PREFERRED: IptablesPrograms = { restore: 'iptables-restore', save: 'iptabl
 const LOCK_WAIT_S = '5';
 
 export interface Iptables {
+  /** The command that {@link restore} runs. */
+  readonly loader: readonly string[];
   /** Everything that stands, in the format of iptables-save. */
   save(): Promise<string>;
   /** Adds to what stands; each table of the script is one transaction, in order. */
@@ -30,6 +32,7 @@ export interface Iptables {
 export const createIptables = ({ restore, save }: IptablesPrograms = PREFERRED): Iptables => {
   const options = ['--noflush', '--wait', LOCK_WAIT_S];
   return {
+    loader: [restore, ...options],
     save: () => runCommand(save, []),
     restore: async (script) => void (await runCommand(restore, options, { input: script })),
     test: async (script) => void (await runCommand(restore, [...options, '--test'], { input: script })),

@@ -17,6 +17,9 @@ const PACKAGE = 'iptables';
 /** The kind of iptables whose rules the kernel counts the changes of, as iptables-save calls itself. */
 const OVER_NFTABLES = '(nf_tables)';
 
+/** Tables in which nothing stands. */
+const NOTHING: SavedTables = new Map();
+
 /** The second choice: iptables in either of its kinds. */
 export const createIptablesBackend = (programs?: IptablesPrograms): FirewallBackend =>
   new IptablesBackend(createIptables(programs));
@@ -24,25 +27,35 @@ export const createIptablesBackend = (programs?: IptablesPrograms): FirewallBack
 class IptablesBackend implements FirewallBackend {
   readonly name = 'iptables';
   readonly #iptables: Iptables;
+  readonly loader: readonly string[];
   /** Asked once: it costs a process. */
   #probe: Promise<ProbeResult> | undefined;
   #isOverNftables = false;
 
   constructor(iptables: Iptables) {
     this.#iptables = iptables;
+    this.loader = iptables.loader;
   }
 
   probe(): Promise<ProbeResult> {
-    this.#probe ??= probeIptables(this.#iptables, new IptablesRules(DEFAULT_PREFIX).make(new Map(), {}));
+    this.#probe ??= probeIptables(this.#iptables, new IptablesRules(DEFAULT_PREFIX).make(NOTHING, {}));
     return this.#probe;
   }
 
   async raise(prefix: string, elements: Elements = {}): Promise<void> {
-    const rules = new IptablesRules(prefix);
     await attempt(`set up the iptables chains of ${prefix}`, PACKAGE, async () => {
-      const saved = await this.#save();
-      await this.#restore(rules.stand(saved) ? rules.add(saved, elements) : rules.make(saved, elements));
+      await this.#restore(await this.raiseScript(prefix, elements, 'what stands'));
     });
+  }
+
+  async raiseScript(prefix: string, elements: Elements, onto: 'what stands' | 'nothing'): Promise<string> {
+    const rules = new IptablesRules(prefix);
+    const saved = onto === 'nothing' ? NOTHING : await this.#save();
+    return rules.stand(saved) ? rules.add(saved, elements) : rules.make(saved, elements);
+  }
+
+  redirectScript(prefix: string, redirections: readonly Redirection[]): string {
+    return new IptablesRules(prefix).add(NOTHING, { redirections });
   }
 
   async redirect(prefix: string, redirections: readonly Redirection[]): Promise<boolean> {

@@ -62,6 +62,7 @@ export const createNftablesBackend = (options: NftablesOptions = {}): FirewallBa
 
 class NftablesBackend implements FirewallBackend {
   readonly name = 'nftables';
+  readonly loader = ['nft', '-f', '-'];
   readonly #nft: NftRunner;
 
   constructor(nft: NftRunner) {
@@ -72,26 +73,38 @@ class NftablesBackend implements FirewallBackend {
     return probeNft(this.#nft);
   }
 
+  async raiseScript(
+    prefix: string,
+    { members = [], redirections = [] }: Elements,
+    onto: 'what stands' | 'nothing',
+  ): Promise<string> {
+    const rules = new Rules(prefix);
+    const listing = onto === 'nothing' ? undefined : await this.#list(rules.table);
+    if (listing !== undefined && !isOurs(listing)) throw notOurs(`the nftables table ${rules.table}`);
+    return [
+      ...(rules.standIn(listing) ? [] : rules.replace(listing)),
+      ...addElements(rules.table, 'sandboxes', members.map(memberElement)),
+      ...addElements(rules.table, 'forwards', redirections.map(redirectionElement)),
+    ].join('\n');
+  }
+
+  redirectScript(prefix: string, redirections: readonly Redirection[]): string {
+    return addElements(tableName(prefix), 'forwards', redirections.map(redirectionElement)).join('\n');
+  }
+
   /** One transaction; elements of running sandboxes survive an upgrade of the rules. */
   async raise(prefix: string, elements: Elements = {}): Promise<void> {
-    const rules = new Rules(prefix);
-    await attempt(`set up the nftables table ${rules.table}`, PACKAGE, async () => {
-      const listing = await this.#list(rules.table);
-      if (listing !== undefined && !isOurs(listing)) throw notOurs(`the nftables table ${rules.table}`);
-      const script = [
-        ...(rules.standIn(listing) ? [] : rules.replace(listing)),
-        ...addElements(rules.table, 'sandboxes', (elements.members ?? []).map(memberElement)),
-        ...addElements(rules.table, 'forwards', (elements.redirections ?? []).map(redirectionElement)),
-      ];
-      if (script.length > 0) await this.#nft(script.join('\n'));
+    const table = tableName(checkPrefix(prefix));
+    await attempt(`set up the nftables table ${table}`, PACKAGE, async () => {
+      const script = await this.raiseScript(prefix, elements, 'what stands');
+      if (script !== '') await this.#nft(script);
     });
   }
 
   async redirect(prefix: string, redirections: readonly Redirection[]): Promise<boolean> {
-    const table = tableName(prefix);
     return await attempt('redirect the host port', PACKAGE, async () => {
       try {
-        await this.#nft(addElements(table, 'forwards', redirections.map(redirectionElement)).join('\n'));
+        await this.#nft(this.redirectScript(prefix, redirections));
         return true;
       } catch (error) {
         if (!(error instanceof NftError)) throw error;
