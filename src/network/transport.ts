@@ -8,6 +8,7 @@
 import type { ProbeResult } from '../os/probe.ts';
 import type { Protocol } from '../os/socket.ts';
 import type { Firewall, FirewallName } from './firewall.ts';
+import type { Refusal } from './refusal.ts';
 
 /** A forward whose host port is held: port 0 has been replaced by the port the kernel gave. */
 export interface HeldForward {
@@ -18,10 +19,17 @@ export interface HeldForward {
   /** Port inside the sandbox, 1–65535. */
   readonly processPort: number;
   readonly protocol: Protocol;
+  /**
+   * A second port of 127.0.0.1 that is held and leads to the same process port, for a transport that
+   * {@link Transport.needsLandingPort}.
+   */
+  readonly landingPort?: number;
 }
 
 /** The sandbox a forward leads into. */
 export interface Target {
+  /** Name of the sandbox with its prefix, unique on this host: `wasmrun-web`. */
+  readonly name: string;
   /** Host side interface of the veth pair. */
   readonly veth: string;
   /** The sandbox's own IPv4 address. */
@@ -30,16 +38,23 @@ export interface Target {
   readonly firewall?: Firewall | undefined;
 }
 
-export type TransportName = FirewallName | 'handoff';
+export type TransportName = FirewallName | 'pf' | 'handoff';
+
+/** An open path; disposing closes it for new connections, established ones go on. */
+export interface OpenForward extends AsyncDisposable {
+  /** Why the transport does not carry this forward after all: the held listener alone serves it. */
+  readonly fallback?: Refusal;
+}
 
 export interface Transport {
   readonly name: TransportName;
   /** The firewall whose redirections it uses, which then is the sandbox's wall too; absent: any will do. */
   readonly firewall?: FirewallName;
+  /** Does it redirect to a port of the host itself, so that each forward of TCP needs one more listener? */
+  readonly needsLandingPort?: true;
   /** Does it add a path of its own for this forward? Else the held socket alone serves it: handoff or relay. */
-  carries(forward: Pick<HeldForward, 'addresses'>): boolean;
+  carries(forward: Pick<HeldForward, 'addresses' | 'protocol'>): boolean;
   /** Can this transport work here? Changes nothing. */
   probe(): Promise<ProbeResult>;
-  /** Opens the path; disposing closes it for new connections, established ones go on. */
-  open(forward: HeldForward, target: Target): Promise<AsyncDisposable>;
+  open(forward: HeldForward, target: Target): Promise<OpenForward>;
 }

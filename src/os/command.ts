@@ -23,22 +23,38 @@ export class CommandError extends Error {
   }
 }
 
+export interface CommandOutput {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /**
- * Runs `file` with `args` and returns its standard output. Messages come in English (`LC_ALL=C`), so
- * that they can be recognised.
+ * Runs `file` with `args` and returns its standard output.
  * @throws {CommandError} when it cannot be started or does not end with status 0
  */
 export const runCommand = async (
   file: string,
   args: readonly string[],
+  options?: CommandOptions,
+): Promise<string> => (await captureCommand(file, args, options)).stdout;
+
+/**
+ * Runs `file` with `args` and returns everything it prints. Messages come in English (`LC_ALL=C`), so that
+ * they can be recognised.
+ * @throws {CommandError} when it cannot be started or does not end with status 0
+ */
+export const captureCommand = async (
+  file: string,
+  args: readonly string[],
   options: CommandOptions = {},
-): Promise<string> => {
+): Promise<CommandOutput> => {
   // execa takes 40 ms to load and is needed only where the system offers no library.
   const { execa } = await import('execa');
   const result = await execa(file, args, { reject: false, input: options.input ?? '', env: { LC_ALL: 'C' } });
-  if (!result.failed) return result.stdout;
+  const { stdout, stderr } = result;
+  if (!result.failed) return { stdout, stderr };
   throw new CommandError([file, ...args].join(' '), {
-    stderr: result.stderr ?? '',
+    stderr: stderr ?? '',
     missing: result.code === 'ENOENT',
     reason: result.shortMessage ?? 'failed',
   });

@@ -21,24 +21,37 @@ export interface HeldPorts {
   readonly datagrams: ReadonlyMap<number, readonly Socket[]>;
 }
 
-/** @throws {WasmrunError} PORT_IN_USE, PORT_FORBIDDEN, BIND_FAILED */
+/** Any free port for connections that are redirected within the host. */
+const LANDING = { addresses: ['127.0.0.1'], port: 0 };
+
+/**
+ * @param needsLanding - hold a second port for each forward of TCP, see {@link HeldForward.landingPort}
+ * @throws {WasmrunError} PORT_IN_USE, PORT_FORBIDDEN, BIND_FAILED
+ */
 export const holdPorts = async (
   requested: readonly RequestedForward[],
   made: AsyncDisposableStack,
+  needsLanding: boolean,
 ): Promise<HeldPorts> => {
   const forwards: HeldForward[] = [];
   const listeners: { fd: number; processPort: number }[] = [];
   const datagrams = new Map<number, Socket[]>();
   for (const { protocol, addresses, hostPort, processPort } of requested) {
     const request = { addresses, port: hostPort, processPort, skipUnavailable: OPTIONAL_ADDRESSES };
-    const hold = (held: { hostPort: number; listeners: readonly { address: string }[] }): void => {
+    const hold = (
+      held: { hostPort: number; listeners: readonly { address: string }[] },
+      landing?: { hostPort: number },
+    ): void => {
       const bound = held.listeners.map(({ address }) => address);
-      forwards.push({ addresses: bound, hostPort: held.hostPort, processPort, protocol });
+      const landingPort = landing === undefined ? {} : { landingPort: landing.hostPort };
+      forwards.push({ addresses: bound, hostPort: held.hostPort, processPort, protocol, ...landingPort });
     };
     if (protocol === 'tcp') {
       const held = made.use(holdHostPort(request));
-      hold(held);
-      listeners.push(...held.listeners.map(({ fd }) => ({ fd, processPort })));
+      const landing = needsLanding ? made.use(holdHostPort(LANDING)) : undefined;
+      hold(held, landing);
+      const sockets = [...held.listeners, ...(landing?.listeners ?? [])];
+      listeners.push(...sockets.map(({ fd }) => ({ fd, processPort })));
     } else {
       const { holdDatagramPort } = await import('../network/host-datagram.ts');
       const held = made.use(holdDatagramPort(request));

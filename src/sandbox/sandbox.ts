@@ -3,7 +3,7 @@ import type { FromEngine, ListeningMessage } from '../engine/messages.ts';
 import { WasmrunError, isErrorCode } from '../errors.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
 import { formatPort } from '../network/forward.ts';
-import { describeRefusals } from '../network/refusal.ts';
+import { describeRefusals, type Refusal } from '../network/refusal.ts';
 import type { HeldForward, Transport } from '../network/transport.ts';
 import type { SandboxDefinition } from './definition.ts';
 import type { ProcessEnd } from './engine-process.ts';
@@ -34,6 +34,7 @@ export class Sandbox implements AsyncDisposable {
   readonly #resources = new AsyncDisposableStack();
   /** Process ports the guest listens on or has bound for UDP, as people write them. */
   readonly #listening = new Set<string>();
+  readonly #said = new Set<string>();
   /** Forwards being opened, one after another. */
   #work: Promise<void> = Promise.resolve();
   #started: StartedSandbox | undefined;
@@ -182,15 +183,24 @@ export class Sandbox implements AsyncDisposable {
   async #openForward(forward: HeldForward): Promise<void> {
     const { selection, target, engine } = this.#parts;
     const { transport } = selection;
+    let fallback: Refusal | undefined;
     try {
-      this.#resources.use(await transport.open(forward, target));
+      ({ fallback } = this.#resources.use(await transport.open(forward, target)));
     } catch (error) {
       this.#failure =
         error instanceof WasmrunError ? error : new WasmrunError('INTERNAL', String(error), { cause: error });
       engine.kill();
       return;
     }
-    this.#options.onEvent({ type: 'forward', ...forward, transport: carrierOf(forward, transport) });
+    const { landingPort: _, ...described } = forward;
+    const carrier = carrierOf(forward, fallback === undefined ? transport : undefined);
+    if (fallback !== undefined) this.#sayOnce(`${describeRefusals([fallback]).join()}; using ${carrier}`);
+    this.#options.onEvent({ type: 'forward', ...described, transport: carrier });
+  }
+
+  #sayOnce(line: string): void {
+    if (!this.#said.has(line)) this.#options.log.info(line);
+    this.#said.add(line);
   }
 
   #hintIfNothingListens(): void {
@@ -222,9 +232,13 @@ export class Sandbox implements AsyncDisposable {
   }
 }
 
-/** What really carries a forward. */
-const carrierOf = (forward: HeldForward, transport: Transport): ForwardEvent['transport'] => {
+/**
+ * What really carries a forward.
+ * @param transport - undefined where it turned out not to
+ */
+const carrierOf = (forward: HeldForward, transport: Transport | undefined): ForwardEvent['transport'] => {
   // The handoff hands listening sockets over, never those of UDP.
-  if (transport.name !== 'handoff' && transport.carries(forward)) return transport.name;
+  if (transport !== undefined && transport.name !== 'handoff' && transport.carries(forward))
+    return transport.name;
   return forward.protocol === 'tcp' ? 'handoff' : 'relay';
 };

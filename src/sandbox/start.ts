@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import { chooseLink, hostNetworks } from '../network/address-pool.ts';
 import { guardFirewall } from '../network/firewall-guard.ts';
 import { Firewall } from '../network/firewall.ts';
-import type { FirewallBackend } from '../network/firewall.ts';
+import type { FirewallBackend, Member } from '../network/firewall.ts';
 import { namespaceName, vethName } from '../network/names.ts';
 import { checkNamespaceFree, connectNamespace, createNamespace, hasInterface } from '../network/namespace.ts';
 import type { Link, Namespace } from '../network/namespace.ts';
@@ -76,7 +76,8 @@ export const startSandbox = async (
   // A wanted transport that does not work is an error before anything is touched.
   if (wanted !== 'auto') await selectTransport(options.transports, { wanted, probes });
 
-  const ports = await holdPorts(definition.forwards, made);
+  const needsLanding = options.transports.find(({ name }) => name === wanted)?.needsLandingPort === true;
+  const ports = await holdPorts(definition.forwards, made, needsLanding);
   step('ports');
   const state = new State(definition.prefix);
   const { prefix } = definition;
@@ -105,14 +106,14 @@ export const startSandbox = async (
   }, options.onWait);
   await relayDatagrams(ports, engine, made);
   if (firewall !== undefined) {
-    const members = (): Target[] => neighbours(state.living(), firewall.name).map(({ link }) => link);
+    const members = (): Member[] => neighbours(state.living(), firewall.name).map(({ link }) => link);
     const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);
     made.use(guardFirewall({ firewall, log: options.log, exclusively, members }));
   }
   const standing = firewall?.name;
   const selection = await selectTransport(options.transports, { wanted, standing, probes });
   step('transport');
-  const target = { ...record.link, firewall };
+  const target = { name: record.namespace, ...record.link, firewall };
   return { record, engine, namespace, selection, target, resources: made.move() };
 };
 

@@ -21,7 +21,9 @@ export interface ContractOptions {
   /** The wall the sandboxes stand behind. */
   readonly firewall: FirewallBackend;
   /** Where the app sees a connection to `127.0.0.1:hostPort` arrive. */
-  readonly arrival: (sandbox: TestSandbox, held: HeldPort) => string;
+  readonly arrival: (lab: Pick<Lab, 'sandbox' | 'held' | 'landing'>) => string;
+  /** Removes the transport's rules as another program would; by default those of the wall. */
+  readonly flush?: (prefix: string) => Promise<void>;
 }
 
 interface Lab extends AsyncDisposable {
@@ -29,6 +31,8 @@ interface Lab extends AsyncDisposable {
   readonly sandbox: TestSandbox;
   readonly target: Target;
   readonly held: HeldPort;
+  /** The second port, for transports that need one. */
+  readonly landing: HeldPort | undefined;
   readonly forward: HeldForward;
   readonly transport: Transport;
 }
@@ -43,15 +47,27 @@ const openLab = async ({ create, firewall: backend }: ContractOptions): Promise<
   const sandbox = stack.use(createSandbox(prefix, 0));
   stack.use(await firewall.admit(sandbox.link));
   const held = stack.use(holdHostPort({ addresses: LOCALHOST, port: 0 }));
-  const inherited = held.listeners.map(({ fd }) => fd);
+  const transport = create();
+  const landing =
+    transport.needsLandingPort === undefined
+      ? undefined
+      : stack.use(holdHostPort({ addresses: ['127.0.0.1'], port: 0 }));
+  const inherited = [...held.listeners, ...(landing?.listeners ?? [])].map(({ fd }) => fd);
   stack.use(await startEchoServer(sandbox.namespace, { host: '0.0.0.0', port: PROCESS_PORT, inherited }));
   return {
     prefix,
     sandbox,
-    target: { ...sandbox.link, firewall },
+    target: { name: sandbox.namespace.name, ...sandbox.link, firewall },
     held,
-    forward: { addresses: LOCALHOST, hostPort: held.hostPort, processPort: PROCESS_PORT, protocol: 'tcp' },
-    transport: create(),
+    landing,
+    forward: {
+      addresses: LOCALHOST,
+      hostPort: held.hostPort,
+      processPort: PROCESS_PORT,
+      protocol: 'tcp',
+      ...(landing !== undefined && { landingPort: landing.hostPort }),
+    },
+    transport,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 };
@@ -69,7 +85,7 @@ export const describeTransport = (title: string, options: ContractOptions): void
       await using lab = await openLab(options);
       await using _ = await lab.transport.open(lab.forward, lab.target);
       using v4 = await converse('127.0.0.1', lab.held.hostPort);
-      expect(v4.servedAt).toBe(arrival(lab.sandbox, lab.held));
+      expect(v4.servedAt).toBe(arrival(lab));
       expect(await v4.echo('over 127.0.0.1')).toBe('over 127.0.0.1');
       using v6 = await converse('::1', lab.held.hostPort);
       expect(v6.servedAt).toBe(`::1:${lab.held.hostPort}`);
@@ -111,7 +127,7 @@ export const describeTransport = (title: string, options: ContractOptions): void
     it('survives that someone flushes the rules: the held listener serves on', async () => {
       await using lab = await openLab(options);
       await using _ = await lab.transport.open(lab.forward, lab.target);
-      await backend.remove(lab.prefix);
+      await (options.flush?.(lab.prefix) ?? backend.remove(lab.prefix));
       using conversation = await converse('127.0.0.1', lab.held.hostPort);
       expect(conversation.servedAt).toBe(`127.0.0.1:${lab.held.hostPort}`);
     });

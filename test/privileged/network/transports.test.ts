@@ -10,7 +10,7 @@ for (const { kind, create } of WALLS) {
     create: () => createRedirectTransport(firewall),
     firewall,
     // The kernel has sent it to the sandbox's own address.
-    arrival: (sandbox) => `${sandbox.link.sandboxAddress}:3000`,
+    arrival: ({ sandbox }) => `${sandbox.link.sandboxAddress}:3000`,
   });
 }
 
@@ -18,5 +18,5 @@ describeTransport('handoff', {
   create: () => handoffTransport,
   firewall: createNftablesBackend(),
   // The app has accepted it from the socket held on the host.
-  arrival: (_, held) => `127.0.0.1:${held.hostPort}`,
+  arrival: ({ held }) => `127.0.0.1:${held.hostPort}`,
 });
