@@ -1,20 +1,17 @@
-/** The composition root: the only file that knows all transports, and how settings become a sandbox. */
+/** The composition root: how settings become a sandbox. */
 import { constants } from 'node:os';
 import type { Settings } from './config/settings.ts';
 import { WasmrunError } from './errors.ts';
 import type { Log } from './log.ts';
 import { expandForward } from './network/forward.ts';
-import type { FirewallBackend } from './network/firewall.ts';
-import { createIptablesBackend } from './network/firewalls/iptables.ts';
-import { createNftablesBackend } from './network/firewalls/nftables.ts';
 import { isLoopback } from './network/loopback.ts';
-import type { HeldForward, Transport } from './network/transport.ts';
-import { handoffTransport } from './network/transports/handoff.ts';
-import { createRedirectTransport } from './network/transports/redirect.ts';
+import type { HeldForward } from './network/transport.ts';
+import { findTransport, FIREWALLS, transportsFor } from './platform.ts';
 import type { ResolvedApp } from './runtime/resolve.ts';
 import type { RequestedForward, SandboxDefinition } from './sandbox/definition.ts';
 import type { SandboxEvent } from './sandbox/events.ts';
 import { engineIdentity } from './sandbox/identity.ts';
+import type { SandboxPlan } from './sandbox/plan.ts';
 import { reclaim } from './sandbox/reclaim.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
 import type { SandboxStep } from './sandbox/start.ts';
@@ -58,7 +55,7 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
     await using sandbox = await Sandbox.start(defineSandbox(request), {
       log,
       firewalls: FIREWALLS,
-      transports: TRANSPORTS,
+      transports: transportsFor(process.platform),
       onEvent: events,
       onStep: (step) => {
         onStep?.(step);
@@ -108,6 +105,23 @@ const warnOfObstacles = async (
   for (const { blocks, sentence } of obstacles) if (blocks === 'input') log.warn(sentence);
 };
 
+/**
+ * What {@link runSandbox} would do with the same request, without doing any of it.
+ * @throws {WasmrunError} for a request that could never be run
+ */
+export const planRun = async (request: Pick<RunRequest, 'settings' | 'app'>): Promise<SandboxPlan> => {
+  const { planSandbox } = await import('./sandbox/plan.ts');
+  const definition = defineSandbox(request);
+  const present = process.platform;
+  const wanted = definition.transport;
+  return await planSandbox(definition, {
+    present,
+    firewalls: FIREWALLS,
+    transports: transportsFor(present),
+    wanted: wanted === 'auto' ? undefined : findTransport(wanted, present),
+  });
+};
+
 /** What a killed supervisor left behind. */
 export interface Leftover {
   /** Name of the sandbox. */
@@ -135,13 +149,7 @@ export const collectGarbage = async (
   return records.map(({ name, pid, namespace, link }) => ({ name, pid, namespace, interface: link.veth }));
 };
 
-/** All firewalls of this platform, preferred first. */
-const FIREWALLS: readonly FirewallBackend[] = [createNftablesBackend(), createIptablesBackend()];
-
-/** All transports of this platform, preferred first. */
-const TRANSPORTS: readonly Transport[] = [...FIREWALLS.map(createRedirectTransport), handoffTransport];
-
-const defineSandbox = ({ settings, app }: RunRequest): SandboxDefinition => {
+const defineSandbox = ({ settings, app }: Pick<RunRequest, 'settings' | 'app'>): SandboxDefinition => {
   const { network } = settings;
   return {
     name: app.name,

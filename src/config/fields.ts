@@ -89,7 +89,7 @@ export const FIELDS = {
     fallback: ['127.0.0.1', '::1'],
   }),
   'network.transport': field<TransportName | 'auto'>({
-    reader: text(oneOf('auto', 'nftables', 'iptables', 'handoff')),
+    reader: text(oneOf('auto', 'nftables', 'iptables', 'pf', 'handoff')),
     example: '"auto"',
     flag: '--transport',
     variable: 'WASMRUN_TRANSPORT',

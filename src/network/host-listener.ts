@@ -3,7 +3,8 @@
  * nobody else's, whatever carries the connections. Those of TCP listen; the supervisor never accepts from
  * them, the engine inherits them and does. Those of UDP are in host-datagram.ts.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { WasmrunError } from '../errors.ts';
 import { SystemCallError } from '../os/libc.ts';
 import {
@@ -22,8 +23,9 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from '../os/socket.ts';
-import { formatPort } from './forward.ts';
-import { findPortOwner } from './port-owner.ts';
+import { formatPort, isWildcard } from './forward.ts';
+import { isIpv4Loopback } from './loopback.ts';
+import { findPortOwner, isTaken } from './port-owner.ts';
 
 /** Connections the kernel keeps waiting; it caps this at `net.core.somaxconn`, 4096 by default. */
 const BACKLOG = 4096;
@@ -93,6 +95,43 @@ export const holdOnAll = <Bound extends HostSocket>(
   }
 };
 
+/**
+ * What would keep {@link holdHostPort} or its like for UDP from holding the port at this moment; undefined where nothing would.
+ * Only looks: nothing is bound. Who has it is told where this system has /proc.
+ */
+export const examineHostPort = (request: HostPortRequest): WasmrunError | undefined => {
+  const { addresses, port, skipUnavailable = [] } = request;
+  for (const address of addresses) {
+    const code = obstacleAt(address, port, protocolOf(request));
+    const isOptional = skipUnavailable.includes(address);
+    if (code === undefined || (UNAVAILABLE.has(code) && isOptional)) continue;
+    return describe({ code, message: code }, { address, port, request, isOptional });
+  }
+  return undefined;
+};
+
+/** The error that binding would end with. */
+const obstacleAt = (address: string, port: number, protocol: Protocol): string | undefined => {
+  if (!isOfThisHost(address)) return 'EADDRNOTAVAIL';
+  if (port === 0) return undefined;
+  if (port < firstOrdinaryPort() && process.getuid?.() !== 0) return 'EACCES';
+  return isTaken(address, port, protocol) ? 'EADDRINUSE' : undefined;
+};
+
+const isOfThisHost = (address: string): boolean =>
+  isWildcard(address) ||
+  isIpv4Loopback(address) ||
+  Object.values(networkInterfaces()).some((own = []) => own.some((entry) => entry.address === address));
+
+/** Ports below it are for root. */
+const firstOrdinaryPort = (): number => {
+  try {
+    return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+  } catch {
+    return 1024;
+  }
+};
+
 /** Adds a socket for each address to `listeners`, also when it fails half-way; returns their port. */
 const openAll = <Bound extends HostSocket>(
   request: HostPortRequest,
@@ -156,6 +195,9 @@ const listen = (address: string, port: number): HostSocket => {
   }
 };
 
+/** Why a socket cannot be bound: an error of the kernel's, `EADDRINUSE`. */
+type BindFailure = Pick<SystemCallError, 'code' | 'message'>;
+
 interface Circumstances {
   readonly address: string;
   readonly port: number;
@@ -164,7 +206,7 @@ interface Circumstances {
   readonly isOptional: boolean;
 }
 
-const describe = (cause: SystemCallError, circumstances: Circumstances): WasmrunError => {
+const describe = (cause: BindFailure, circumstances: Circumstances): WasmrunError => {
   const { address, port, request } = circumstances;
   const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   if (cause.code === 'EADDRINUSE') return portInUse(cause, circumstances);
@@ -187,7 +229,7 @@ const describe = (cause: SystemCallError, circumstances: Circumstances): Wasmrun
   return new WasmrunError('BIND_FAILED', `cannot listen on ${where}: ${cause.message}`, { cause });
 };
 
-const portInUse = (cause: SystemCallError, { address, port, request }: Circumstances): WasmrunError => {
+const portInUse = (cause: BindFailure, { address, port, request }: Circumstances): WasmrunError => {
   if (request.port === 0) {
     return new WasmrunError('PORT_IN_USE', `no host port is free on all of ${request.addresses.join(', ')}`, {
       hint: 'choose one, e.g. ' + forwardOption(8080, request),

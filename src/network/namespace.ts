@@ -20,9 +20,9 @@ const DIRECTORY = '/run/netns';
 /** One path component that is no option of a command and has no meaning to a shell. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** The sandbox's end of the veth pair. */
-const SANDBOX_INTERFACE = 'eth0';
+export const SANDBOX_INTERFACE = 'eth0';
 /** Two addresses, both usable: RFC 3021. */
-const LINK_PREFIX_LENGTH = 31;
+export const LINK_PREFIX_LENGTH = 31;
 
 /** What tells one namespace from all others: the file behind it (namespaces(7)). */
 export interface NamespaceIdentity {
@@ -182,7 +182,11 @@ class NamedNamespace implements Namespace {
   }
 }
 
-const namespacePath = (name: string): string => {
+/**
+ * The file that stands for a namespace.
+ * @throws {WasmrunError} NAME_INVALID
+ */
+export const namespacePath = (name: string): string => {
   if (NAME.test(name)) return `${DIRECTORY}/${name}`;
   throw new WasmrunError('NAME_INVALID', `"${name}" cannot be the name of a network namespace`, {
     hint: 'use letters, digits, ".", "_" and "-"',

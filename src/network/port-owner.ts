@@ -32,6 +32,10 @@ export const findPortOwner = (
   return inodes.size === 0 ? undefined : findSocketOwner(inodes);
 };
 
+/** Is a socket in the way of one on `address` and `port`? Any user may ask. */
+export const isTaken = (address: string, port: number, protocol: Protocol): boolean =>
+  inodesInTheWay(address, port, protocol).size > 0;
+
 const inodesInTheWay = (address: string, port: number, protocol: Protocol): Set<string> => {
   const isInTheWay = conflictWith(address);
   const inodes = new Set<string>();

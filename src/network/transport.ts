@@ -40,6 +40,9 @@ export interface Target {
 
 export type TransportName = FirewallName | 'pf' | 'handoff';
 
+/** What can be told to carry a forward: where no transport does, the held socket alone. */
+export type Carrier = TransportName | 'relay';
+
 /** An open path; disposing closes it for new connections, established ones go on. */
 export interface OpenForward extends AsyncDisposable {
   /** Why the transport does not carry this forward after all: the held listener alone serves it. */
@@ -58,3 +61,17 @@ export interface Transport {
   probe(): Promise<ProbeResult>;
   open(forward: HeldForward, target: Target): Promise<OpenForward>;
 }
+
+/**
+ * What really carries a forward.
+ * @param transport - undefined where it turned out not to
+ */
+export const carrierOf = (
+  forward: Pick<HeldForward, 'addresses' | 'protocol'>,
+  transport: Transport | undefined,
+): Carrier => {
+  // The handoff hands listening sockets over, never those of UDP.
+  if (transport !== undefined && transport.name !== 'handoff' && transport.carries(forward))
+    return transport.name;
+  return forward.protocol === 'tcp' ? 'handoff' : 'relay';
+};

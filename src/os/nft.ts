@@ -5,6 +5,7 @@
 import { closeSync } from 'node:fs';
 import type { LibraryHandle } from 'koffi';
 import { koffi } from './koffi.ts';
+import { mayAdministerNetwork } from './capability.ts';
 import { CommandError, runCommand } from './command.ts';
 import { SystemCallError } from './libc.ts';
 import { decodeAttributes, decodeMessages, encodeMessage } from './netlink.ts';
@@ -127,6 +128,8 @@ const loadLibrary = (library: string): NftRunner | undefined => {
   }
   // Without netfilter in the kernel the library would end the whole process here (netlink_init_error).
   closeSync(openSocket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
+  // The library would print its complaint itself, past everybody.
+  if (!mayAdministerNetwork()) return () => Promise.reject(new NftError('Operation not permitted'));
   const context: unknown = nft.func('void *nft_ctx_new(uint32_t flags)')(0);
   nft.func('int nft_ctx_buffer_error(void *context)')(context);
   nft.func('int nft_ctx_buffer_output(void *context)')(context);

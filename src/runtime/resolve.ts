@@ -76,6 +76,7 @@ const isFile = (path: string): Promise<boolean> =>
 
 /**
  * Builds the app where a build is configured, chooses its runtime and makes it ready.
+ * @param isPlan - only look: nothing is built, and the module may not be there yet
  * @throws {WasmrunError} `APP_NOT_FOUND`, `APP_AMBIGUOUS`, `APP_NOT_RUNNABLE`, `RUNTIME_UNAVAILABLE`,
  *   `MODULE_INVALID` or `BUILD_FAILED`
  */
@@ -84,12 +85,21 @@ export const resolveApp = async (
   options: AppOptions,
   runtimes: readonly Runtime[],
   log: Log,
+  isPlan = false,
 ): Promise<ResolvedApp> => {
   const { directory, file } = await locateApp(path);
-  const module = file ?? (await configuredModule(directory, options, log));
+  const willBuild = isPlan && file === undefined && options.build.command !== undefined;
+  const module =
+    file ??
+    (willBuild
+      ? (options.app.module ?? options.build.output)
+      : await configuredModule(directory, options, log));
   const { runtime, reason } = await chooseRuntime(path, { directory, module, options, runtimes });
   log.detail(`runtime ${runtime.name}: ${reason}`);
-  const program = await runtime.prepare({ directory, module, args: options.app.args, reason });
+  const isYetToBuild = willBuild && module !== undefined && !(await isFile(module));
+  const program = isYetToBuild
+    ? { modulePath: module, args: [basename(module), ...options.app.args] }
+    : await runtime.prepare({ directory, module, args: options.app.args, reason });
   return {
     directory,
     name: options.app.name ?? deriveName(file ?? directory),

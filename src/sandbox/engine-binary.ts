@@ -4,6 +4,19 @@ import { dirname, join } from 'node:path';
 
 const require = createRequire(import.meta.url);
 
+const ENGINE_FLAGS = [
+  // V8 compiles functions when they are first called: a module of megabytes starts at once.
+  '--wasm-lazy-validation',
+  // Else the signal opens a debugger on the sandbox's loopback, where the guest may reach it.
+  '--disable-sigusr1',
+];
+
+/** What is started as the engine. */
+export const engineCommand = (): { readonly file: string; readonly args: readonly string[] } => ({
+  file: engineBinary(),
+  args: [...ENGINE_FLAGS, engineEntry()],
+});
+
 /** The pinned binary that npm locked, or the Node that runs the supervisor where none fits the platform. */
 export const engineBinary = (): string => {
   try {

@@ -9,14 +9,8 @@ import { CONTROL_FD, FIRST_INHERITED_FD } from '../engine/messages.ts';
 import type { Namespace } from '../network/namespace.ts';
 import { packetSocketPair } from '../os/descriptor-passing.ts';
 import { readEngineLines } from './engine-line.ts';
-import { engineBinary, engineEntry } from './engine-binary.ts';
+import { engineCommand } from './engine-binary.ts';
 
-const ENGINE_FLAGS = [
-  // V8 compiles functions when they are first called: a module of megabytes starts at once.
-  '--wasm-lazy-validation',
-  // Else the signal opens a debugger on the sandbox's loopback, where the guest may reach it.
-  '--disable-sigusr1',
-];
 export interface EngineOptions {
   readonly namespace: Namespace;
   /** Listening sockets the engine inherits, numbered from `FIRST_INHERITED_FD`. */
@@ -55,8 +49,9 @@ export class EngineProcess implements AsyncDisposable {
     this.channel = channel;
     const channels = Array.from({ length: channelCount }, () => 'pipe' as const);
     // The child is forked by this thread, hence into the namespace this thread is in.
+    const { file, args } = engineCommand();
     this.#child = namespace.run(() =>
-      spawn(engineBinary(), [...ENGINE_FLAGS, engineEntry()], {
+      spawn(file, args, {
         stdio: ['inherit', output, output, 'pipe', engineChannel, ...inherited, ...channels],
         cwd: '/',
         // Nothing of the caller's environment: what the guest may see comes with the launch message.

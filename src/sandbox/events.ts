@@ -1,5 +1,5 @@
 /** What happens to a sandbox, for the command line to print and for programs to read. */
-import type { TransportName } from '../network/transport.ts';
+import type { Carrier } from '../network/transport.ts';
 import type { Protocol } from '../os/socket.ts';
 
 /** The sandbox stands; the guest starts now. */
@@ -21,7 +21,7 @@ export interface ForwardEvent {
   readonly processPort: number;
   readonly protocol: Protocol;
   /** What carries it; `relay` for datagrams that no transport carries. */
-  readonly transport: TransportName | 'relay';
+  readonly transport: Carrier;
 }
 
 /** Guest output, where it is captured. */

@@ -8,7 +8,7 @@ import type { RequestedForward } from './definition.ts';
 import type { EngineProcess } from './engine-process.ts';
 
 /** Where `::1` does not exist, localhost is just 127.0.0.1. */
-const OPTIONAL_ADDRESSES: readonly string[] = ['::1'];
+export const OPTIONAL_ADDRESSES: readonly string[] = ['::1'];
 
 export interface HeldPorts {
   readonly forwards: readonly HeldForward[];

@@ -4,10 +4,10 @@ import { WasmrunError, isErrorCode } from '../errors.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
 import { formatPort } from '../network/forward.ts';
 import { describeRefusals, type Refusal } from '../network/refusal.ts';
-import type { HeldForward, Transport } from '../network/transport.ts';
+import { carrierOf, type HeldForward } from '../network/transport.ts';
 import type { SandboxDefinition } from './definition.ts';
 import type { ProcessEnd } from './engine-process.ts';
-import type { ExitedEvent, ForwardEvent, SandboxEvent } from './events.ts';
+import type { ExitedEvent, SandboxEvent } from './events.ts';
 import { OutboundBroker } from './outbound.ts';
 import { startSandbox } from './start.ts';
 import type { StartOptions, StartedSandbox } from './start.ts';
@@ -231,14 +231,3 @@ export class Sandbox implements AsyncDisposable {
     });
   }
 }
-
-/**
- * What really carries a forward.
- * @param transport - undefined where it turned out not to
- */
-const carrierOf = (forward: HeldForward, transport: Transport | undefined): ForwardEvent['transport'] => {
-  // The handoff hands listening sockets over, never those of UDP.
-  if (transport !== undefined && transport.name !== 'handoff' && transport.carries(forward))
-    return transport.name;
-  return forward.protocol === 'tcp' ? 'handoff' : 'relay';
-};

@@ -85,7 +85,7 @@ export const startSandbox = async (
   const { record, engine, namespace, firewall } = await state.exclusively(async () => {
     await reclaim(state, sweep);
     const living = state.living();
-    const record = describe(definition, ports.forwards, living);
+    const record = describeSandbox(definition, ports.forwards, living);
     checkNamespaceFree(record.namespace);
     const claim = state.claim(record);
     made.defer(() => state.exclusively(() => retire(state, claim, sweep)));
@@ -140,8 +140,11 @@ const openFirewall = async (
 const neighbours = (living: readonly SandboxRecord[], name: Firewall['name']): SandboxRecord[] =>
   living.filter(({ firewall }) => firewall === name);
 
-/** Chooses name and addresses among the living. */
-const describe = (
+/**
+ * Chooses name and addresses among the living; makes nothing.
+ * @throws {WasmrunError} NAME_IN_USE, ADDRESS_POOL_EXHAUSTED
+ */
+export const describeSandbox = (
   { name: wanted, nameIsExplicit, prefix, addressPools }: SandboxDefinition,
   forwards: readonly HeldForward[],
   living: readonly SandboxRecord[],

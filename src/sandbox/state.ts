@@ -5,6 +5,7 @@
  */
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -60,7 +61,7 @@ export class State {
   /** Writes a record down, locked for the life of this process. Call under the lock. */
   claim(record: SandboxRecord): Claim {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    const path = this.#path(record.name);
+    const path = this.path(record.name);
     const draft = `${path}.${process.pid}${DRAFT_SUFFIX}`;
     const fd = openSync(draft, 'wx', 0o600);
     try {
@@ -96,6 +97,25 @@ export class State {
     return this.#all().flatMap(({ record, isAlive }) => (isAlive ? [record] : []));
   }
 
+  /**
+   * Records of living supervisors as they are at this moment, for a look that needs no lock and tidies
+   * nothing up; undefined where this user may not see them.
+   */
+  peek(): SandboxRecord[] | undefined {
+    try {
+      const files = listFiles(this.#directory).filter((file) => file.endsWith(SUFFIX));
+      return files.flatMap((file) => {
+        const path = join(this.#directory, file);
+        // Its supervisor may be taking it away right now.
+        const found = existsSync(path) ? this.#read(path) : undefined;
+        return found?.isAlive === true ? [found.record] : [];
+      });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
+      throw error;
+    }
+  }
+
   /** Records of dead supervisors. Call under the lock. */
   dead(): SandboxRecord[] {
     return this.#all().flatMap(({ record, isAlive }) => (isAlive ? [] : [record]));
@@ -103,7 +123,7 @@ export class State {
 
   /** Forgets a dead supervisor's record. Call under the lock. */
   forget(record: SandboxRecord): void {
-    rmSync(this.#path(record.name), { force: true });
+    rmSync(this.path(record.name), { force: true });
   }
 
   async #lock(onWait?: () => void): Promise<Disposable> {
@@ -118,7 +138,8 @@ export class State {
     }
   }
 
-  #path(name: string): string {
+  /** Where the record of a sandbox lies. */
+  path(name: string): string {
     return join(this.#directory, name + SUFFIX);
   }
 

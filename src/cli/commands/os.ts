@@ -1,5 +1,7 @@
 /** `wasmrun os`: runs an app in a network namespace of its own. */
+import type { Settings } from '../../config/settings.ts';
 import { WasmrunError } from '../../errors.ts';
+import type { ResolvedApp } from '../../runtime/resolve.ts';
 import { collect, newCommand, type Session } from '../session.ts';
 
 const EXAMPLES = `
@@ -13,6 +15,7 @@ Examples:
   $ wasmrun os ./app --forward 8080:3000
   $ wasmrun os server.wasm --forward 8080:3000 --env LOG=debug --dir public:/www:ro
   $ wasmrun os ./app --forward 8080:3000 -- --guest-flag value
+  $ wasmrun os ./app --forward 8080:3000 --plan
 
 Exit status: the app's own; 125 wasmrun failed, 126 the app cannot be run, 127 it was not found,
 2 wrong usage, 134 the app trapped, 128+n it was ended by signal n.`;
@@ -31,7 +34,7 @@ export const osCommand = (session: Session) =>
     .option('--name <name>', 'name of the sandbox (default: from the app)')
     .option('--language <name>', 'runtime to use instead of the detected one')
     .option('--bind <address>', 'host address of forwards (repeatable; default: 127.0.0.1 and ::1)', collect)
-    .option('--transport <name>', 'auto, nftables, iptables or handoff')
+    .option('--transport <name>', 'auto, nftables, iptables, pf or handoff')
     .option(
       '--allow-net <rule>',
       'what the app may connect to: ADDRESS[/PREFIX][:PORT] or NAME[:PORT] (repeatable)',
@@ -46,6 +49,7 @@ export const osCommand = (session: Session) =>
     .option('--env-file <file>', 'file of NAME=value lines (repeatable)', collect)
     .option('--dir <host[:guest[:ro]]>', 'directory the app may use (repeatable)', collect)
     .option('--tmpfs <path>', 'in-memory directory of the app (repeatable)', collect)
+    .option('--plan', 'print what would be done, and do nothing')
     .option('--watch', 'restart when files change (comes in a later version)')
     .option('--verbose', 'say more about what happens')
     .option('--json', 'print events and output as one JSON document a line')
@@ -56,7 +60,7 @@ export const osCommand = (session: Session) =>
           hint: 'leave --watch out and start again after a change; it comes in a later version',
         });
       }
-      session.status = await runApp(session, app, {
+      const flags = {
         '--forward': options.forward,
         '--name': options.name,
         '--language': options.language,
@@ -69,29 +73,16 @@ export const osCommand = (session: Session) =>
         '--dir': options.dir,
         '--tmpfs': options.tmpfs,
         '--': session.guestArguments,
-      });
+      };
+      session.status = options.plan ? await planApp(session, app, flags) : await runApp(session, app, flags);
     });
 
 type Flags = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const runApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
   const { output, json } = session;
-  const { loadSettings } = await import('../../config/settings.ts');
-  const { locateApp, resolveApp } = await import('../../runtime/resolve.ts');
-  const { RUNTIMES } = await import('../../../runtimes/index.ts');
-
-  const { directory } = await locateApp(path);
-  const { settings } = await loadSettings({
-    appDirectory: directory,
-    flags,
-    environment: process.env,
-    workingDirectory: process.cwd(),
-  });
-  const app = await resolveApp(path, settings, RUNTIMES, output.log);
-
-  const { exposureWarnings } = await import('../exposure.ts');
-  for (const warning of exposureWarnings(settings.network)) output.log.warn(warning);
-
+  const { settings, app, warnings } = await readApp(session, path, flags);
+  for (const warning of warnings) output.log.warn(warning);
   const { runSandbox } = await import('../../wasmrun.ts');
   return runSandbox({
     settings,
@@ -102,4 +93,45 @@ const runApp = async (session: Session, path: string, flags: Flags): Promise<num
     // Times since this process started, in ms.
     onStep: (step) => output.log.detail(`${performance.now().toFixed(0).padStart(5)} ms  ${step}`),
   });
+};
+
+const planApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
+  const { settings, app, warnings, isFile } = await readApp(session, path, flags, true);
+  const { planRun } = await import('../../wasmrun.ts');
+  const { printPlan } = await import('../plan-text.ts');
+  const { command: build } = settings.build;
+  const plan = {
+    ...(await planRun({ settings, app })),
+    ...(build !== undefined && !isFile && { build }),
+    warnings,
+  };
+  session.output.result(printPlan(plan), { type: 'plan', ...plan });
+  return 0;
+};
+
+interface ReadApp {
+  readonly settings: Settings;
+  readonly app: ResolvedApp;
+  readonly warnings: readonly string[];
+  /** Was a module named, and not a directory? Then nothing is built. */
+  readonly isFile: boolean;
+}
+
+/** The settings and the app, made ready unless it is for a plan. */
+const readApp = async ({ output }: Session, path: string, flags: Flags, isPlan = false): Promise<ReadApp> => {
+  const { loadSettings } = await import('../../config/settings.ts');
+  const { locateApp, resolveApp } = await import('../../runtime/resolve.ts');
+  const { RUNTIMES } = await import('../../../runtimes/index.ts');
+
+  const { directory, file } = await locateApp(path);
+  const { settings } = await loadSettings({
+    appDirectory: directory,
+    flags,
+    environment: process.env,
+    workingDirectory: process.cwd(),
+  });
+  const app = await resolveApp(path, settings, RUNTIMES, output.log, isPlan);
+  const { exposureWarnings } = await import('../exposure.ts');
+  const warnings = exposureWarnings(settings.network);
+  return { settings, app, warnings, isFile: file !== undefined };
 };

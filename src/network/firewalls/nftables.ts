@@ -183,8 +183,8 @@ class Rules {
   constructor(prefix: string) {
     this.table = tableName(checkPrefix(prefix));
     this.#chains = chainsOf(`${vethStem(prefix)}*`);
-    const chains = Object.entries(this.#chains).map(([name, { hook = '', rules }]) =>
-      ['', `chain ${name} {`, ...[hook, ...rules].map((line) => `  ${line}`), '}'].join('\n  '),
+    const chains = Object.entries(this.#chains).map(([name, { hook, rules }]) =>
+      ['', `chain ${name} {`, ...[hook ?? [], ...rules].flat().map((line) => `  ${line}`), '}'].join('\n  '),
     );
     this.#body = COLLECTIONS + chains.join('');
     this.#marker = MARKER + fingerprint(this.#body);

@@ -8,7 +8,7 @@ import type { PfRedirection } from './pf-rules.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** A connection within the host takes less than a millisecond; one that pf has garbled never comes. */
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 3000;
 
 /**
  * Makes two listeners, has a redirection from the first to the second loaded, and connects to the first:

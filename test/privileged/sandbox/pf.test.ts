@@ -1,0 +1,74 @@
+/** A whole sandbox with the transport of macOS, which on this system is asked for by name only here. */
+import { expect, test } from 'vitest';
+import { createNftablesBackend } from '../../../src/network/firewalls/nftables.ts';
+import { createPfTransport } from '../../../src/network/transports/pf.ts';
+import { createPfctl } from '../../../src/os/pfctl.ts';
+import type { ForwardEvent } from '../../../src/sandbox/events.ts';
+import { Sandbox } from '../../../src/sandbox/sandbox.ts';
+import { newPrefix, remains } from '../../helpers/cli.ts';
+import { guestPath } from '../../helpers/engine.ts';
+import { createFakePfctl } from '../../helpers/fake-pfctl.ts';
+
+test.each([
+  ['are followed: it carries the forwards', true, 'pf'],
+  ['are not followed: handoff serves, and one line says so', false, 'handoff'],
+] as const)('where the rules of pf %s', async (_, isFollowed, carrier) => {
+  const prefix = newPrefix();
+  using fake = createFakePfctl(isFollowed ? { table: `${prefix}_pf` } : {});
+  const forwards: ForwardEvent[] = [];
+  const lines: string[] = [];
+  const opened = Promise.withResolvers<void>();
+  {
+    await using sandbox = await Sandbox.start(
+      {
+        name: 'hello',
+        nameIsExplicit: false,
+        prefix,
+        module: guestPath('hello-preview1'),
+        args: ['hello'],
+        env: {},
+        directories: [],
+        tmpfs: [],
+        outbound: { mode: 'none', rules: [] },
+        forwards: [3000, 3001].map((processPort) => ({
+          protocol: 'tcp',
+          addresses: ['127.0.0.1', '::1'],
+          hostPort: 0,
+          processPort,
+        })),
+        transport: 'pf',
+        addressPools: ['10.231.0.0/16'],
+        user: { uid: 65_534, gid: 65_534 },
+      },
+      {
+        log: { detail() {}, info: (line) => void lines.push(line), warn() {} },
+        firewalls: [createNftablesBackend()],
+        transports: [createPfTransport(createPfctl(fake.path))],
+        captureOutput: true,
+        onEvent: (event) => {
+          if (event.type !== 'forward') return;
+          forwards.push(event);
+          if (forwards.length === 2) opened.resolve();
+        },
+      },
+    );
+    await opened.promise;
+    expect(forwards.map(({ transport }) => transport)).toEqual([carrier, carrier]);
+    const [{ hostPort, landingPort } = { hostPort: 0, landingPort: 0 }] = sandbox.forwards;
+    for (const host of ['127.0.0.1', '[::1]']) {
+      expect(await (await fetch(`http://${host}:${hostPort}`)).text()).toContain('Hello');
+    }
+    expect(await (await fetch(`http://127.0.0.1:${landingPort}`)).text()).toContain('Hello');
+    const redirected = Object.values(fake.state().anchors).flat();
+    expect(redirected.map(({ port, targetPort }) => ({ port, targetPort }))).toEqual(
+      isFollowed
+        ? sandbox.forwards.map((held) => ({ port: held.hostPort, targetPort: held.landingPort }))
+        : [],
+    );
+    expect(lines).toEqual(
+      isFollowed ? [] : [expect.stringMatching(/^pf is not available \(.*not follow.*\); using handoff$/)],
+    );
+  }
+  expect(fake.state()).toMatchObject({ anchors: {}, tokens: [] });
+  expect(remains(prefix)).toEqual([]);
+});
