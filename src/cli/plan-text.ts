@@ -64,8 +64,11 @@ const facts = (plan: PrintedPlan): string[] => {
 
 const VIRTUAL = "none: this platform has no network namespaces, the app's ports are virtual";
 
-const forwardLines = ({ hostPort, processPort, addresses }: PlannedForward): string[] =>
-  addresses.map(({ address, transport }) => `${bracket(address)}:${hostPort} → ${processPort}  ${transport}`);
+const forwardLines = ({ hostPort, processPort, protocol, addresses }: PlannedForward): string[] =>
+  addresses.map(
+    ({ address, transport }) =>
+      `${bracket(address)}:${hostPort} → ${formatPort(processPort, protocol)}  ${transport}`,
+  );
 
 const stepLines = ({ what, commands }: PlannedStep, number: number): string[] => [
   `${String(number).padStart(2)}. ${what}`,

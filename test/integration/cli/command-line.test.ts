@@ -96,7 +96,12 @@ describe('wrong usage ends with 2', () => {
     ],
     [['os', '.', '--forward', '1:1', '--forward', '1:2'], 'both use host port 1', 'hint: give one of them'],
     [['os', '.', '--name', 'Web'], 'flag --name: "Web" cannot be the name', 'hint: use 1–32'],
-    [['os', '.', '--transport', 'pf'], 'flag --transport: "pf" is not one of', 'hint: choose'],
+    [['os', '.', '--transport', 'ipfw'], 'flag --transport: "ipfw" is not one of', 'hint: choose'],
+    [
+      ['os', '.', '--plan', '--forward', '0:1'],
+      'flag --forward: forward "0:1"',
+      'hint: for any free host port',
+    ],
     [
       ['os', '.', '--dir', 'x:y'],
       'flag --dir: "y" is not an absolute path',

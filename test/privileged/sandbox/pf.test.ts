@@ -30,7 +30,7 @@ test.each([
         directories: [],
         tmpfs: [],
         outbound: { mode: 'none', rules: [] },
-        forwards: [3000, 3001].map((processPort) => ({
+        forwards: [3000, 3000].map((processPort) => ({
           protocol: 'tcp',
           addresses: ['127.0.0.1', '::1'],
           hostPort: 0,
@@ -52,7 +52,7 @@ test.each([
         },
       },
     );
-    await opened.promise;
+    await Promise.race([opened.promise, sandbox.end().then(() => opened.reject(new Error('it ended')))]);
     expect(forwards.map(({ transport }) => transport)).toEqual([carrier, carrier]);
     const [{ hostPort, landingPort } = { hostPort: 0, landingPort: 0 }] = sandbox.forwards;
     for (const host of ['127.0.0.1', '[::1]']) {

@@ -116,10 +116,10 @@ describe('an invalid file', () => {
     ['[network]\nbind = []', '2:8', 'the list is empty', 'leave the setting out'],
     ['[network]\nbind = "here"', '2:8', '"here" is not an IP address', '127.0.0.1'],
     [
-      '[network]\ntransport = "pf"',
+      '[network]\ntransport = "ipfw"',
       '2:13',
-      '"pf" is not one of',
-      '"auto" or "nftables" or "iptables" or "handoff"',
+      '"ipfw" is not one of',
+      '"auto" or "nftables" or "iptables" or "pf" or "handoff"',
     ],
     ['[network]\nisolation = "none"', '2:13', '"none" is not one of "namespace"', 'choose "namespace"'],
     ['[network]\nnamespace_prefix = "Wasm"', '2:20', '"Wasm" cannot be a namespace prefix', '1–8 lower-case'],
