@@ -36,7 +36,15 @@ test.each([
   try {
     for (const program of kind === undefined ? [] : ['restore', 'save'])
       symlinkSync(`/usr/sbin/${kind}-${program}`, join(programs, `iptables-${program}`));
-    const command = [process.execPath, BIN, 'os', guestPath('hello-wasmedge'), '--forward', '3000'];
+    const command = [
+      process.execPath,
+      BIN,
+      'os',
+      guestPath('hello-wasmedge'),
+      '--forward',
+      '3000',
+      '--verbose',
+    ];
     const run = spawn('unshare', ['--mount', 'sh', '-c', HIDE, 'sh', LIBRARY ?? '', programs, ...command], {
       env: { PATH: process.env['PATH'], NO_COLOR: '1', WASMRUN_NAMESPACE_PREFIX: prefix },
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -47,7 +55,9 @@ test.each([
       output += String(text);
       if (output.includes(' → ')) break;
     }
-    expect(output).toContain('nftables is not available (nft is not installed: apt-get install nftables)');
+    const refusal = 'nftables is not available (nft is not installed: apt-get install nftables)';
+    expect(output).toContain(`\n${refusal}; using ${transport}\n`);
+    expect(output).toContain(`firewall: ${refusal}\n`);
     expect(output).toContain(`using ${transport}\n`);
     const [, url = ''] = new RegExp(`^(\\S+) → \\S+:3000 {2}${transport}$`, 'm').exec(output) ?? [];
     expect(await (await fetch(url)).text()).toContain('Hello');

@@ -60,6 +60,19 @@ const isRefused = (port: number): Promise<boolean> =>
     socket.on('error', () => resolve(true));
   });
 
+test('a wanted transport is asked once whether it works', async () => {
+  let asked = 0;
+  const redirect = createRedirectTransport(NFTABLES);
+  const transport = { ...redirect, probe: () => ((asked += 1), redirect.probe()) };
+  const prefix = newPrefix();
+  {
+    const changes = options({ transports: [transport] });
+    await using _ = await Sandbox.start(define(prefix, { transport: 'nftables' }), changes);
+  }
+  expect(asked).toBe(1);
+  expect(remains(prefix)).toEqual([]);
+});
+
 describe('a start that fails', () => {
   test.each(STEPS)('after the step "%s" leaves nothing behind', async (failing) => {
     const prefix = newPrefix();
