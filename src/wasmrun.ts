@@ -11,7 +11,7 @@ import type { ResolvedApp } from './runtime/resolve.ts';
 import type { RequestedForward, SandboxDefinition } from './sandbox/definition.ts';
 import type { SandboxEvent } from './sandbox/events.ts';
 import { engineIdentity } from './sandbox/identity.ts';
-import type { SandboxPlan } from './sandbox/plan.ts';
+import { planSandbox, type SandboxPlan } from './sandbox/plan.ts';
 import { reclaim } from './sandbox/reclaim.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
 import type { SandboxStep } from './sandbox/start.ts';
@@ -110,7 +110,6 @@ const warnOfObstacles = async (
  * @throws {WasmrunError} for a request that could never be run
  */
 export const planRun = async (request: Pick<RunRequest, 'settings' | 'app'>): Promise<SandboxPlan> => {
-  const { planSandbox } = await import('./sandbox/plan.ts');
   const definition = defineSandbox(request);
   const present = process.platform;
   const wanted = definition.transport;

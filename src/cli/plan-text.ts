@@ -1,8 +1,8 @@
 /** Prints a plan for people. */
 import { bracket, formatPort } from '../network/forward.ts';
 import { describeRefusals } from '../network/refusal.ts';
-import { describeLink, type PlannedCommand, type PlannedStep } from '../sandbox/plan-steps.ts';
-import type { Obstacle, PlannedForward, SandboxPlan } from '../sandbox/plan.ts';
+import type { PlannedCommand, PlannedStep } from '../sandbox/plan-steps.ts';
+import type { Obstacle, PlannedForward, PlannedInterface, SandboxPlan } from '../sandbox/plan.ts';
 
 /** A plan, and what the command line has to say about it. */
 export interface PrintedPlan extends SandboxPlan {
@@ -40,7 +40,7 @@ const facts = (plan: PrintedPlan): string[] => {
   const rows: [string, readonly string[]][] = [
     ['build', plan.build === undefined ? [] : [shellText([plan.build].flat())]],
     ['isolation', [plan.namespace === undefined ? VIRTUAL : `network namespace ${plan.namespace}`]],
-    ['interfaces', plan.link === undefined ? [] : [describeLink(plan.link)]],
+    ['interfaces', plan.interfaces.map(interfaceLine)],
     ['firewall', [plan.firewall ?? 'none']],
     ['transport', [plan.transport, ...describeRefusals(plan.refusals)]],
     ['forwards', plan.forwards.flatMap(forwardLines)],
@@ -63,6 +63,9 @@ const facts = (plan: PrintedPlan): string[] => {
 };
 
 const VIRTUAL = "none: this platform has no network namespaces, the app's ports are virtual";
+
+const interfaceLine = ({ name, address, place }: PlannedInterface): string =>
+  `${name} ${address} ${place === 'host' ? 'on the host' : 'inside'}`;
 
 const forwardLines = ({ hostPort, processPort, protocol, addresses }: PlannedForward): string[] =>
   addresses.map(

@@ -1,5 +1,4 @@
 /** The steps of a start in words, and as commands that would do the same by hand. */
-import type { Link } from '../network/namespace.ts';
 import { LINK_PREFIX_LENGTH, namespacePath, SANDBOX_INTERFACE } from '../network/namespace.ts';
 import { pfRedirectionsOf } from '../network/transports/pf.ts';
 import { anchorOf, rulesOf } from '../network/transports/pf-rules.ts';
@@ -89,17 +88,12 @@ const linkStep = ({ record: { namespace, link } }: Choice): PlannedStep => {
     ),
     words(`ip ${inside === '' ? '' : `-n ${inside} `}link set ${name} up`),
   ];
-  return step('link', `join host and namespace: ${describeLink(link)}`, [
+  return step('link', `join host and namespace by ${veth} and ${SANDBOX_INTERFACE}`, [
     words(`ip link add ${veth} type veth peer name ${SANDBOX_INTERFACE} netns ${namespace}`),
     ...end('', veth, hostAddress),
     ...end(namespace, SANDBOX_INTERFACE, sandboxAddress),
   ]);
 };
-
-/** Both ends with their addresses. */
-export const describeLink = ({ veth, hostAddress, sandboxAddress }: Link): string =>
-  `${veth} ${hostAddress}/${LINK_PREFIX_LENGTH} on the host, ` +
-  `${SANDBOX_INTERFACE} ${sandboxAddress}/${LINK_PREFIX_LENGTH} inside`;
 
 const firewallStep = async (
   { prefix }: SandboxDefinition,

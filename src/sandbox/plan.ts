@@ -9,7 +9,7 @@ import type { OutboundMode } from '../network/egress.ts';
 import type { FirewallBackend, FirewallName } from '../network/firewall.ts';
 import { examineHostPort } from '../network/host-listener.ts';
 import { namespaceName, vethName } from '../network/names.ts';
-import type { Link } from '../network/namespace.ts';
+import { LINK_PREFIX_LENGTH, SANDBOX_INTERFACE, type Link } from '../network/namespace.ts';
 import { Probes, type Refusal } from '../network/refusal.ts';
 import { selectFirewall, selectTransport } from '../network/select.ts';
 import {
@@ -37,6 +37,13 @@ export interface PlanSurroundings {
   readonly transports: readonly Transport[];
   /** The transport that was asked for by name, and the platform it is for; absent for `auto`. */
   readonly wanted?: { readonly transport: Transport; readonly platform: NodeJS.Platform } | undefined;
+}
+
+export interface PlannedInterface {
+  readonly name: string;
+  /** With the length of its prefix: `10.231.0.0/31`. */
+  readonly address: string;
+  readonly place: 'host' | 'namespace';
 }
 
 export interface PlannedForward {
@@ -84,7 +91,8 @@ export interface SandboxPlan {
   readonly isolation: 'namespace' | 'virtual';
   /** Network namespace as `ip netns` lists it. */
   readonly namespace?: string;
-  readonly link?: Link;
+  /** Both ends of the veth pair; none without a namespace. */
+  readonly interfaces: readonly PlannedInterface[];
   /** Absent: none works here, and the app cannot open connections. */
   readonly firewall?: FirewallName;
   readonly transport: TransportName;
@@ -144,7 +152,8 @@ export const planSandbox = async (
     name: record.name,
     platform,
     isolation,
-    ...(isolation === 'namespace' && { namespace: record.namespace, link: record.link }),
+    ...(isolation === 'namespace' && { namespace: record.namespace }),
+    interfaces: isolation === 'namespace' ? planInterfaces(record.link) : [],
     ...(firewall !== undefined && { firewall: firewall.name }),
     transport: transport.name,
     refusals,
@@ -254,6 +263,11 @@ const busyPorts = (forwards: readonly RequestedForward[]): Obstacle[] =>
     const problem = examineHostPort(request);
     return problem === undefined ? [] : [toObstacle(problem)];
   });
+
+const planInterfaces = ({ veth, hostAddress, sandboxAddress }: Link): PlannedInterface[] => [
+  { name: veth, address: `${hostAddress}/${LINK_PREFIX_LENGTH}`, place: 'host' },
+  { name: SANDBOX_INTERFACE, address: `${sandboxAddress}/${LINK_PREFIX_LENGTH}`, place: 'namespace' },
+];
 
 const planForward = (
   { addresses, hostPort, processPort, protocol }: HeldForward,

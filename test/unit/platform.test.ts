@@ -70,6 +70,7 @@ describe('the plan for another platform', () => {
     });
     expect(plan).not.toHaveProperty('namespace');
     expect(plan).not.toHaveProperty('firewall');
+    expect(plan.interfaces).toEqual([]);
     expect(plan.steps.map(({ step }) => step)).toEqual([
       'ports',
       'engine',
@@ -108,11 +109,10 @@ describe('the plan for another platform', () => {
   test.each(['nftables', 'iptables'] as const)('shows the rules of %s on macOS, too', async (transport) => {
     const plan = await planOn('darwin', transport);
     expect(plan).toMatchObject({ platform: 'linux', isolation: 'namespace', firewall: transport, transport });
-    expect(plan.link).toEqual({
-      veth: 'wasmrun-v0',
-      hostAddress: '10.231.0.0',
-      sandboxAddress: '10.231.0.1',
-    });
+    expect(plan.interfaces).toEqual([
+      { name: 'wasmrun-v0', address: '10.231.0.0/31', place: 'host' },
+      { name: 'eth0', address: '10.231.0.1/31', place: 'namespace' },
+    ]);
     const texts = inputsOf(plan);
     expect(texts[0]).toContain('wasmrun-v0');
     expect(texts[1]).toMatch(/18080.*10\.231\.0\.1.*3000/);

@@ -111,15 +111,14 @@ describe('what it prints', () => {
     expect(documents.find(({ type }) => type === 'started')).toMatchObject({
       name: plan.name,
       namespace: plan.namespace,
-      address: plan.link?.sandboxAddress,
+      address: plan.interfaces[1]?.address.replace('/31', ''),
     });
     const done = documents
       .filter(({ type }) => type === 'detail')
       .flatMap(({ text }) => / ms {2}(\w+)$/.exec(text)?.[1] ?? []);
     expect(plan.steps.map(({ step }) => step)).toEqual([...done, 'listening', 'end']);
-    expect(linesOf('ip', 'address', 'show', 'dev', plan.link?.veth ?? '').join()).toContain(
-      `${plan.link?.hostAddress}/31`,
-    );
+    const [host] = plan.interfaces;
+    expect(linesOf('ip', 'address', 'show', 'dev', host?.name ?? '').join()).toContain(host?.address);
     expect(plan.forwards).toMatchObject([{ hostPort: 'any free port', processPort: 3000, protocol: 'tcp' }]);
     expect(plan.engine).toMatchObject({
       module: HELLO,
@@ -133,7 +132,7 @@ describe('what it prints', () => {
     // Beside the one that runs: another name and address, and only what is missing is added to the rules.
     const second = await planOf(HELLO, '--forward', '3000');
     expect(second.name).toBe(`${plan.name}-2`);
-    expect(second.link?.veth).not.toBe(plan.link?.veth);
+    expect(second.interfaces[0]?.name).not.toBe(host?.name);
     expect(inputsOf(second)[0]).toMatch(/^add element inet \w+ sandboxes \{ .* \}\n$/);
     const taken = await runCli(['os', HELLO, '--name', plan.name, '--plan'], { prefix, env: ownPool() });
     expect(taken).toMatchObject({ status: 125, stdout: '' });
