@@ -120,6 +120,31 @@ describe('the plan for another platform', () => {
   });
 });
 
+test.each([
+  ['nftables', 'nftables', 'the kernel redirects to it'],
+  ['pf', 'relay', 'datagrams are relayed to it'],
+  ['handoff', 'relay', 'datagrams are relayed to it'],
+] as const)('the plan of a UDP forward with %s: %s', async (transport, carrier, what) => {
+  const forwards = [
+    { protocol: 'udp', addresses: ['127.0.0.1'], hostPort: 15_353, processPort: 53 },
+  ] as const;
+  const plan = await planSandbox(
+    { ...DEFINITION, transport, forwards },
+    { present: 'win32', firewalls: FIREWALLS, transports: [], wanted: findTransport(transport, 'win32') },
+  );
+  expect(plan.forwards).toEqual([
+    {
+      hostPort: 15_353,
+      processPort: 53,
+      protocol: 'udp',
+      addresses: [{ address: '127.0.0.1', transport: carrier }],
+    },
+  ]);
+  const listening = plan.steps.filter(({ step }) => step === 'listening');
+  expect(listening.map((step) => step.what)).toEqual([`when the app binds port 53/udp: ${what}`]);
+  expect(printPlan({ ...plan, warnings: [] })).toContain(`127.0.0.1:15353 → 53/udp  ${carrier}`);
+});
+
 test('a plan is printed so that it can be read, and its commands pasted', async () => {
   const plan = await planOn('darwin', 'pf');
   const text = printPlan({ ...plan, build: ['make', 'all of it'], warnings: ['mind the gap'] });
