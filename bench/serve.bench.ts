@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
-import { engineBinary, engineEntry } from '../src/sandbox/engine-binary.ts';
+import { engineBinary, engineCommand } from '../src/sandbox/engine-binary.ts';
 import { freePort } from './free-port.ts';
 import { median, printTable, ratio } from './table.ts';
 
@@ -49,8 +49,10 @@ const subject = (name: string, port: number, child: ChildProcess): Subject => ({
 
 const startGuest = async (guest: string): Promise<Subject> => {
   const port = await freePort();
-  const child = spawn(engineBinary(), ['--wasm-lazy-validation', engineEntry()], {
-    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+  const { file, args } = engineCommand();
+  // The second channel is for connections to the outside, of which there are none.
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'ignore'],
     env: {},
   });
   const control = child.stdio[3] as Writable;
@@ -62,6 +64,9 @@ const startGuest = async (guest: string): Promise<Subject> => {
     directories: [],
     tmpfs: [],
     handed: [],
+    inherited: [],
+    channels: [],
+    keepListeners: false,
   };
   control.write(
     `${JSON.stringify({ type: 'launch', ...launch })}\n${JSON.stringify({ type: 'go', outbound: false })}\n`,

@@ -1,4 +1,4 @@
-/** What each platform has to offer; the only file that knows all firewalls and transports. */
+/** What each platform has to offer; the only file that knows all isolations, firewalls and transports. */
 import type { FirewallBackend } from './network/firewall.ts';
 import { createIptablesBackend } from './network/firewalls/iptables.ts';
 import { createNftablesBackend } from './network/firewalls/nftables.ts';
@@ -6,6 +6,17 @@ import type { Transport } from './network/transport.ts';
 import { handoffTransport } from './network/transports/handoff.ts';
 import { createPfTransport } from './network/transports/pf.ts';
 import { createRedirectTransport } from './network/transports/redirect.ts';
+import type { Isolation } from './sandbox/isolation.ts';
+import { namespaceIsolation } from './sandbox/isolations/namespace.ts';
+import { userNamespaceIsolation } from './sandbox/isolations/user-namespace.ts';
+import { virtualIsolation } from './sandbox/isolations/virtual.ts';
+
+/** All ways to keep a sandbox apart, preferred first. */
+export const ISOLATIONS: readonly Isolation[] = [
+  namespaceIsolation,
+  userNamespaceIsolation,
+  virtualIsolation,
+];
 
 /** All firewalls, preferred first; they are the kernel's of Linux. */
 export const FIREWALLS: readonly FirewallBackend[] = [createNftablesBackend(), createIptablesBackend()];

@@ -5,8 +5,9 @@ import { WasmrunError } from './errors.ts';
 import type { Log } from './log.ts';
 import { expandForward } from './network/forward.ts';
 import { isLoopback } from './network/loopback.ts';
+import type { IsolationName } from './network/names.ts';
 import type { HeldForward } from './network/transport.ts';
-import { findTransport, FIREWALLS, transportsFor } from './platform.ts';
+import { findTransport, FIREWALLS, ISOLATIONS, transportsFor } from './platform.ts';
 import type { ResolvedApp } from './runtime/resolve.ts';
 import type { RequestedForward, SandboxDefinition } from './sandbox/definition.ts';
 import type { SandboxEvent } from './sandbox/events.ts';
@@ -54,6 +55,7 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
   try {
     await using sandbox = await Sandbox.start(defineSandbox(request), {
       log,
+      isolations: ISOLATIONS,
       firewalls: FIREWALLS,
       transports: transportsFor(process.platform),
       onEvent: events,
@@ -115,6 +117,7 @@ export const planRun = async (request: Pick<RunRequest, 'settings' | 'app'>): Pr
   const wanted = definition.transport;
   return await planSandbox(definition, {
     present,
+    isolations: ISOLATIONS,
     firewalls: FIREWALLS,
     transports: transportsFor(present),
     wanted: wanted === 'auto' ? undefined : findTransport(wanted, present),
@@ -127,10 +130,11 @@ export interface Leftover {
   readonly name: string;
   /** Process id the supervisor had. */
   readonly pid: number;
-  /** Network namespace as `ip netns` lists it. */
-  readonly namespace: string;
-  /** The host's end of its veth pair. */
-  readonly interface: string;
+  readonly isolation: IsolationName;
+  /** Network namespace as `ip netns` lists it; with the isolation `namespace` only. */
+  readonly namespace?: string;
+  /** The host's end of its veth pair; with the isolation `namespace` only. */
+  readonly interface?: string;
 }
 
 /**
@@ -145,7 +149,11 @@ export const collectGarbage = async (
   const records = await state.exclusively(async () =>
     dryRun ? state.dead() : reclaim(state, { prefix, firewalls: FIREWALLS }),
   );
-  return records.map(({ name, pid, namespace, link }) => ({ name, pid, namespace, interface: link.veth }));
+  return records.map(({ name, pid, enclosure }) => {
+    const { isolation } = enclosure;
+    if (isolation !== 'namespace') return { name, pid, isolation };
+    return { name, pid, isolation, namespace: enclosure.namespace, interface: enclosure.link.veth };
+  });
 };
 
 const defineSandbox = ({ settings, app }: Pick<RunRequest, 'settings' | 'app'>): SandboxDefinition => {
@@ -167,6 +175,7 @@ const defineSandbox = ({ settings, app }: Pick<RunRequest, 'settings' | 'app'>):
         hostPort: spec.hostPort ?? 0,
         processPort: spec.processPort,
       })),
+    isolation: network.isolation,
     transport: network.transport,
     outbound: { mode: network.outbound, rules: network.allow },
     addressPools: network.addressPool,

@@ -7,7 +7,7 @@ import type { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { formatPort } from '../network/forward.ts';
 import { forwardUrls } from '../network/forward-url.ts';
-import type { ForwardEvent, SandboxEvent } from '../sandbox/events.ts';
+import type { ForwardEvent, SandboxEvent, StartedEvent } from '../sandbox/events.ts';
 
 export interface Output {
   readonly log: Log;
@@ -37,6 +37,9 @@ const stackOf = (error: WasmrunError): string => {
   const { cause } = error;
   return (cause instanceof Error ? cause.stack : undefined) ?? error.stack ?? '';
 };
+
+const whereabouts = ({ isolation, namespace, address }: StartedEvent): string =>
+  address === undefined ? `(isolation ${isolation})` : `${address}  (namespace ${namespace})`;
 
 class HumanOutput implements Output {
   readonly #options: OutputOptions;
@@ -68,9 +71,7 @@ class HumanOutput implements Output {
     switch (event.type) {
       case 'started':
         this.#sandbox = event.name;
-        return this.#line(
-          `${this.#style('bold', event.name)}  ${event.address}  (namespace ${event.namespace})`,
-        );
+        return this.#line(`${this.#style('bold', event.name)}  ${whereabouts(event)}`);
       case 'forward':
         return this.#forward(event);
       case 'output':

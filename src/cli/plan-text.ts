@@ -39,7 +39,7 @@ const facts = (plan: PrintedPlan): string[] => {
   const { engine } = plan;
   const rows: [string, readonly string[]][] = [
     ['build', plan.build === undefined ? [] : [shellText([plan.build].flat())]],
-    ['isolation', [plan.namespace === undefined ? VIRTUAL : `network namespace ${plan.namespace}`]],
+    ['isolation', [isolationLine(plan)]],
     ['interfaces', plan.interfaces.map(interfaceLine)],
     ['firewall', [plan.firewall ?? 'none']],
     ['transport', [plan.transport, ...describeRefusals(plan.refusals)]],
@@ -62,7 +62,13 @@ const facts = (plan: PrintedPlan): string[] => {
   );
 };
 
-const VIRTUAL = "none: this platform has no network namespaces, the app's ports are virtual";
+const isolationLine = ({ isolation, namespace, platform }: PrintedPlan): string => {
+  if (namespace !== undefined) return `network namespace ${namespace}`;
+  if (isolation === 'user-namespace')
+    return 'user-namespace: a network namespace without a link, made without root';
+  const why = platform === 'linux' ? '' : ', for this platform has no network namespaces';
+  return `virtual: the app's ports exist inside the engine only${why}`;
+};
 
 const interfaceLine = ({ name, address, place }: PlannedInterface): string =>
   `${name} ${address} ${place === 'host' ? 'on the host' : 'inside'}`;

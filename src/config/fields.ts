@@ -5,7 +5,7 @@
  */
 import { DEFAULT_ADDRESS_POOLS } from '../network/address-pool.ts';
 import { parseEgressRule, type EgressRule, type OutboundMode } from '../network/egress.ts';
-import { DEFAULT_PREFIX } from '../network/names.ts';
+import { DEFAULT_PREFIX, type IsolationName } from '../network/names.ts';
 import { formatForward, parseForward, parseHostAddress } from '../network/forward.ts';
 import type { TransportName } from '../network/transport.ts';
 import { command, integer, list, listOrOne, oneOrMore, text, variables, type Reader } from './readers.ts';
@@ -95,10 +95,12 @@ export const FIELDS = {
     variable: 'WASMRUN_TRANSPORT',
     fallback: 'auto',
   }),
-  'network.isolation': field<'namespace'>({
-    reader: text(oneOf('namespace')),
-    example: '"namespace"',
-    fallback: 'namespace',
+  'network.isolation': field<IsolationName | 'auto'>({
+    reader: text(oneOf('auto', 'namespace', 'user-namespace', 'virtual')),
+    example: '"auto"',
+    flag: '--isolation',
+    variable: 'WASMRUN_ISOLATION',
+    fallback: 'auto',
   }),
   'network.namespace_prefix': field<string>({
     reader: text(namespacePrefix),

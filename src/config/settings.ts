@@ -8,6 +8,7 @@ import {
   type ForwardSpec,
 } from '../network/forward.ts';
 import type { EgressRule, OutboundMode } from '../network/egress.ts';
+import type { IsolationName } from '../network/names.ts';
 import type { TransportName } from '../network/transport.ts';
 import { findConfigFile } from './discover.ts';
 import type { FieldName, FieldValue } from './fields.ts';
@@ -53,7 +54,7 @@ export interface Settings {
     /** What the guest may connect to outside; `allow` names what `allow-list` permits. */
     readonly outbound: OutboundMode;
     readonly allow: readonly EgressRule[];
-    readonly isolation: 'namespace';
+    readonly isolation: IsolationName | 'auto';
     readonly namespacePrefix: string;
     /** IPv4 networks in CIDR notation, in order of preference. */
     readonly addressPool: readonly string[];

@@ -9,17 +9,16 @@ import { KernelPath } from './datagram-path.ts';
 import type { DatagramPath, ReceivedDatagram } from './datagram-path.ts';
 import type { DatagramPorts, ForwardedPort } from './datagram-ports.ts';
 import { FILETYPE } from './descriptor.ts';
-import { WASI, failure } from './errno.ts';
+import { WASI } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import * as libc from './libc.ts';
 import { POLLIN, POLLOUT } from './poll.ts';
 import type { Poller } from './poll.ts';
-import { SockaddrBuffer, fromMapped, isLoopback, toMapped } from './socket-address.ts';
+import { ports } from './ports.ts';
+import { fromMapped, isLoopback, toMapped } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
 import { MSG_PEEK, Socket } from './sockets.ts';
 import { RELAYED_ADDRESS } from '../os/datagram-frame.ts';
 
-const sockaddr = new SockaddrBuffer();
 /** Always ready, see {@link Socket.pollFds}. */
 const READY: readonly number[] = [];
 
@@ -49,8 +48,8 @@ export class DatagramSocket extends Socket {
   }
 
   bind(address: SocketAddress): number {
-    const { bytes, length } = sockaddr.set(address);
-    if (libc.bind(this.hostFd, bytes, length[0]!) < 0) return failure();
+    const bound = ports().bind(this.hostFd, address);
+    if (bound < 0) return bound;
     const local = this.localAddress();
     if (typeof local === 'number') return local;
     this.#forwarded = this.#ports.claim(local, address.port);

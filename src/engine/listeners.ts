@@ -13,7 +13,8 @@ import * as libc from './libc.ts';
 import type { GoMessage, LaunchMessage } from './messages.ts';
 import type { Poller } from './poll.ts';
 import { POLLIN } from './poll.ts';
-import { AF_INET, SockaddrBuffer, ipv4Bytes, isLoopback } from './socket-address.ts';
+import { ports } from './ports.ts';
+import { AF_INET, ipv4Bytes, isLoopback } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
 import {
   SOCK_CLOEXEC,
@@ -36,8 +37,10 @@ const ON = new Int32Array([1]);
 /** A listening socket of the guest. */
 export class Listener extends Socket {
   override readonly filetype = FILETYPE.socketStream;
-  /** The sandbox's own socket first. Changes while it is waited for. */
+  /** What it accepts from: the sandbox's own socket first, where that is real. */
   readonly #sources: number[];
+  /** What to wait for: the sources, or what is never ready. Changes while it is waited for. */
+  readonly #polled: number[] = [];
   readonly #connections: Connections;
   readonly #release: () => number;
   readonly #announce: () => void;
@@ -47,21 +50,25 @@ export class Listener extends Socket {
   #turn = 0;
 
   constructor(
-    sources: readonly [number, ...number[]],
-    poller: Poller,
-    connections: Connections,
+    own: number,
+    {
+      sources,
+      poller,
+      connections,
+    }: { sources: readonly number[] } & Pick<ListenerOptions, 'poller' | 'connections'>,
     hooks: { announce: () => void; release: () => number },
   ) {
-    super(sources[0], poller);
+    super(own, poller);
     this.#sources = [...sources];
     this.#connections = connections;
     this.#announce = hooks.announce;
     this.#release = hooks.release;
+    this.#change();
   }
 
   override pollFds(): readonly number[] {
     this.#reportOnce();
-    return this.#sources;
+    return this.#polled;
   }
 
   override close(): number {
@@ -70,19 +77,19 @@ export class Listener extends Socket {
 
   /** One more host socket to accept from. */
   add(source: number): void {
-    if (!this.#isPaused) this.#sources.push(source);
+    this.#sources.push(source);
+    this.#change();
   }
 
   remove(source: number): void {
-    const index = this.#sources.indexOf(source);
-    if (index >= 0) this.#sources.splice(index, 1);
-    this.#turn = 0;
+    this.#sources.splice(this.#sources.indexOf(source), 1);
+    this.#change();
   }
 
   /** Accepts nothing from now on; the guest waits in vain. */
   pause(): void {
     this.#isPaused = true;
-    this.#sources.splice(0, this.#sources.length, neverReady());
+    this.#change();
   }
 
   /** The next connection, or a negated errno (EAGAIN for a non-blocking listener with none). */
@@ -90,7 +97,7 @@ export class Listener extends Socket {
     this.#reportOnce();
     for (;;) {
       for (let tried = 0; tried < this.#sources.length && !this.#isPaused; tried += 1) {
-        const source = this.#sources[this.#turn % this.#sources.length]!;
+        const source = this.#sources[this.#turn]!;
         this.#turn = (this.#turn + 1) % this.#sources.length;
         const fd = libc.accept4(source, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) return this.#connections.accept(fd, this.poller);
@@ -98,8 +105,14 @@ export class Listener extends Socket {
         if (code !== EAGAIN && code !== EINTR) return -toWasi(code);
       }
       if (this.nonBlocking) return -WASI.EAGAIN;
-      this.poller.wait(this.#sources, POLLIN);
+      this.poller.wait(this.#polled, POLLIN);
     }
+  }
+
+  #change(): void {
+    this.#turn = 0;
+    const isIdle = this.#isPaused || this.#sources.length === 0;
+    this.#polled.splice(0, this.#polled.length, ...(isIdle ? [neverReady()] : this.#sources));
   }
 
   /** The guest is at its first accept, or waits for it: it really listens. */
@@ -154,7 +167,8 @@ export class ListenerFactory {
   /** listen(2) on a bound socket; the result takes the socket's place in the descriptor table. */
   listen(socket: StreamSocket, backlog: number): Listener | number {
     if (!socket.mayListen) return -WASI.EINVAL;
-    if (libc.listen(socket.hostFd, backlog) < 0) return failure();
+    const result = ports().listen(socket.hostFd, backlog);
+    if (result < 0) return result;
     const address = socket.localAddress();
     if (typeof address === 'number') return address;
     const needsCompanion = isLoopback(address.ip) && this.#handed.has(address.port);
@@ -214,16 +228,21 @@ export class ListenerFactory {
     const { poller, connections } = this.#options;
     const isFirst = !this.#listening.has(port);
     const handed = isFirst ? (this.#handed.get(port)?.values() ?? []) : [];
-    const listener = new Listener([own, ...companions, ...handed], poller, connections, {
-      announce: () => this.#announce(port, [own, ...companions]),
-      release: () => {
-        // The handed-off sockets stay open for the guest's next listener on this port.
-        if (this.#listening.get(port) === listener) this.#listening.delete(port);
-        this.#all.delete(listener);
-        for (const fd of companions) libc.close(fd);
-        return libc.close(own) < 0 ? failure() : 0;
+    const sources = ports().areReal ? [own, ...companions, ...handed] : [...handed];
+    const listener = new Listener(
+      own,
+      { sources, poller, connections },
+      {
+        announce: () => this.#announce(port, [own, ...companions]),
+        release: () => {
+          // The handed-off sockets stay open for the guest's next listener on this port.
+          if (this.#listening.get(port) === listener) this.#listening.delete(port);
+          this.#all.delete(listener);
+          for (const fd of companions) libc.close(fd);
+          return ports().close(own);
+        },
       },
-    });
+    );
     if (isFirst) this.#listening.set(port, listener);
     this.#all.add(listener);
     return listener;
@@ -249,9 +268,9 @@ const openListening = (ip: Uint8Array, port: number): number => {
   const fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure();
   libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON, 4);
-  const { bytes, length } = new SockaddrBuffer().set({ ip, port });
-  if (libc.bind(fd, bytes, length[0]!) === 0 && libc.listen(fd, BACKLOG) === 0) return fd;
-  const result = failure();
-  libc.close(fd);
+  const bound = ports().bind(fd, { ip, port });
+  const result = bound < 0 ? bound : ports().listen(fd, BACKLOG);
+  if (result >= 0) return fd;
+  ports().close(fd);
   return result;
 };

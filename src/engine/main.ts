@@ -23,7 +23,8 @@ import type { LaunchMessage, ToEngine } from './messages.ts';
 import { Poller } from './poll.ts';
 import { compileModule, mayOpenFiles, notWebAssembly, readModule } from './program.ts';
 import type { Program } from './program.ts';
-import { refuseOutbound } from './seccomp.ts';
+import { useVirtualPorts } from './ports.ts';
+import { refuseOutbound, refusePorts } from './seccomp.ts';
 import { StandardStream } from './stdio.ts';
 import { TRAP_STACK_DEPTH, describeTrap, isTrap } from './trap.ts';
 
@@ -122,12 +123,16 @@ const main = async (control: Control): Promise<void> => {
     ...(await openMemoryFileSystems(mayOpenFiles(bytes) ? launch.tmpfs : [])),
   ];
   harden(launch.user);
+  if (launch.virtualPorts === true) {
+    useVirtualPorts();
+    refusePorts();
+  }
   const program = compileModule(basename(launch.module), bytes);
   control.send({ type: 'prepared', abi: program.abi });
 
   const go = control.next();
   if (go.type !== 'go') control.exit({ status: 0, reason: 'stopped' });
-  if (!go.outbound) refuseOutbound();
+  if (launch.virtualPorts === true || !go.outbound) refuseOutbound();
 
   const channel = new DescriptorChannel();
   const connections = new Connections(control);

@@ -67,6 +67,11 @@ export interface LaunchMessage {
   readonly channels: readonly HandedChannel[];
   /** Process ports to listen on for modules that cannot listen themselves (preview1), in fd order. */
   readonly ports: readonly number[];
+  /**
+   * The engine stands in the host's own network: ports of the guest exist in the engine alone, and the kernel
+   * gives it none.
+   */
+  readonly virtualPorts?: boolean;
   /** The engine becomes this user and group before guest code runs; absent when already unprivileged. */
   readonly user?: { readonly uid: number; readonly gid: number };
 }

@@ -102,6 +102,11 @@ const CONNECTING: CallTable = {
   // Its flags, one of which connects (below), lie in memory.
   sendmmsg: [307, 269],
 };
+/** Calls that give a socket a port of its own. */
+const PORTS: CallTable = {
+  bind: [49, 200],
+  listen: [50, 201],
+};
 const CLONE = [56, 220] as const;
 const CLONE3 = [435, 435] as const;
 const TGKILL = [234, 131] as const;
@@ -110,8 +115,9 @@ const SENDTO = [44, 206] as const;
 const SENDMSG = [46, 211] as const;
 const IOCTL = [16, 29] as const;
 
-/** linux/bpf_common.h: load a word, jump if equal, jump if ≥, jump if bits set, return. */
+/** linux/bpf_common.h: load a word, and it, jump if equal, jump if ≥, jump if bits set, return. */
 const LOAD = 0x20;
+const AND = 0x54;
 const JUMP_EQUAL = 0x15;
 const JUMP_AT_LEAST = 0x35;
 const JUMP_SET = 0x45;
@@ -137,6 +143,13 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 /** linux/socket.h: connect(2) and send in one call, on a TCP socket that is not connected. */
 const MSG_FASTOPEN = 0x2000_0000;
+/** bits/socket_type.h; flags stand above these bits. */
+const SOCK_TYPE_MASK = 0xf;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+/** netinet/in.h */
+const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
 /** asm-generic/ioctls.h: put characters into a terminal's input. */
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
@@ -233,6 +246,29 @@ export const buildOutboundFilter = (architecture: keyof typeof ARCHITECTURES): I
   ];
 };
 
+/** What an engine may not do either that stands in the host's own network: have a port there. */
+export const buildPortFilter = (architecture: keyof typeof ARCHITECTURES): Instruction[] => {
+  const { column } = ARCHITECTURES[architecture];
+  return [
+    ...prologue(architecture),
+    // Only TCP and UDP: SCTP, for one, binds and connects by setsockopt too.
+    ...whenCall(SOCKET[column], [
+      load(DATA.argument(1)),
+      [AND, 0, 0, SOCK_TYPE_MASK],
+      [JUMP_EQUAL, 1, 0, SOCK_STREAM],
+      [JUMP_EQUAL, 0, 4, SOCK_DGRAM],
+      load(DATA.argument(2)),
+      [JUMP_EQUAL, 3, 0, 0],
+      [JUMP_EQUAL, 2, 0, IPPROTO_TCP],
+      [JUMP_EQUAL, 1, 0, IPPROTO_UDP],
+      refuse(EPERM),
+      allow,
+    ]),
+    ...refuseAll(PORTS, column, EACCES),
+    allow,
+  ];
+};
+
 /** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k. */
 const encode = (program: readonly Instruction[]): Buffer => {
   const bytes = Buffer.alloc(8 * program.length);
@@ -259,6 +295,9 @@ export const installFilter = (): void => install(buildFilter(architecture, proce
 
 /** From here on the kernel refuses to send to an address. Filters add up; none can be taken back. */
 export const refuseOutbound = (): void => install(buildOutboundFilter(architecture));
+
+/** From here on the kernel gives no socket a port. */
+export const refusePorts = (): void => install(buildPortFilter(architecture));
 
 const install = (instructions: readonly Instruction[]): void => {
   const { seccomp: number } = ARCHITECTURES[architecture];

@@ -14,6 +14,7 @@ import type { GuestMemory } from './guest-memory.ts';
 import * as libc from './libc.ts';
 import { POLLIN, POLLOUT } from './poll.ts';
 import type { Poller } from './poll.ts';
+import { ports } from './ports.ts';
 import { SockaddrBuffer } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
 
@@ -52,7 +53,7 @@ export abstract class Socket extends Descriptor {
   }
 
   override close(): number {
-    return libc.close(this.hostFd) < 0 ? failure() : 0;
+    return ports().close(this.hostFd);
   }
 
   override read(memory: GuestMemory): number {
@@ -93,8 +94,7 @@ export abstract class Socket extends Descriptor {
   }
 
   localAddress(): SocketAddress | number {
-    const { bytes, length } = sockaddr.clear();
-    return libc.getsockname(this.hostFd, bytes, length) < 0 ? failure() : sockaddr.get();
+    return ports().localAddress(this.hostFd);
   }
 
   peerAddress(): SocketAddress | number {
@@ -144,8 +144,7 @@ export class StreamSocket extends Socket {
   bind(address: SocketAddress): number {
     // An accepted socket that was reset could be bound again: to a port of the host, if it came from there.
     if (!this.mayListen) return -WASI.EINVAL;
-    const { bytes, length } = sockaddr.set(address);
-    return libc.bind(this.hostFd, bytes, length[0]!) < 0 ? failure() : 0;
+    return ports().bind(this.hostFd, address);
   }
 
   /** Goes on as another socket, which was bound before; that descriptor is used up. */

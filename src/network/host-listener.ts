@@ -215,7 +215,9 @@ const describe = (cause: BindFailure, circumstances: Circumstances): WasmrunErro
       'PORT_FORBIDDEN',
       `host port ${formatPort(port, protocolOf(request))} may not be used by this user`,
       {
-        hint: `ports below 1024 belong to root: choose a higher one, e.g. ${forwardOption(8080, request)}`,
+        hint:
+          `choose a higher one, e.g. ${forwardOption(8080, request)}, run wasmrun with sudo, or let every user ` +
+          `have it: sudo sysctl net.ipv4.ip_unprivileged_port_start=${port}`,
         cause,
       },
     );

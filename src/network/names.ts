@@ -1,6 +1,9 @@
 /** Every kernel object of an installation of wasmrun is named after one prefix, so that two never meet. */
 import { WasmrunError } from '../errors.ts';
 
+/** How a sandbox is kept apart from the host's network, see sandbox/isolation.ts. */
+export type IsolationName = 'namespace' | 'user-namespace' | 'virtual';
+
 export const DEFAULT_PREFIX = 'wasmrun';
 
 /**

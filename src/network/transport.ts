@@ -7,6 +7,7 @@
 
 import type { ProbeResult } from '../os/probe.ts';
 import type { Protocol } from '../os/socket.ts';
+import type { Link } from './namespace.ts';
 import type { Firewall, FirewallName } from './firewall.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -30,10 +31,8 @@ export interface HeldForward {
 export interface Target {
   /** Name of the sandbox with its prefix, unique on this host: `wasmrun-web`. */
   readonly name: string;
-  /** Host side interface of the veth pair. */
-  readonly veth: string;
-  /** The sandbox's own IPv4 address. */
-  readonly sandboxAddress: string;
+  /** Its link to the host; absent where it has no address of its own, and the held sockets are all that leads in. */
+  readonly link?: Pick<Link, 'veth' | 'sandboxAddress'> | undefined;
   /** The wall it stands behind; absent where there is none. */
   readonly firewall?: Firewall | undefined;
 }

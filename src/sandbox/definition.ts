@@ -1,6 +1,7 @@
 /** What a sandbox is made from: plain data, already checked. */
 import type { DirectoryMount } from '../engine/messages.ts';
 import type { OutboundRules } from '../network/egress.ts';
+import type { IsolationName } from '../network/names.ts';
 import type { TransportName } from '../network/transport.ts';
 import type { AppUser } from '../os/app-user.ts';
 import type { Protocol } from '../os/socket.ts';
@@ -30,6 +31,7 @@ export interface SandboxDefinition {
   readonly directories: readonly DirectoryMount[];
   readonly tmpfs: readonly string[];
   readonly forwards: readonly RequestedForward[];
+  readonly isolation: IsolationName | 'auto';
   readonly transport: TransportName | 'auto';
   /** What the guest may connect to outside. */
   readonly outbound: OutboundRules;

@@ -30,8 +30,8 @@ export const engineBinary = (): string => {
   }
 };
 
-/** The bundled engine, or its source when this runs from source itself. */
-export const engineEntry = (): string => {
+/** The program that runs the guest: bundled, or its source when this runs from source itself. */
+const engineEntry = (): string => {
   // A package can resolve itself by its own name (Node, "Self-referencing a package").
   const root = dirname(require.resolve('wasmrun/package.json'));
   return import.meta.url.endsWith('.ts')

@@ -1,18 +1,17 @@
 /** The engine as the supervisor sees it: a process inside the namespace and a channel to it. */
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { FromEngine, ToEngine } from '../engine/messages.ts';
 import { CONTROL_FD, FIRST_INHERITED_FD } from '../engine/messages.ts';
-import type { Namespace } from '../network/namespace.ts';
 import { packetSocketPair } from '../os/descriptor-passing.ts';
 import { readEngineLines } from './engine-line.ts';
 import { engineCommand } from './engine-binary.ts';
+import type { Enclosure } from './isolation.ts';
 
 export interface EngineOptions {
-  readonly namespace: Namespace;
+  readonly enclosure: Pick<Enclosure, 'spawn'>;
   /** Listening sockets the engine inherits, numbered from `FIRST_INHERITED_FD`. */
   readonly inherited: readonly number[];
   /** How many further streams to the engine are opened; their descriptors there follow the listeners'. */
@@ -42,22 +41,19 @@ export class EngineProcess implements AsyncDisposable {
   #isGone = false;
   #isDisposed = false;
 
-  constructor({ namespace, inherited, channelCount, onOutput, onMessage }: EngineOptions) {
+  constructor({ enclosure, inherited, channelCount, onOutput, onMessage }: EngineOptions) {
     this.#onMessage = onMessage;
     const output = onOutput === undefined ? 'inherit' : 'pipe';
     const [channel, engineChannel] = packetSocketPair();
     this.channel = channel;
     const channels = Array.from({ length: channelCount }, () => 'pipe' as const);
-    // The child is forked by this thread, hence into the namespace this thread is in.
     const { file, args } = engineCommand();
-    this.#child = namespace.run(() =>
-      spawn(file, args, {
-        stdio: ['inherit', output, output, 'pipe', engineChannel, ...inherited, ...channels],
-        cwd: '/',
-        // Nothing of the caller's environment: what the guest may see comes with the launch message.
-        env: {},
-      }),
-    );
+    this.#child = enclosure.spawn(file, args, {
+      stdio: ['inherit', output, output, 'pipe', engineChannel, ...inherited, ...channels],
+      cwd: '/',
+      // Nothing of the caller's environment: what the guest may see comes with the launch message.
+      env: {},
+    });
     closeSync(engineChannel);
     this.#control = this.#child.stdio[CONTROL_FD] as Socket;
     this.channels = this.#child.stdio.slice(FIRST_INHERITED_FD + inherited.length) as Socket[];

@@ -1,4 +1,5 @@
 /** What happens to a sandbox, for the command line to print and for programs to read. */
+import type { IsolationName } from '../network/names.ts';
 import type { Carrier } from '../network/transport.ts';
 import type { Protocol } from '../os/socket.ts';
 
@@ -6,10 +7,11 @@ import type { Protocol } from '../os/socket.ts';
 export interface StartedEvent {
   readonly type: 'started';
   readonly name: string;
-  /** Network namespace as `ip netns` lists it. */
-  readonly namespace: string;
-  /** The sandbox's own IPv4 address. */
-  readonly address: string;
+  readonly isolation: IsolationName;
+  /** Network namespace as `ip netns` lists it; with the isolation `namespace` only. */
+  readonly namespace?: string;
+  /** The sandbox's own IPv4 address; with the isolation `namespace` only. */
+  readonly address?: string;
 }
 
 /** The guest listens on a process port, or has bound it for UDP, and its forward is open. */

@@ -35,8 +35,8 @@ export interface OutboundOptions {
   /** This side of the channel that sockets are handed over on. */
   readonly channel: number;
   readonly policy: EgressPolicy;
-  /** The sandbox's own namespace: there its guest connects to itself. */
-  readonly namespace: NamespaceIdentity;
+  /** The sandbox's own namespace: there its guest connects to itself; absent where it has none. */
+  readonly namespace: NamespaceIdentity | undefined;
   /** The sandbox's own address; its guest reaches itself there, too. */
   readonly sandboxAddress: string | undefined;
   /** Called once for each destination. */
@@ -146,7 +146,8 @@ export class OutboundBroker {
     try {
       namespace = openSocketNamespace(socket);
       const { dev, ino } = fstatSync(namespace, { bigint: true });
-      return dev === this.#options.namespace.dev && ino === this.#options.namespace.ino;
+      const own = this.#options.namespace;
+      return own !== undefined && dev === own.dev && ino === own.ino;
     } catch (error) {
       // Not a socket, or one of a namespace that is not ours to look at.
       if (error instanceof SystemCallError) return false;

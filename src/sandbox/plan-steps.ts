@@ -1,4 +1,5 @@
 /** The steps of a start in words, and as commands that would do the same by hand. */
+import { namespaceName } from '../network/names.ts';
 import { LINK_PREFIX_LENGTH, namespacePath, SANDBOX_INTERFACE } from '../network/namespace.ts';
 import { pfRedirectionsOf } from '../network/transports/pf.ts';
 import { anchorOf, rulesOf } from '../network/transports/pf-rules.ts';
@@ -8,6 +9,7 @@ import { bracket, formatPort } from '../network/forward.ts';
 import type { SandboxDefinition } from './definition.ts';
 import { engineCommand } from './engine-binary.ts';
 import type { Choice } from './plan.ts';
+import type { NamespaceRecord } from './record.ts';
 import type { SandboxStep } from './start.ts';
 import { State } from './state.ts';
 
@@ -27,16 +29,19 @@ export interface PlannedStep {
 
 /** In the order they are done. */
 export const planSteps = async (definition: SandboxDefinition, choice: Choice): Promise<PlannedStep[]> => {
-  const isNamespace = choice.isolation === 'namespace';
+  const { enclosure } = choice.record;
+  const isNamespace = enclosure.isolation === 'namespace';
   return [
     portsStep(choice),
-    ...(isNamespace ? [recordStep(definition, choice), namespaceStep(choice)] : []),
+    ...(choice.platform === 'linux' ? [recordStep(definition, choice)] : []),
+    ...(isNamespace ? [namespaceStep(enclosure)] : []),
+    ...(enclosure.isolation === 'user-namespace' ? [userNamespaceStep()] : []),
     engineStep(choice),
-    ...(isNamespace ? [linkStep(choice), await firewallStep(definition, choice)] : []),
+    ...(isNamespace ? [linkStep(enclosure), await firewallStep(definition, choice, enclosure)] : []),
     step('transport', `take the transport ${choice.transport.name}`),
     goStep(definition),
     ...listeningSteps(definition, choice),
-    endStep(choice),
+    endStep(definition, choice),
   ];
 };
 
@@ -63,23 +68,36 @@ const portsStep = ({ forwards }: Choice): PlannedStep => {
 const recordStep = ({ prefix }: SandboxDefinition, { record }: Choice): PlannedStep =>
   step('record', `sweep what killed supervisors left, then write ${new State(prefix).path(record.name)}`);
 
-const namespaceStep = ({ record: { namespace } }: Choice): PlannedStep =>
+const userNamespaceStep = (): PlannedStep =>
+  step(
+    'namespace',
+    'make a user namespace and a network namespace in it, which end with the engine; lo comes up inside',
+  );
+
+const namespaceStep = ({ namespace }: NamespaceRecord): PlannedStep =>
   step('namespace', `make the network namespace ${namespace}, ${namespacePath(namespace)}`, [
     words(`ip netns add ${namespace}`),
     words(`ip -n ${namespace} link set lo up`),
     words(`ip netns exec ${namespace} sysctl -w net.ipv4.ip_unprivileged_port_start=0`),
   ]);
 
-const engineStep = ({ isolation, record }: Choice): PlannedStep => {
+const engineStep = ({ record: { enclosure } }: Choice): PlannedStep => {
   const { file, args } = engineCommand();
   const command = [file, ...args];
-  const where = isolation === 'namespace' ? `inside ${record.namespace}` : 'on the host itself';
-  return step('engine', `start the engine ${where}; it inherits the listening sockets`, [
-    { command: isolation === 'namespace' ? ['ip', 'netns', 'exec', record.namespace, ...command] : command },
+  const inherits = 'it inherits the listening sockets';
+  if (enclosure.isolation === 'user-namespace') {
+    return step('engine', `start the engine inside, without any capability; ${inherits}`);
+  }
+  if (enclosure.isolation !== 'namespace') {
+    return step('engine', `start the engine on the host itself; ${inherits}`, [{ command }]);
+  }
+  const { namespace } = enclosure;
+  return step('engine', `start the engine inside ${namespace}; ${inherits}`, [
+    { command: ['ip', 'netns', 'exec', namespace, ...command] },
   ]);
 };
 
-const linkStep = ({ record: { namespace, link } }: Choice): PlannedStep => {
+const linkStep = ({ namespace, link }: NamespaceRecord): PlannedStep => {
   const { veth, hostAddress, sandboxAddress } = link;
   const end = (inside: string, name: string, address: string): PlannedCommand[] => [
     words(`${inside === '' ? '' : `ip netns exec ${inside} `}sysctl -w net.ipv6.conf.${name}.disable_ipv6=1`),
@@ -97,7 +115,8 @@ const linkStep = ({ record: { namespace, link } }: Choice): PlannedStep => {
 
 const firewallStep = async (
   { prefix }: SandboxDefinition,
-  { firewall, record: { link }, canLook }: Choice,
+  { firewall, canLook }: Choice,
+  { link }: NamespaceRecord,
 ): Promise<PlannedStep> => {
   if (firewall === undefined) {
     return step('firewall', 'there is none that works here');
@@ -121,11 +140,12 @@ const listeningSteps = (definition: SandboxDefinition, choice: Choice): PlannedS
   const { forwards, transport, firewall, record } = choice;
   if (forwards.length === 0) return [];
   const pfRules = transport.name === 'pf' ? rulesOf(forwards.flatMap(pfRedirectionsOf)) : '';
-  if (pfRules !== '') return [pfStep(choice, pfRules)];
+  if (pfRules !== '') return [pfStep(namespaceName(definition.prefix, record.name), pfRules)];
   return forwards.map((forward) => {
     const { protocol, processPort } = forward;
     const when = `when the app ${protocol === 'tcp' ? 'listens on' : 'binds'} port ${formatPort(processPort, protocol)}:`;
-    const redirections = redirectionsOf(forward, record.link);
+    const { enclosure } = record;
+    const redirections = enclosure.isolation === 'namespace' ? redirectionsOf(forward, enclosure.link) : [];
     if (firewall === undefined || transport.firewall !== firewall.name || redirections.length === 0) {
       const how =
         protocol === 'tcp' ? 'it accepts from the sockets held on the host' : 'datagrams are relayed to it';
@@ -138,23 +158,26 @@ const listeningSteps = (definition: SandboxDefinition, choice: Choice): PlannedS
   });
 };
 
-const pfStep = ({ record }: Choice, input: string): PlannedStep => {
+const pfStep = (name: string, input: string): PlannedStep => {
   const { commands } = createPfctl();
   return step(
     'listening',
     'when the app listens: pf redirects to the second port, if a canary rule in the same anchor is followed; else handoff',
-    [{ command: commands.enable }, { command: commands.load(anchorOf(record.namespace)), input }],
+    [{ command: commands.enable }, { command: commands.load(anchorOf(name)), input }],
   );
 };
 
-const endStep = ({ transport, forwards, record }: Choice): PlannedStep => {
+const endStep = ({ prefix }: SandboxDefinition, { transport, forwards, record }: Choice): PlannedStep => {
   const { commands } = createPfctl();
   const isPf = transport.name === 'pf' && forwards.some((forward) => transport.carries(forward));
   return step(
     'end',
     'when the app ends or a signal stops it, all of this is taken away again, the last first',
     isPf
-      ? [{ command: commands.clear(anchorOf(record.namespace)) }, { command: commands.release('TOKEN') }]
+      ? [
+          { command: commands.clear(anchorOf(namespaceName(prefix, record.name))) },
+          { command: commands.release('TOKEN') },
+        ]
       : [],
   );
 };

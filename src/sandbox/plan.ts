@@ -8,7 +8,7 @@ import { chooseLink } from '../network/address-pool.ts';
 import type { OutboundMode } from '../network/egress.ts';
 import type { FirewallBackend, FirewallName } from '../network/firewall.ts';
 import { examineHostPort } from '../network/host-listener.ts';
-import { namespaceName, vethName } from '../network/names.ts';
+import { namespaceName, vethName, type IsolationName } from '../network/names.ts';
 import { LINK_PREFIX_LENGTH, SANDBOX_INTERFACE, type Link } from '../network/namespace.ts';
 import { Probes, type Refusal } from '../network/refusal.ts';
 import { selectFirewall, selectTransport } from '../network/select.ts';
@@ -24,14 +24,17 @@ import type { RequestedForward, SandboxDefinition } from './definition.ts';
 import { engineCommand } from './engine-binary.ts';
 import { planSteps, type PlannedStep } from './plan-steps.ts';
 import { OPTIONAL_ADDRESSES } from './held-ports.ts';
+import { selectIsolation } from './isolation.ts';
+import type { Isolation } from './isolation.ts';
 import type { SandboxRecord } from './record.ts';
-import { describeSandbox } from './start.ts';
+import { chooseName } from './start.ts';
 import { State } from './state.ts';
 
 /** What the plan is made for, and with. */
 export interface PlanSurroundings {
   /** This system. */
   readonly present: NodeJS.Platform;
+  readonly isolations: readonly Isolation[];
   readonly firewalls: readonly FirewallBackend[];
   /** Transports of this system, in order of preference. */
   readonly transports: readonly Transport[];
@@ -87,8 +90,7 @@ export interface PlannedEngine {
 export interface SandboxPlan {
   readonly name: string;
   readonly platform: NodeJS.Platform;
-  /** `virtual`: the app's ports exist inside the engine only. */
-  readonly isolation: 'namespace' | 'virtual';
+  readonly isolation: IsolationName;
   /** Network namespace as `ip netns` lists it. */
   readonly namespace?: string;
   /** Both ends of the veth pair; none without a namespace. */
@@ -112,7 +114,7 @@ export interface SandboxPlan {
 export interface Choice {
   readonly platform: NodeJS.Platform;
   readonly isolation: SandboxPlan['isolation'];
-  readonly record: Pick<SandboxRecord, 'name' | 'namespace' | 'link'>;
+  readonly record: Pick<SandboxRecord, 'name' | 'enclosure'>;
   readonly forwards: readonly HeldForward[];
   readonly transport: Transport;
   readonly firewall: FirewallBackend | undefined;
@@ -130,18 +132,22 @@ export const planSandbox = async (
 ): Promise<SandboxPlan> => {
   const { present } = surroundings;
   const platform = surroundings.wanted?.platform ?? present;
-  const isolation = platform === 'linux' ? 'namespace' : 'virtual';
+  const isolation = chooseIsolation(definition, surroundings, platform);
   const living = present === 'linux' ? new State(definition.prefix).peek() : undefined;
   const forwards = definition.forwards.map((forward) => asHeld(forward, surroundings.wanted?.transport));
-  const { transport, firewall, refusals, obstacles } = await choose(definition, surroundings, living ?? []);
+  const { transport, firewall, refusals, obstacles } = await choose(
+    definition,
+    isolation.hasLink ? surroundings : { ...surroundings, firewalls: [] },
+    living ?? [],
+  );
   const record =
-    isolation === 'namespace' && present === 'linux'
-      ? describeSandbox(definition, forwards, living ?? [])
-      : assumeRecord(definition);
+    present === platform
+      ? chooseRecord(definition, isolation, living ?? [])
+      : assumeRecord(definition, isolation);
   const canLook = firewall !== undefined && obstacles.length === 0 && platform === present;
   const choice: Choice = {
     platform,
-    isolation,
+    isolation: isolation.name,
     record,
     forwards,
     transport,
@@ -151,9 +157,9 @@ export const planSandbox = async (
   return {
     name: record.name,
     platform,
-    isolation,
-    ...(isolation === 'namespace' && { namespace: record.namespace }),
-    interfaces: isolation === 'namespace' ? planInterfaces(record.link) : [],
+    isolation: isolation.name,
+    ...(record.enclosure.isolation === 'namespace' && { namespace: record.enclosure.namespace }),
+    interfaces: record.enclosure.isolation === 'namespace' ? planInterfaces(record.enclosure.link) : [],
     ...(firewall !== undefined && { firewall: firewall.name }),
     transport: transport.name,
     refusals,
@@ -164,7 +170,11 @@ export const planSandbox = async (
     },
     engine: planEngine(definition),
     steps: await planSteps(definition, choice),
-    obstacles: [...missingRights(platform, present), ...busyPorts(definition.forwards), ...obstacles],
+    obstacles: [
+      ...missingRights(isolation, platform, present),
+      ...busyPorts(definition.forwards),
+      ...obstacles,
+    ],
     undecided: undecided(choice, living !== undefined),
   };
 };
@@ -181,14 +191,36 @@ const asHeld = (
   ...(transport?.needsLandingPort === true && protocol === 'tcp' && { landingPort: 0 }),
 });
 
+/** A plan for another platform is for its own isolation; the kernel's redirections need a link. */
+const chooseIsolation = (
+  { isolation: wish }: SandboxDefinition,
+  { isolations, present, wanted }: PlanSurroundings,
+  platform: NodeJS.Platform,
+): Isolation => {
+  if (platform !== 'linux') return selectIsolation(isolations, 'virtual');
+  const needsLink = wanted?.transport.firewall !== undefined;
+  if (wish === 'auto' && (needsLink || present !== 'linux')) return selectIsolation(isolations, 'namespace');
+  return selectIsolation(isolations, wish);
+};
+
+const chooseRecord = (
+  definition: SandboxDefinition,
+  isolation: Isolation,
+  living: readonly SandboxRecord[],
+): Choice['record'] => {
+  const name = chooseName(definition, living);
+  return { name, enclosure: isolation.plan({ ...definition, name, living }).record };
+};
+
 /** As far as possible without the records and routes of this system. */
-const assumeRecord = ({ prefix, name, addressPools }: SandboxDefinition): Choice['record'] => {
+const assumeRecord = (
+  { prefix, name, addressPools }: SandboxDefinition,
+  isolation: Isolation,
+): Choice['record'] => {
+  if (isolation.name !== 'namespace') return { name, enclosure: { isolation: isolation.name } };
   const { slot, ...addresses } = chooseLink({ pools: addressPools, taken: new Set(), routes: [] });
-  return {
-    name,
-    namespace: namespaceName(prefix, name),
-    link: { veth: vethName(prefix, slot), ...addresses },
-  };
+  const link = { veth: vethName(prefix, slot), ...addresses };
+  return { name, enclosure: { isolation: 'namespace', namespace: namespaceName(prefix, name), slot, link } };
 };
 
 interface Chosen {
@@ -247,12 +279,16 @@ const toObstacle = ({ code, message, hint }: WasmrunError): Obstacle => ({
   ...(hint !== undefined && { hint }),
 });
 
-const missingRights = (platform: NodeJS.Platform, present: NodeJS.Platform): Obstacle[] => {
+const missingRights = (
+  isolation: Isolation,
+  platform: NodeJS.Platform,
+  present: NodeJS.Platform,
+): Obstacle[] => {
   if (present !== 'linux' || platform !== 'linux') {
     const message = `wasmrun starts sandboxes on Linux only, this is a plan for ${platform}`;
     return [{ code: 'UNSUPPORTED_PLATFORM', message }];
   }
-  if (process.getuid?.() === 0) return [];
+  if (isolation.name !== 'namespace' || process.getuid?.() === 0) return [];
   const message = 'a network namespace and its interfaces need root';
   return [{ code: 'PERMISSION_DENIED', message, hint: 'run wasmrun with sudo' }];
 };

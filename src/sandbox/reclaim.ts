@@ -20,18 +20,25 @@ export interface ReclaimOptions {
  */
 export const reclaim = async (state: State, options: ReclaimOptions): Promise<SandboxRecord[]> => {
   const dead = state.dead();
-  for (const { firewall, link, forwards, namespace } of dead) {
-    if (firewall !== undefined) {
-      const redirections = forwards.flatMap((forward) => redirectionsOf(forward, link));
-      await backendNamed(firewall, options).release(options.prefix, { members: [link], redirections });
-      endFlows(redirections);
-    }
-    removeVeth(link.veth);
-    removeNamespace(namespace);
-  }
+  for (const record of dead) await unmake(record, options);
   if (state.living().length === 0) await removeFirewalls(dead, options);
   for (const record of dead) state.forget(record);
   return dead;
+};
+
+const unmake = async (
+  { enclosure, firewall, forwards }: SandboxRecord,
+  options: ReclaimOptions,
+): Promise<void> => {
+  if (enclosure.isolation !== 'namespace') return;
+  const { link, namespace } = enclosure;
+  if (firewall !== undefined) {
+    const redirections = forwards.flatMap((forward) => redirectionsOf(forward, link));
+    await backendNamed(firewall, options).release(options.prefix, { members: [link], redirections });
+    endFlows(redirections);
+  }
+  removeVeth(link.veth);
+  removeNamespace(namespace);
 };
 
 /**

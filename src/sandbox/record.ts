@@ -6,17 +6,33 @@ import type { FirewallName } from '../network/firewall.ts';
 import type { Link } from '../network/namespace.ts';
 import type { HeldForward } from '../network/transport.ts';
 
-export interface SandboxRecord {
-  /** Version of this format. */
-  readonly version: 1;
-  readonly name: string;
-  /** The supervisor; for people, liveness is told by the lock on the record's file. */
-  readonly pid: number;
+/** A network namespace and its link to the host. */
+export interface NamespaceRecord {
+  readonly isolation: 'namespace';
   /** Full name of the network namespace. */
   readonly namespace: string;
   /** Number of the address pair. */
   readonly slot: number;
   readonly link: Link;
+}
+
+/** Nothing of it outlives its processes. */
+export interface TransientRecord {
+  readonly isolation: 'user-namespace' | 'virtual';
+}
+
+/** What is the sandbox's own in the kernel and outlives its processes. */
+export type EnclosureRecord = NamespaceRecord | TransientRecord;
+
+/** Version of this format; no other one is understood. */
+export const RECORD_VERSION = 2;
+
+export interface SandboxRecord {
+  readonly version: typeof RECORD_VERSION;
+  readonly name: string;
+  /** The supervisor; for people, liveness is told by the lock on the record's file. */
+  readonly pid: number;
+  readonly enclosure: EnclosureRecord;
   /** The firewall it stands behind; absent before that is settled, and where there is none. */
   readonly firewall?: FirewallName;
   readonly forwards: readonly HeldForward[];

@@ -9,6 +9,7 @@ import type { SandboxDefinition } from './definition.ts';
 import type { ProcessEnd } from './engine-process.ts';
 import type { ExitedEvent, SandboxEvent } from './events.ts';
 import { OutboundBroker } from './outbound.ts';
+import type { SandboxRecord } from './record.ts';
 import { startSandbox } from './start.ts';
 import type { StartOptions, StartedSandbox } from './start.ts';
 
@@ -27,6 +28,13 @@ export interface SandboxOptions extends Omit<StartOptions, 'onMessage' | 'onOutp
 
 /** How a sandbox ended. */
 export type SandboxEnd = Omit<ExitedEvent, 'type'>;
+
+const describeStart = ({ name, enclosure }: SandboxRecord): SandboxEvent => {
+  const { isolation } = enclosure;
+  if (isolation !== 'namespace') return { type: 'started', name, isolation };
+  const { namespace, link } = enclosure;
+  return { type: 'started', name, isolation, namespace, address: link.sandboxAddress };
+};
 
 /** A sandbox that runs until its guest ends or {@link Sandbox.stop} is called; disposing unmakes it all. */
 export class Sandbox implements AsyncDisposable {
@@ -124,20 +132,21 @@ export class Sandbox implements AsyncDisposable {
     this.#broker = new OutboundBroker({
       channel: started.engine.channel,
       policy: new EgressPolicy({ ...definition.outbound, hostAddresses }),
-      namespace: started.namespace.identity(),
-      sandboxAddress: started.record.link.sandboxAddress,
+      namespace: started.enclosure.identity(),
+      sandboxAddress: started.enclosure.link?.sandboxAddress,
       onRefused: onEvent,
     });
     const { transport, refusals } = started.selection;
     for (const line of describeRefusals(refusals)) log.info(`${line}; using ${transport.name}`);
     try {
       await Promise.race([this.#prepared.promise, started.engine.ended.then((end) => this.#endedEarly(end))]);
-      const { name, namespace, link } = started.record;
-      onEvent({ type: 'started', name, namespace, address: link.sandboxAddress });
+      onEvent(describeStart(started.record));
+      const { link, virtualPorts } = started.enclosure;
       started.engine.send({
         type: 'go',
-        sandboxAddress: link.sandboxAddress,
-        outbound: started.target.firewall !== undefined,
+        ...(link !== undefined && { sandboxAddress: link.sandboxAddress }),
+        // Without a link there is nobody to send to; in the host's own network, everybody.
+        outbound: !virtualPorts && (link === undefined || started.target.firewall !== undefined),
       });
       this.#options.onStep?.('go');
       this.#hintIfNothingListens();

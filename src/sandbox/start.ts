@@ -5,23 +5,23 @@
 import type { FromEngine } from '../engine/messages.ts';
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { chooseLink, hostNetworks } from '../network/address-pool.ts';
 import { guardFirewall } from '../network/firewall-guard.ts';
 import { Firewall } from '../network/firewall.ts';
 import type { FirewallBackend, Member } from '../network/firewall.ts';
-import { namespaceName, vethName } from '../network/names.ts';
-import { checkNamespaceFree, connectNamespace, createNamespace, hasInterface } from '../network/namespace.ts';
-import type { Link, Namespace } from '../network/namespace.ts';
 import { describeRefusals, Probes } from '../network/refusal.ts';
+import { namespaceName } from '../network/names.ts';
 import { selectFirewall, selectTransport } from '../network/select.ts';
 import type { Selection } from '../network/select.ts';
-import type { HeldForward, Target, Transport } from '../network/transport.ts';
+import type { Target, Transport } from '../network/transport.ts';
 import type { SandboxDefinition } from './definition.ts';
 import { EngineProcess } from './engine-process.ts';
 import type { EngineOptions } from './engine-process.ts';
 import { describeForEngine, holdPorts, relayDatagrams } from './held-ports.ts';
 import type { HeldPorts } from './held-ports.ts';
+import { selectIsolation, transportsInto } from './isolation.ts';
+import type { Enclosure, Isolation } from './isolation.ts';
 import { reclaim, retire } from './reclaim.ts';
+import { RECORD_VERSION } from './record.ts';
 import type { SandboxRecord } from './record.ts';
 import { State } from './state.ts';
 import type { Claim } from './state.ts';
@@ -40,6 +40,8 @@ export type SandboxStep =
 export interface StartOptions {
   readonly log: Log;
   /** In order of preference. */
+  readonly isolations: readonly Isolation[];
+  /** In order of preference. */
   readonly firewalls: readonly FirewallBackend[];
   /** In order of preference. */
   readonly transports: readonly Transport[];
@@ -54,8 +56,8 @@ export interface StartOptions {
 /** The parts of a started sandbox; `resources` unmakes them in reverse order. */
 export interface StartedSandbox {
   readonly record: SandboxRecord;
+  readonly enclosure: Enclosure;
   readonly engine: EngineProcess;
-  readonly namespace: Namespace;
   readonly selection: Selection;
   /** Where forwards lead. */
   readonly target: Target;
@@ -71,10 +73,12 @@ export const startSandbox = async (
 ): Promise<StartedSandbox> => {
   await using made = new AsyncDisposableStack();
   const step = (name: SandboxStep): void => options.onStep?.(name);
-  const probes = new Probes();
+  const isolation = selectIsolation(options.isolations, definition.isolation);
   const wanted = definition.transport;
+  const transports = transportsInto(isolation, options.transports, wanted);
+  const probes = new Probes();
   // A wanted transport that does not work is an error before anything is touched.
-  if (wanted !== 'auto') await selectTransport(options.transports, { wanted, probes });
+  if (wanted !== 'auto') await selectTransport(transports, { wanted, probes });
 
   const needsLanding = options.transports.find(({ name }) => name === wanted)?.needsLandingPort === true;
   const ports = await holdPorts(definition.forwards, made, needsLanding);
@@ -82,39 +86,41 @@ export const startSandbox = async (
   const state = new State(definition.prefix);
   const { prefix } = definition;
   const sweep = { prefix, firewalls: options.firewalls };
-  const { record, engine, namespace, firewall } = await state.exclusively(async () => {
+  const { enclosure, claim, engine, firewall } = await state.exclusively(async () => {
     await reclaim(state, sweep);
     const living = state.living();
-    const record = describeSandbox(definition, ports.forwards, living);
-    checkNamespaceFree(record.namespace);
-    const claim = state.claim(record);
+    const name = chooseName(definition, living);
+    const plan = isolation.plan({ ...definition, name, living });
+    const claim = state.claim(describe({ name, enclosure: plan.record, forwards: ports.forwards }));
     made.defer(() => state.exclusively(() => retire(state, claim, sweep)));
     step('record');
-    const namespace = made.use(createNamespace(record.namespace));
+    const enclosure = made.use(await plan.open());
     step('namespace');
     const inherited = ports.listeners.map(({ fd }) => fd);
     const channelCount = ports.datagrams.size;
-    const engine = made.use(new EngineProcess({ ...options, namespace, inherited, channelCount }));
-    engine.send(launchMessage(definition, ports));
+    const engine = made.use(new EngineProcess({ ...options, enclosure, inherited, channelCount }));
+    engine.send(launchMessage(definition, ports, enclosure));
     step('engine');
-    made.use(connectNamespace(namespace, record.link));
+    await enclosure.connect();
     step('link');
-    const firewall = await openFirewall(definition, options, { claim, living, probes });
-    if (firewall !== undefined) made.use(await firewall.admit(record.link));
+    const { link } = enclosure;
+    const firewall = link && (await openFirewall(definition, options, { claim, living, probes }));
+    if (link && firewall) made.use(await firewall.admit(link));
     step('firewall');
-    return { record: claim.record, engine, namespace, firewall };
+    return { enclosure, claim, engine, firewall };
   }, options.onWait);
   await relayDatagrams(ports, engine, made);
   if (firewall !== undefined) {
-    const members = (): Member[] => neighbours(state.living(), firewall.name).map(({ link }) => link);
+    const members = (): Member[] => neighbours(state.living(), firewall.name);
     const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);
     made.use(guardFirewall({ firewall, log: options.log, exclusively, members }));
   }
   const standing = firewall?.name;
-  const selection = await selectTransport(options.transports, { wanted, standing, probes });
+  const selection = await selectTransport(transports, { wanted, standing, probes });
   step('transport');
-  const target = { name: record.namespace, ...record.link, firewall };
-  return { record, engine, namespace, selection, target, resources: made.move() };
+  const { record } = claim;
+  const target = { name: namespaceName(prefix, record.name), link: enclosure.link, firewall };
+  return { record, enclosure, engine, selection, target, resources: made.move() };
 };
 
 /**
@@ -137,48 +143,33 @@ const openFirewall = async (
 };
 
 /** Sandboxes behind the same firewall. */
-const neighbours = (living: readonly SandboxRecord[], name: Firewall['name']): SandboxRecord[] =>
-  living.filter(({ firewall }) => firewall === name);
+const neighbours = (living: readonly SandboxRecord[], name: Firewall['name']): Member[] =>
+  living.flatMap(({ firewall, enclosure }) =>
+    firewall === name && enclosure.isolation === 'namespace' ? [enclosure.link] : [],
+  );
 
 /**
- * Chooses name and addresses among the living; makes nothing.
- * @throws {WasmrunError} NAME_IN_USE, ADDRESS_POOL_EXHAUSTED
+ * A derived name gets a number where it is taken.
+ * @throws {WasmrunError} NAME_IN_USE where a chosen one is
  */
-export const describeSandbox = (
-  { name: wanted, nameIsExplicit, prefix, addressPools }: SandboxDefinition,
-  forwards: readonly HeldForward[],
+export const chooseName = (
+  { name, nameIsExplicit }: SandboxDefinition,
   living: readonly SandboxRecord[],
-): SandboxRecord => {
-  const holder = living.find(({ name }) => name === wanted);
+): string => {
+  const holder = living.find((record) => record.name === name);
   if (holder !== undefined && nameIsExplicit) {
-    throw new WasmrunError(
-      'NAME_IN_USE',
-      `a sandbox named ${wanted} is already running (pid ${holder.pid})`,
-      {
-        hint: 'Choose another name with --name, or stop that one.',
-      },
-    );
+    throw new WasmrunError('NAME_IN_USE', `a sandbox named ${name} is already running (pid ${holder.pid})`, {
+      hint: 'Choose another name with --name, or stop that one.',
+    });
   }
-  const name = firstFreeName(wanted, new Set(living.map((record) => record.name)));
-  const { slot, link } = chooseFreeLink(prefix, addressPools, living);
-  return { version: 1, name, pid: process.pid, namespace: namespaceName(prefix, name), slot, link, forwards };
+  return firstFreeName(name, new Set(living.map((record) => record.name)));
 };
 
-/** A strange interface may have the name of one of ours: what a record names, a sweep removes. */
-const chooseFreeLink = (
-  prefix: string,
-  pools: readonly string[],
-  living: readonly SandboxRecord[],
-): { slot: number; link: Link } => {
-  const taken = new Set(living.map(({ slot }) => slot));
-  const routes = hostNetworks();
-  for (;;) {
-    const { slot, ...addresses } = chooseLink({ pools, taken, routes });
-    const veth = vethName(prefix, slot);
-    if (!hasInterface(veth)) return { slot, link: { veth, ...addresses } };
-    taken.add(slot);
-  }
-};
+const describe = (parts: Pick<SandboxRecord, 'name' | 'enclosure' | 'forwards'>): SandboxRecord => ({
+  version: RECORD_VERSION,
+  pid: process.pid,
+  ...parts,
+});
 
 const firstFreeName = (wanted: string, names: ReadonlySet<string>): string => {
   let name = wanted;
@@ -187,8 +178,9 @@ const firstFreeName = (wanted: string, names: ReadonlySet<string>): string => {
 };
 
 const launchMessage = (
-  { module, args, env, directories, tmpfs, user }: SandboxDefinition,
+  { module, args, env, directories, tmpfs }: SandboxDefinition,
   ports: HeldPorts,
+  { virtualPorts, engineUser }: Enclosure,
 ): Parameters<EngineProcess['send']>[0] => ({
   type: 'launch',
   module,
@@ -199,5 +191,6 @@ const launchMessage = (
   ...describeForEngine(ports),
   inherited: [],
   keepListeners: false,
-  ...(user === undefined ? {} : { user }),
+  virtualPorts,
+  ...(engineUser === undefined ? {} : { user: engineUser }),
 });

@@ -18,10 +18,9 @@ import {
 import { join } from 'node:path';
 import { WasmrunError } from '../errors.ts';
 import { lockDirectory, tryLock } from '../os/lock.ts';
+import { RECORD_VERSION } from './record.ts';
 import type { SandboxRecord } from './record.ts';
-
-/** Where the records of all prefixes lie; a file system that a reboot empties, as it ends all namespaces. */
-export const STATE_DIRECTORY = '/run/wasmrun';
+import { checkOwnDirectory, currentOwner, stateDirectory } from './state-directory.ts';
 
 const SUFFIX = '.json';
 const DRAFT_SUFFIX = '.draft';
@@ -37,7 +36,7 @@ export class State {
   readonly #root: string;
   readonly #directory: string;
 
-  constructor(prefix: string, root: string = STATE_DIRECTORY) {
+  constructor(prefix: string, root: string = stateDirectory(currentOwner())) {
     this.#root = root;
     this.#directory = join(root, prefix);
   }
@@ -127,12 +126,18 @@ export class State {
   }
 
   async #lock(onWait?: () => void): Promise<Disposable> {
+    const { uid } = currentOwner();
+    checkOwnDirectory(this.#root, uid);
     try {
-      return await lockDirectory(this.#root, onWait);
+      using stack = new DisposableStack();
+      stack.use(await lockDirectory(this.#root, onWait));
+      // It may have been made only now, by anybody; one that is ours cannot be taken away again.
+      checkOwnDirectory(this.#root, uid);
+      return stack.move();
     } catch (error) {
       if (!(error instanceof Error && 'syscall' in error)) throw error;
-      throw new WasmrunError('PERMISSION_DENIED', `wasmrun needs root: it cannot use ${this.#root}`, {
-        hint: 'run wasmrun with sudo',
+      throw new WasmrunError('PERMISSION_DENIED', `wasmrun cannot keep its records in ${this.#root}`, {
+        hint: 'make its parent directory one that this user may write to',
         cause: error,
       });
     }
@@ -157,7 +162,8 @@ export class State {
     const fd = openSync(path, 'r');
     try {
       const record = JSON.parse(readFileSync(fd, 'utf8')) as SandboxRecord;
-      if (record.version !== 1) throw new Error(`format version ${String(record.version)} is not known`);
+      if (record.version !== RECORD_VERSION)
+        throw new Error(`format version ${String(record.version)} is not known`);
       return { record, isAlive: !tryLock(fd) };
     } catch (error) {
       throw new WasmrunError(

@@ -6,7 +6,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { leftovers } from '../privileged/network/test-network.ts';
 
-const BIN = fileURLToPath(new URL('../../bin/wasmrun.cjs', import.meta.url));
+export const BIN = fileURLToPath(new URL('../../bin/wasmrun.cjs', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** `--forward …` line as it is printed: URL, sandbox and port, transport. */
@@ -36,8 +36,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
-  /** A command that the wasmrun command is added to, e.g. one that changes what it sees and then becomes it. */
-  readonly through?: readonly [string, ...string[]];
+  /** What the arguments are given to, where it is not {@link BIN} itself. */
+  readonly command?: readonly [string, ...string[]];
   /** In a process group of its own, as a shell starts a job. */
   readonly detached?: boolean;
 }
@@ -46,7 +46,7 @@ export const newPrefix = (): string => `t${randomBytes(3).toString('hex')}`;
 
 export const startCli = (args: readonly string[], options: CliOptions = {}): CliRun => {
   const prefix = options.prefix ?? newPrefix();
-  const [file, ...before] = [...(options.through ?? []), BIN];
+  const [file, ...before] = options.command ?? [BIN];
   const child = spawn(file, [...before, ...args], {
     cwd: options.cwd ?? ROOT,
     env: { ...process.env, NO_COLOR: '1', WASMRUN_NAMESPACE_PREFIX: prefix, ...options.env },

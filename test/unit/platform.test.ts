@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { printPlan } from '../../src/cli/plan-text.ts';
 import type { TransportName } from '../../src/network/transport.ts';
-import { findTransport, FIREWALLS, transportsFor } from '../../src/platform.ts';
+import { findTransport, FIREWALLS, ISOLATIONS, transportsFor } from '../../src/platform.ts';
 import type { SandboxDefinition } from '../../src/sandbox/definition.ts';
 import { planSandbox, type SandboxPlan } from '../../src/sandbox/plan.ts';
 
@@ -38,6 +38,7 @@ const DEFINITION: SandboxDefinition = {
     { protocol: 'tcp', addresses: ['127.0.0.1', '::1'], hostPort: 18_080, processPort: 3000 },
     { protocol: 'tcp', addresses: ['127.0.0.1'], hostPort: 0, processPort: 3001 },
   ],
+  isolation: 'auto',
   transport: 'auto',
   outbound: { mode: 'allow-list', rules: [{ text: 'example.org:443', name: 'example.org', port: 443 }] },
   addressPools: ['10.231.0.0/16'],
@@ -49,6 +50,7 @@ const planOn = (present: NodeJS.Platform, transport: TransportName | 'auto'): Pr
     { ...DEFINITION, transport },
     {
       present,
+      isolations: ISOLATIONS,
       firewalls: FIREWALLS,
       transports: transportsFor(present),
       wanted: transport === 'auto' ? undefined : findTransport(transport, present),
@@ -130,7 +132,13 @@ test.each([
   ] as const;
   const plan = await planSandbox(
     { ...DEFINITION, transport, forwards },
-    { present: 'win32', firewalls: FIREWALLS, transports: [], wanted: findTransport(transport, 'win32') },
+    {
+      present: 'win32',
+      isolations: ISOLATIONS,
+      firewalls: FIREWALLS,
+      transports: [],
+      wanted: findTransport(transport, 'win32'),
+    },
   );
   expect(plan.forwards).toEqual([
     {

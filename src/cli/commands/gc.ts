@@ -20,9 +20,9 @@ const removeLeftovers = async ({ output }: Session, dryRun: boolean): Promise<vo
   });
   const { collectGarbage } = await import('../../wasmrun.ts');
   const leftovers = await collectGarbage(settings.network.namespacePrefix, { dryRun });
-  const lines = leftovers.map(
-    ({ name, namespace, interface: veth, pid }) =>
-      `${name}  (namespace ${namespace}, interface ${veth}, of the ended process ${pid})\n`,
-  );
+  const lines = leftovers.map(({ name, isolation, namespace, interface: veth, pid }) => {
+    const what = namespace === undefined ? isolation : `namespace ${namespace}, interface ${veth}`;
+    return `${name}  (${what}, of the ended process ${pid})\n`;
+  });
   output.result(lines.join(''), dryRun ? { leftovers } : { removed: leftovers.map(({ name }) => name) });
 };

@@ -34,6 +34,7 @@ export const osCommand = (session: Session) =>
     .option('--name <name>', 'name of the sandbox (default: from the app)')
     .option('--language <name>', 'runtime to use instead of the detected one')
     .option('--bind <address>', 'host address of forwards (repeatable; default: 127.0.0.1 and ::1)', collect)
+    .option('--isolation <name>', 'auto, namespace (root), user-namespace or virtual')
     .option('--transport <name>', 'auto, nftables, iptables, pf or handoff')
     .option(
       '--allow-net <rule>',
@@ -65,6 +66,7 @@ export const osCommand = (session: Session) =>
         '--name': options.name,
         '--language': options.language,
         '--bind': options.bind,
+        '--isolation': options.isolation,
         '--transport': options.transport,
         '--allow-net': options.allowNet,
         '--outbound': options.outbound,

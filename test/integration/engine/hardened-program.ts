@@ -1,13 +1,14 @@
 /**
  * Hardens itself as the engine does, then tries what code that broke out of V8 would try: on its main
  * thread, on a thread of libuv's pool that was there before, and on a thread that is started afterwards.
- * Arguments: `hardened` or `bare`, whether it may reach others, a TCP port somebody listens on.
+ * Arguments: `hardened` or `bare`; `outbound`, `silent`, or `portless` which is silent without ports; a TCP
+ * port somebody listens on.
  * Prints what came of everything as JSON.
  */
 import { readFileSync, readdirSync, writeSync } from 'node:fs';
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 import { harden } from '../../../src/engine/harden.ts';
-import { refuseOutbound } from '../../../src/engine/seccomp.ts';
+import { refuseOutbound, refusePorts } from '../../../src/engine/seccomp.ts';
 import { exitNow } from '../../../src/engine/libc.ts';
 import { SockaddrBuffer } from '../../../src/engine/socket-address.ts';
 import { errno, errnoName, libc } from '../../../src/os/libc.ts';
@@ -34,6 +35,8 @@ const native = {
   kill: declare('int kill(int pid, int signal)'),
   tgkill: declare('int tgkill(int pid, int thread, int signal)'),
   socket: declare('int socket(int family, int type, int protocol)'),
+  bind: declare('int bind(int fd, void *address, uint32_t length)'),
+  listen: declare('int listen(int fd, int backlog)'),
   connect: declare('int connect(int fd, void *address, uint32_t length)'),
   sendto: declare(
     'int64_t sendto(int fd, void *bytes, size_t size, int flags, void *address, uint32_t length)',
@@ -76,6 +79,8 @@ const harmless = (): Record<string, string> => ({
   'socket: IPv4': opened(native.socket(AF_INET, 1, 0)),
   'socket: IPv6': opened(native.socket(10, 1, 0)),
   connect: withSocket(1, (fd, { bytes, length }) => native.connect(fd, bytes, length[0])),
+  'bind a port': withSocket(1, (fd, { bytes }) => native.bind(fd, bytes.fill(0, 2, 4), 16)),
+  listen: withSocket(1, (fd) => native.listen(fd, 1)),
   'send to an address': withSocket(2, (fd, { bytes, length }) =>
     native.sendto(fd, bytes, 1, 0, bytes, length[0]),
   ),
@@ -143,6 +148,7 @@ const main = async (): Promise<void> => {
   if (mode === 'hardened') {
     harden(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : undefined);
     if (outbound !== 'outbound') refuseOutbound();
+    if (outbound === 'portless') refusePorts();
   }
   const seen = {
     here: { ...harmless(), ...(mode === 'hardened' ? harmful() : {}) },

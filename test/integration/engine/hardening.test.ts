@@ -62,11 +62,14 @@ const WALLED_FOR_GOOD = {
 };
 const SILENT = { 'send to an address': 'EACCES' };
 const TALKING = { 'send to an address': 'ok' };
+const PORTS = { 'bind a port': 'ok', listen: 'ok' };
+const NO_PORTS = { 'bind a port': 'EACCES', listen: 'EACCES' };
 
 describe('a hardened process', () => {
   test.each([
-    ['silent', SILENT],
-    ['outbound', TALKING],
+    ['silent', { ...SILENT, ...PORTS }],
+    ['outbound', { ...TALKING, ...PORTS }],
+    ['portless', { ...SILENT, ...NO_PORTS }],
   ])('(%s) can do little, on no thread', async (reach, reaching) => {
     const { here, pool, later } = await runProgram('hardened', reach);
     expect(here).toEqual({ ...WALLED, ...WALLED_FOR_GOOD, ...reaching });

@@ -52,7 +52,8 @@ describe('holding a host port', () => {
     });
     expect(stdout.trim()).toBe(
       'PORT_FORBIDDEN | host port 81 may not be used by this user | ' +
-        'ports below 1024 belong to root: choose a higher one, e.g. --forward 8080:3000',
+        'choose a higher one, e.g. --forward 8080:3000, run wasmrun with sudo, or let every user have it: ' +
+        'sudo sysctl net.ipv4.ip_unprivileged_port_start=81',
     );
   });
 });

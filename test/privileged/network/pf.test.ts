@@ -38,7 +38,7 @@ it('keeps one reference and one anchor for all forwards of a sandbox, and gives 
   using _nothingLeft = expectNothingLeft(run);
   using fake = createFakePfctl({ table });
   const transport = createPfTransport(createPfctl(fake.path));
-  const target: Target = { name: `${run}-web`, veth: '', sandboxAddress: '' };
+  const target: Target = { name: `${run}-web` };
   const forward = { addresses: ['127.0.0.1'], processPort: 3000, protocol: 'tcp' } as const;
   await using first = holdHostPort({ addresses: ['127.0.0.1'], port: 0 });
   await using second = holdHostPort({ addresses: ['127.0.0.1'], port: 0 });

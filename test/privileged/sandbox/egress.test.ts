@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connectNamespace, createNamespace } from '../../../src/network/namespace.ts';
 import { SOCK_STREAM, bindSocket, listenSocket, openSocket } from '../../../src/os/socket.ts';
-import { newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
+import { BIN, newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
 import type { CliEnd } from '../../helpers/cli.ts';
 import { guestPath } from '../../helpers/engine.ts';
 import { ModuleFolder } from '../../helpers/wasm-encoder.ts';
@@ -177,7 +177,7 @@ describe('rules by name', () => {
     await writeFile(file, hosts);
     return runCli(['os', guestPath('client-wasmedge'), ...flags, '--', host, String(PORT)], {
       prefix,
-      through: ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', file],
+      command: ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', file, BIN],
     });
   };
   const hosts = (): string => `${world} shop.example www.shop.example\n10.0.0.1 rebound.example\n`;

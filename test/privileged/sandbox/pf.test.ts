@@ -4,6 +4,7 @@ import { createNftablesBackend } from '../../../src/network/firewalls/nftables.t
 import { createPfTransport } from '../../../src/network/transports/pf.ts';
 import { createPfctl } from '../../../src/os/pfctl.ts';
 import type { ForwardEvent } from '../../../src/sandbox/events.ts';
+import { virtualIsolation } from '../../../src/sandbox/isolations/virtual.ts';
 import { Sandbox } from '../../../src/sandbox/sandbox.ts';
 import { newPrefix, remains } from '../../helpers/cli.ts';
 import { guestPath } from '../../helpers/engine.ts';
@@ -29,6 +30,7 @@ test.each([
         env: {},
         directories: [],
         tmpfs: [],
+        isolation: 'virtual',
         outbound: { mode: 'none', rules: [] },
         forwards: [3000, 3000].map((processPort) => ({
           protocol: 'tcp',
@@ -42,6 +44,7 @@ test.each([
       },
       {
         log: { detail() {}, info: (line) => void lines.push(line), warn() {} },
+        isolations: [virtualIsolation],
         firewalls: [createNftablesBackend()],
         transports: [createPfTransport(createPfctl(fake.path))],
         captureOutput: true,

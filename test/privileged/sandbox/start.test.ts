@@ -8,6 +8,9 @@ import { createRedirectTransport } from '../../../src/network/transports/redirec
 import type { SandboxDefinition } from '../../../src/sandbox/definition.ts';
 import type { SandboxEvent } from '../../../src/sandbox/events.ts';
 import { Sandbox } from '../../../src/sandbox/sandbox.ts';
+import { namespaceIsolation } from '../../../src/sandbox/isolations/namespace.ts';
+import { userNamespaceIsolation } from '../../../src/sandbox/isolations/user-namespace.ts';
+import { virtualIsolation } from '../../../src/sandbox/isolations/virtual.ts';
 import type { SandboxOptions } from '../../../src/sandbox/sandbox.ts';
 import type { SandboxStep } from '../../../src/sandbox/start.ts';
 import { childrenOf, eventually, newPrefix, openDescriptors, remains } from '../../helpers/cli.ts';
@@ -37,6 +40,7 @@ const define = (prefix: string, changes: Partial<SandboxDefinition> = {}): Sandb
   directories: [],
   tmpfs: [],
   forwards: [{ protocol: 'tcp', addresses: ['127.0.0.1', '::1'], hostPort: 0, processPort: 3000 }],
+  isolation: 'namespace',
   transport: 'auto',
   outbound: { mode: 'none', rules: [] },
   addressPools: ['10.231.0.0/16'],
@@ -46,6 +50,7 @@ const define = (prefix: string, changes: Partial<SandboxDefinition> = {}): Sandb
 
 const options = (changes: Partial<SandboxOptions> = {}): SandboxOptions => ({
   log: silentLog,
+  isolations: [namespaceIsolation, userNamespaceIsolation, virtualIsolation],
   firewalls: [NFTABLES],
   transports: [createRedirectTransport(NFTABLES), handoffTransport],
   onEvent: () => {},
@@ -73,7 +78,14 @@ test('a wanted transport is asked once whether it works', async () => {
   expect(remains(prefix)).toEqual([]);
 });
 
-describe('a start that fails', () => {
+/** Each way to keep a sandbox apart, as it is tried in turn. */
+const ISOLATIONS = [
+  ['namespace', {}],
+  ['user-namespace', { isolation: 'user-namespace', user: undefined }],
+  ['virtual', { isolation: 'virtual' }],
+] as const satisfies [string, Partial<SandboxDefinition>][];
+
+describe.each(ISOLATIONS)('a start that fails (%s)', (_name, isolation) => {
   test.each(STEPS)('after the step "%s" leaves nothing behind', async (failing) => {
     const prefix = newPrefix();
     const before = openDescriptors();
@@ -84,7 +96,7 @@ describe('a start that fails', () => {
       if (step === failing) throw failure;
     };
 
-    await expect(Sandbox.start(define(prefix), options({ onStep }))).rejects.toBe(failure);
+    await expect(Sandbox.start(define(prefix, isolation), options({ onStep }))).rejects.toBe(failure);
 
     expect(seen).toEqual(STEPS.slice(0, STEPS.indexOf(failing) + 1));
     expect(remains(prefix)).toEqual([]);
@@ -97,7 +109,7 @@ describe('a start that fails', () => {
     const prefix = newPrefix();
     const attempt = (): Promise<unknown> =>
       Sandbox.start(
-        define(prefix),
+        define(prefix, isolation),
         options({
           onStep: (step) => {
             if (step === 'transport') throw new Error('injected');
@@ -114,7 +126,7 @@ describe('a start that fails', () => {
   test('because the module is none, with the namespace already there', async () => {
     const prefix = newPrefix();
     const module = new URL(import.meta.url).pathname;
-    await expect(Sandbox.start(define(prefix, { module }), options())).rejects.toMatchObject({
+    await expect(Sandbox.start(define(prefix, { ...isolation, module }), options())).rejects.toMatchObject({
       code: 'MODULE_INVALID',
       exitStatus: 126,
     });
@@ -124,7 +136,9 @@ describe('a start that fails', () => {
   test('because a mounted directory does not exist', async () => {
     const prefix = newPrefix();
     const directories = [{ hostPath: '/nowhere/at/all', guestPath: '/data', readOnly: true }];
-    await expect(Sandbox.start(define(prefix, { directories }), options())).rejects.toMatchObject({
+    await expect(
+      Sandbox.start(define(prefix, { ...isolation, directories }), options()),
+    ).rejects.toMatchObject({
       code: 'MOUNT_FAILED',
     });
     expect(remains(prefix)).toEqual([]);

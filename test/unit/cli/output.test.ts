@@ -20,6 +20,7 @@ const collectOutput = (options: { json?: boolean; verbose?: boolean } = {}) => {
 
 const STARTED: SandboxEvent = {
   type: 'started',
+  isolation: 'namespace',
   name: 'hello',
   namespace: 'wasmrun-hello',
   address: '10.231.0.1',

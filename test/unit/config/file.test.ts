@@ -121,7 +121,12 @@ describe('an invalid file', () => {
       '"ipfw" is not one of',
       '"auto" or "nftables" or "iptables" or "pf" or "handoff"',
     ],
-    ['[network]\nisolation = "none"', '2:13', '"none" is not one of "namespace"', 'choose "namespace"'],
+    [
+      '[network]\nisolation = "none"',
+      '2:13',
+      '"none" is not one of',
+      '"auto" or "namespace" or "user-namespace" or "virtual"',
+    ],
     ['[network]\nnamespace_prefix = "Wasm"', '2:20', '"Wasm" cannot be a namespace prefix', '1–8 lower-case'],
     ['[network]\naddress_pool = "10.0.0.1/8"', '2:16', 'is an address inside a network', 'write 10.0.0.0/8'],
     ['[network]\naddress_pool = ["10.0.0.0/8", "10.0.0.0/32"]', '2:31', 'too small', '/31'],

@@ -17,7 +17,7 @@ describe('defaults', () => {
         transport: 'auto',
         outbound: 'none',
         allow: [],
-        isolation: 'namespace',
+        isolation: 'auto',
         namespacePrefix: 'wasmrun',
         addressPool: ['10.231.0.0/16', '172.31.224.0/19', '192.168.231.0/24'],
       },

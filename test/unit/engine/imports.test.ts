@@ -21,7 +21,12 @@ const link = (
   const poller = new Poller(memory, fds, control);
   const channel = new DescriptorChannel();
   const listeners = new ListenerFactory({
-    ...{ poller, control, channel, handed: [], inherited: [], keepListeners: false },
+    poller,
+    control,
+    channel,
+    handed: [],
+    inherited: [],
+    keepListeners: false,
     connections: new Connections(control),
     sandboxAddress: undefined,
   });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildFilter, buildOutboundFilter } from '../../../src/engine/seccomp.ts';
+import { buildFilter, buildOutboundFilter, buildPortFilter } from '../../../src/engine/seccomp.ts';
 
 const { EPERM, EACCES, ENOSYS } = constants.errno;
 /** linux/seccomp.h */
@@ -50,6 +50,10 @@ const runFilter = (
     if (code === 0x06) return operand;
     if (code === 0x20) {
       accumulator = data.readUInt32LE(operand);
+      continue;
+    }
+    if (code === 0x54) {
+      accumulator = (accumulator & operand) >>> 0;
       continue;
     }
     const holds = new Map([
@@ -233,6 +237,37 @@ describe.each(EACH)('the filter on %s', (architecture) => {
   });
 });
 
+describe.each(EACH)('the filter against ports on %s', (architecture) => {
+  const { audit } = ARCHITECTURES[architecture];
+  const ask = (name: string, ...values: bigint[]): number =>
+    runFilter(buildPortFilter(architecture), {
+      number: NUMBERS[architecture].get(name)!,
+      audit,
+      arguments: values,
+    });
+
+  test('refuses to bind and to listen', () => {
+    expect([ask('bind'), ask('listen')]).toEqual([fails(EACCES), fails(EACCES)]);
+  });
+
+  test('opens TCP and UDP, whatever flags are with the type, and no other protocol', () => {
+    const flags = fc.constantFrom(0n, 0o4000n, 0o2000000n, 0o2004000n);
+    fc.assert(
+      fc.property(fc.bigInt(0n, 15n), flags, fc.bigInt(0n, 300n), (type, flag, protocol) => {
+        const isKnown = (type === 1n || type === 2n) && [0n, 6n, 17n].includes(protocol);
+        expect(ask('socket', 2n, type | flag, protocol)).toBe(isKnown ? ALLOW : fails(EPERM));
+      }),
+    );
+    // SCTP, by its number and by its type.
+    expect([ask('socket', 2n, 1n, 132n), ask('socket', 2n, 5n, 0n)]).toEqual([fails(EPERM), fails(EPERM)]);
+  });
+
+  test('leaves what the engine needs alone', () => {
+    for (const name of NEEDED.filter((each) => each !== 'bind' && each !== 'listen'))
+      expect(ask(name)).toBe(ALLOW);
+  });
+});
+
 test('the filter on x64 refuses the x32 twins of all calls', () => {
   fc.assert(
     fc.property(fc.oneof(fc.nat(600), fc.nat(0x3fff_ffff)), (number) => {
@@ -243,12 +278,16 @@ test('the filter on x64 refuses the x32 twins of all calls', () => {
 });
 
 test('the programs are short enough for every kernel, and every jump stays inside', () => {
-  const programs = EACH.flatMap((each) => [buildFilter(each, PID), buildOutboundFilter(each)]);
+  const programs = EACH.flatMap((each) => [
+    buildFilter(each, PID),
+    buildOutboundFilter(each),
+    buildPortFilter(each),
+  ]);
   for (const program of programs) {
     // linux/bpf_common.h: BPF_MAXINSNS
     expect(program.length).toBeLessThan(4096);
     for (const [at, [code, ifTrue, ifFalse]] of program.entries()) {
-      if (code === 0x06 || code === 0x20) continue;
+      if (code === 0x06 || code === 0x20 || code === 0x54) continue;
       for (const jump of [ifTrue, ifFalse]) {
         expect(jump).toBeLessThan(256);
         expect(at + 1 + jump).toBeLessThan(program.length);

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { RECORD_VERSION } from '../../../src/sandbox/record.ts';
 import type { SandboxRecord } from '../../../src/sandbox/record.ts';
 import { State } from '../../../src/sandbox/state.ts';
 
@@ -14,12 +15,15 @@ beforeEach(() => {
 afterEach(() => rmSync(join(root, '..'), { recursive: true }));
 
 const RECORD: SandboxRecord = {
-  version: 1,
+  version: RECORD_VERSION,
   name: 'web',
   pid: process.pid,
-  namespace: 'test-web',
-  slot: 0,
-  link: { veth: 'test-v0', hostAddress: '10.0.0.0', sandboxAddress: '10.0.0.1' },
+  enclosure: {
+    isolation: 'namespace',
+    namespace: 'test-web',
+    slot: 0,
+    link: { veth: 'test-v0', hostAddress: '10.0.0.0', sandboxAddress: '10.0.0.1' },
+  },
   forwards: [],
 };
 

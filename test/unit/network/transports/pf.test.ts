@@ -5,7 +5,7 @@ import { createPfTransport } from '../../../../src/network/transports/pf.ts';
 import { createPfctl } from '../../../../src/os/pfctl.ts';
 import { createFakePfctl, type FakePfctl } from '../../../helpers/fake-pfctl.ts';
 
-const TARGET: Target = { name: 'wasmrun-web', veth: '', sandboxAddress: '' };
+const TARGET: Target = { name: 'wasmrun-web' };
 const FORWARD: HeldForward = {
   addresses: ['127.0.0.1', '::1'],
   hostPort: 8080,
