@@ -10,6 +10,7 @@ Forwards:
   3000                      any free host port to port 3000
   127.0.0.1:8080:3000       on one address only; IPv6 in brackets: [::1]:8080:3000
   8000-8003:3000-3003       several ports at once
+  5353:53/udp               UDP, in any of these forms
 
 Examples:
   $ wasmrun os ./app --forward 8080:3000

@@ -54,12 +54,10 @@ interface UdpOptions {
 const startUdp = async (options: UdpOptions = {}): Promise<UdpRun> => {
   const { transport = 'auto', guest = 'udp-wasmedge', how = 'server', bind = '0.0.0.0' } = options;
   const { pool, sandboxAddress } = pairOfAddresses();
+  const forward = ['--forward', options.forward ?? '53/udp'];
+  const flags = ['os', guestPath(guest), '--name', 'dns', '--transport', transport, ...forward];
   const run = startCli(
-    [
-      ...['os', guestPath(guest), '--name', 'dns', '--forward', options.forward ?? '53/udp'],
-      ...['--transport', transport, ...(options.more ?? [])],
-      ...['--', how, '53', bind === 'own' ? sandboxAddress : bind],
-    ],
+    [...flags, ...(options.more ?? []), '--', how, '53', bind === 'own' ? sandboxAddress : bind],
     { prefix, env: { WASMRUN_ADDRESS_POOL: options.pool ?? pool } },
   );
   const [, hostPort, carrier = ''] = await run.printed(/^\S+:(\d+)\/udp → dns:53\/udp {2}(\S+)$/m);

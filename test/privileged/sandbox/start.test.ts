@@ -96,7 +96,16 @@ describe.each(ISOLATIONS)('a start that fails (%s)', (_name, isolation) => {
       if (step === failing) throw failure;
     };
 
-    await expect(Sandbox.start(define(prefix, isolation), options({ onStep }))).rejects.toBe(failure);
+    const addresses = ['127.0.0.1', '::1'];
+    const forwards = (['tcp', 'udp'] as const).map((protocol) => ({
+      protocol,
+      addresses,
+      hostPort: 0,
+      processPort: 3000,
+    }));
+    await expect(
+      Sandbox.start(define(prefix, { ...isolation, forwards }), options({ onStep })),
+    ).rejects.toBe(failure);
 
     expect(seen).toEqual(STEPS.slice(0, STEPS.indexOf(failing) + 1));
     expect(remains(prefix)).toEqual([]);

@@ -113,7 +113,7 @@ describe('a relay', () => {
     const lab = await open('127.0.0.1');
     const client = await boundTo('127.0.0.1');
     for (const text of ['x'.repeat(65_507), '']) {
-      client.send(text, lab.ports[0]!, '127.0.0.1');
+      client.send(text, lab.ports[0], '127.0.0.1');
       const received = await lab.next();
       expect(received.payload).toBe(text);
       lab.engine.write(encodeFrame(received.ip, received.port, Buffer.from(text)));
@@ -156,13 +156,13 @@ describe('a relay', () => {
     const client = await boundTo('127.0.0.1');
     const big = 'x'.repeat(60_000);
     for (let sent = 0; sent < 60; sent += 1) {
-      await new Promise((resolve) => client.send(`${sent} ${big}`, lab.ports[0]!, '127.0.0.1', resolve));
+      await new Promise((resolve) => client.send(`${sent} ${big}`, lab.ports[0], '127.0.0.1', resolve));
       await new Promise((resolve) => setImmediate(resolve));
     }
     lab.engine.resume();
     const numbers: number[] = [];
     // Again and again: it may be lost as well.
-    const end = setInterval(() => client.send('end', lab.ports[0]!, '127.0.0.1'), 5);
+    const end = setInterval(() => client.send('end', lab.ports[0], '127.0.0.1'), 5);
     onTestFinished(() => clearInterval(end));
     for (;;) {
       const { payload } = await lab.next();
