@@ -95,6 +95,7 @@ describe('wrong usage ends with 2', () => {
       'hint: did you mean 8080:3000?',
     ],
     [['os', '.', '--forward', '1:1', '--forward', '1:2'], 'both use host port 1', 'hint: give one of them'],
+    [['os', '.', '--forward', '53:53/sctp'], '"sctp" is not a protocol', 'hint: write 53:53 for TCP'],
     [['os', '.', '--name', 'Web'], 'flag --name: "Web" cannot be the name', 'hint: use 1–32'],
     [['os', '.', '--transport', 'ipfw'], 'flag --transport: "ipfw" is not one of', 'hint: choose'],
     [
