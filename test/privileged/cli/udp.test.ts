@@ -3,9 +3,10 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { eventually, newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
+import { childrenOf, eventually, newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
 import type { CliRun } from '../../helpers/cli.ts';
 import { guestPath } from '../../helpers/engine.ts';
 import { nft } from '../network/test-firewall.ts';
@@ -150,6 +151,31 @@ describe.each(TRANSPORTS)('a UDP forward by %s', (transport) => {
     expect(await ask('second', '127.0.0.1', second.hostPort, client)).toBe('second');
     await stop(second);
   });
+});
+
+/** Descriptors of a process that are one of these sockets. */
+const descriptorsOf = (pid: number, inodes: readonly string[]): string[] =>
+  readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    const target = readlinkSync(`/proc/${pid}/fd/${fd}`);
+    return inodes.some((inode) => target === `socket:[${inode}]`);
+  });
+
+test('no UDP socket of the host is in the engine’s hands', async () => {
+  await using udp = await startUdp({ transport: 'handoff' });
+  const port = udp.hostPort.toString(16).toUpperCase().padStart(4, '0');
+  const inodes = ['udp', 'udp6'].flatMap((table) =>
+    readFileSync(`/proc/net/${table}`, 'latin1')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, local]) => local?.endsWith(`:${port}`))
+      .flatMap((row) => row[9] ?? []),
+  );
+  expect(inodes).toHaveLength(2);
+  const supervisor = udp.run.process.pid!;
+  const [engine] = childrenOf(supervisor);
+  expect(descriptorsOf(supervisor, inodes)).toHaveLength(2);
+  expect(descriptorsOf(engine!, inodes)).toEqual([]);
+  await stop(udp);
 });
 
 test('when someone flushes the rules, clients are answered on, old and new; then the rules are back', async () => {
