@@ -139,7 +139,11 @@ const main = async (control: Control): Promise<void> => {
   const { sandboxAddress } = go;
   const listeners = new ListenerFactory({
     ...launch,
-    ...{ poller, control, channel, connections, sandboxAddress },
+    poller,
+    control,
+    channel,
+    connections,
+    sandboxAddress,
   });
   const datagrams = new DatagramPorts(poller, control, launch.channels, go);
   const preopenPorts = program.abi === 'preview1' ? launch.ports : [];

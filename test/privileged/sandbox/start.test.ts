@@ -103,9 +103,9 @@ describe.each(ISOLATIONS)('a start that fails (%s)', (_name, isolation) => {
       hostPort: 0,
       processPort: 3000,
     }));
-    await expect(
-      Sandbox.start(define(prefix, { ...isolation, forwards }), options({ onStep })),
-    ).rejects.toBe(failure);
+    await expect(Sandbox.start(define(prefix, { ...isolation, forwards }), options({ onStep }))).rejects.toBe(
+      failure,
+    );
 
     expect(seen).toEqual(STEPS.slice(0, STEPS.indexOf(failing) + 1));
     expect(remains(prefix)).toEqual([]);
