@@ -42,6 +42,15 @@ export interface Ipv4Network {
 
 const ifNameToIndex = libc.func('uint32_t if_nametoindex(const char *name)');
 
+const ifIndexToName = libc.func('void *if_indextoname(uint32_t index, void *name)');
+
+/** `IF_NAMESIZE` of net/if.h. */
+const INTERFACE_NAME_BYTES = 16;
+
+/** Is there an interface of this number in the calling thread's namespace? */
+export const isInterface = (index: number): boolean =>
+  ifIndexToName(index, Buffer.alloc(INTERFACE_NAME_BYTES)) !== null;
+
 /** Number of an interface in the calling thread's namespace. */
 export const interfaceIndex = (name: string): number => {
   const index: number = ifNameToIndex(name);
@@ -87,10 +96,9 @@ export const createVethPair = (socket: RouteSocket, { name, peerName, peerNamesp
 };
 
 /** Removes an interface, with a veth its peer too; one that is not there is fine. */
-export const deleteInterface = (socket: RouteSocket, name: string): void => {
-  const payload = Buffer.concat([linkStruct(0, false), encodeAttribute(IFLA_IFNAME, name)]);
+export const deleteInterface = (socket: RouteSocket, index: number): void => {
   try {
-    socket.change({ name: 'RTM_DELLINK', type: RTM_DELLINK, payload });
+    socket.change({ name: 'RTM_DELLINK', type: RTM_DELLINK, payload: linkStruct(index, false) });
   } catch (error) {
     if (error instanceof SystemCallError && error.errno === constants.errno.ENODEV) return;
     throw error;

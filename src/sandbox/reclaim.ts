@@ -24,9 +24,9 @@ export const reclaim = async (state: State, options: ReclaimOptions): Promise<Sa
       const redirections = forwards.flatMap((forward) => redirectionsOf(forward, link));
       await backendNamed(firewall, options).release(options.prefix, { members: [link], redirections });
     }
-    removeVeth(link.veth);
     removeNamespace(namespace);
   }
+  await Promise.all(dead.map(({ link }) => removeVeth(link.veth)));
   if (state.living().length === 0) await removeFirewalls(dead, options);
   for (const record of dead) state.forget(record);
   return dead;

@@ -11,7 +11,7 @@ import { Firewall } from '../network/firewall.ts';
 import type { FirewallBackend } from '../network/firewall.ts';
 import { holdHostPort } from '../network/host-listener.ts';
 import { namespaceName, vethName } from '../network/names.ts';
-import { checkNamespaceFree, connectNamespace, createNamespace, hasInterface } from '../network/namespace.ts';
+import { checkNamespaceFree, createNamespace, hasInterface } from '../network/namespace.ts';
 import type { Link } from '../network/namespace.ts';
 import { selectFirewall, selectTransport } from '../network/select.ts';
 import type { Selection } from '../network/select.ts';
@@ -92,7 +92,7 @@ export const startSandbox = async (
     const engine = made.use(new EngineProcess({ ...options, namespace, inherited: fds }));
     engine.send(launchMessage(definition, forwards));
     step('engine');
-    made.use(connectNamespace(namespace, record.link));
+    namespace.connect(record.link);
     step('link');
     const firewall = await openFirewall(definition, options, { claim, living });
     if (firewall !== undefined) made.use(await firewall.admit(record.link));
