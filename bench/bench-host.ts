@@ -18,9 +18,13 @@ import type { Namespace } from '../src/network/namespace.ts';
 /** What a name can have: the longest derived one is an interface's. */
 export const newPrefix = (): string => `b${randomBytes(3).toString('hex')}`;
 
+/** A directory that is removed at the end with all that is in it. */
+export const temporaryDirectory = (): Disposable & { readonly path: string } => {
+  const path = mkdtempSync(join(tmpdir(), 'wasmrun-bench-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+};
+
 export interface BenchTools extends Disposable {
-  /** For whatever a benchmark has to write down; removed at the end. */
-  readonly directory: string;
   /** `native/server.c`, linked statically: containers have nothing else. */
   readonly server: string;
   /** `native/client.c`. */
@@ -29,18 +33,17 @@ export interface BenchTools extends Disposable {
 
 /** Compiles the native client and server. */
 export const buildTools = (): BenchTools => {
-  const directory = mkdtempSync(join(tmpdir(), 'wasmrun-bench-'));
+  const directory = temporaryDirectory();
   const compile = (name: string, ...options: readonly string[]): string => {
     const source = fileURLToPath(new URL(`native/${name}.c`, import.meta.url));
-    const program = join(directory, name);
+    const program = join(directory.path, name);
     execFileSync('cc', ['-O2', ...options, '-o', program, source]);
     return program;
   };
   return {
-    directory,
     server: compile('server', '-static'),
     client: compile('client', '-pthread'),
-    [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
+    [Symbol.dispose]: () => directory[Symbol.dispose](),
   };
 };
 
