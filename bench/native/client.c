@@ -126,7 +126,7 @@ static double throughput(const struct target *target, char direction, double dur
     time = now();
     if (counted_from > 0) bytes_moved += moved;
     else if (time - start > WARM_UP_NS) counted_from = time;
-  } while (time - start < duration_ns + WARM_UP_NS);
+  } while (counted_from == 0 || time - counted_from < duration_ns);
   close(connection);
   return bytes_moved / (time - counted_from) * 1e9;
 }
