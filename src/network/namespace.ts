@@ -10,7 +10,6 @@ import {
   createVethPair,
   deleteInterface,
   interfaceIndex,
-  isInterface,
   setInterfaceUp,
 } from '../os/interfaces.ts';
 import { bindMount, detachMount, shareMountsBelow } from '../os/mount.ts';
@@ -122,14 +121,17 @@ export const removeVeth = async (veth: string): Promise<void> => {
   if (index !== undefined) await removeInterface(index, veth);
 };
 
-/** By number: the name may belong to another interface at any moment. */
+/** By name and number: either alone may belong to another interface, of this or another namespace. */
 const removeInterface = async (index: number, name: string): Promise<void> => {
   const deadline = performance.now() + INTERFACE_PATIENCE_MS;
-  while (isInterface(index) && performance.now() < deadline) await sleep(INTERFACE_POLL_MS);
-  // A process in the namespace may keep it alive; and one that is unlisted is under way out of /sys and
-  // /proc/sys still, for which this request waits, as the kernel changes interfaces one request at a time.
-  deleteByIndex(index, name);
+  while (isListed(index, name) && performance.now() < deadline) await sleep(INTERFACE_POLL_MS);
+  // A process in the namespace may keep it alive.
+  if (findInterface(name) === index) deleteByIndex(index, name);
 };
+
+/** The kernel takes an interface out of its own list first and out of /sys some milliseconds later. */
+const isListed = (index: number, name: string): boolean =>
+  findInterface(name) === index || existsSync(`/sys/class/net/${name}`);
 
 const deleteByIndex = (index: number, name: string): void => {
   attempt(`remove the interface ${name}`, () => {

@@ -42,15 +42,6 @@ export interface Ipv4Network {
 
 const ifNameToIndex = libc.func('uint32_t if_nametoindex(const char *name)');
 
-const ifIndexToName = libc.func('void *if_indextoname(uint32_t index, void *name)');
-
-/** `IF_NAMESIZE` of net/if.h. */
-const INTERFACE_NAME_BYTES = 16;
-
-/** Is there an interface of this number in the calling thread's namespace? */
-export const isInterface = (index: number): boolean =>
-  ifIndexToName(index, Buffer.alloc(INTERFACE_NAME_BYTES)) !== null;
-
 /** Number of an interface in the calling thread's namespace. */
 export const interfaceIndex = (name: string): number => {
   const index: number = ifNameToIndex(name);

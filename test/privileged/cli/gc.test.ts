@@ -14,7 +14,7 @@ test.each(['nftables', 'iptables', 'handoff'])(
     await dead.ended;
 
     const before = remains(prefix);
-    const line = `victim  \\(namespace ${prefix}-victim, interface ${prefix}-v\\d, of the ended process ${dead.process.pid}\\)\n`;
+    const line = `victim  \\(namespace ${prefix}-victim, interface ${prefix}-v\\d+, of the ended process ${dead.process.pid}\\)\n`;
     expect((await runCli(['gc', '--dry-run'], { prefix })).stdout).toMatch(new RegExp(`^${line}$`));
     const { stdout } = await runCli(['gc', '--dry-run', '--json'], { prefix });
     const { leftovers } = JSON.parse(stdout) as { leftovers: { interface: string }[] };
