@@ -220,6 +220,14 @@ describe('a connected namespace', () => {
     expect(readFileSync(`/proc/sys/net/ipv4/conf/${link.veth}/route_localnet`, 'utf8')).toBe('0\n');
   });
 
+  it('sends packets as long as those of the loopback', async () => {
+    const prefix = randomPrefix();
+    using _ = expectNothingLeft(prefix);
+    await using sandbox = createSandbox(prefix, 0);
+    expect(readFileSync(`/sys/class/net/${sandbox.link.veth}/mtu`, 'utf8')).toBe('65535\n');
+    expect(runInside(sandbox.namespace, 'ip', 'link', 'show', 'eth0')).toContain(' mtu 65535 ');
+  });
+
   it('finds everything else unreachable at once', async () => {
     const prefix = randomPrefix();
     using _ = expectNothingLeft(prefix);
