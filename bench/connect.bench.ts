@@ -10,7 +10,8 @@
 import { parseArgs } from 'node:util';
 import { buildTools, measure, newPrefix, startContestant } from './bench-host.ts';
 import type { Contestant, Target } from './bench-host.ts';
-import { median, pairedRatio, printTable, ratio } from './table.ts';
+import { median, pairedRatio, printPromises, printTable, ratio } from './table.ts';
+import type { Promised } from './table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -38,16 +39,20 @@ const CONTESTANTS: readonly Contestant[] = [
 /** What the columns compare with. */
 const PEERS = ['plain loopback', 'loopback beside nftables', 'bare veth', 'nftables, 1 forward'] as const;
 
-const print = (title: string, figures: readonly (readonly number[])[]): void => {
-  const of = (name: string): readonly number[] =>
-    figures[CONTESTANTS.findIndex((contestant) => contestant.name === name)]!;
+/** Figures of the ways in the order of the contestants. */
+type Figures = readonly (readonly number[])[];
+
+const of = (figures: Figures, name: string): readonly number[] =>
+  figures[CONTESTANTS.findIndex((contestant) => contestant.name === name)]!;
+
+const print = (title: string, figures: Figures): void => {
   console.log(`\n${title}\n`);
   printTable(
     ['way', 'µs', ...PEERS.map((peer) => `: ${peer}`)],
     CONTESTANTS.map(({ name }) => [
       name,
-      (median(of(name)) / 1000).toFixed(0),
-      ...PEERS.map((peer) => ratio(pairedRatio(of(name), of(peer)))),
+      (median(of(figures, name)) / 1000).toFixed(0),
+      ...PEERS.map((peer) => ratio(pairedRatio(of(figures, name), of(figures, peer)))),
     ]),
     values.markdown ? 'markdown' : 'terminal',
   );
@@ -63,10 +68,8 @@ for (const [index, contestant] of CONTESTANTS.entries()) {
 const rounds = Number(values.rounds);
 const connections = Number(values.connections);
 console.log(`A new connection, ${rounds} rounds in turns, medians of paired ratios`);
-print(
-  `one client, ${connections} connections each round`,
-  measure(tools.client, { mode: 'connect', rounds, amount: connections }, targets),
-);
+const alone = measure(tools.client, { mode: 'connect', rounds, amount: connections }, targets);
+print(`one client, ${connections} connections each round`, alone);
 print(
   `${THREADS} clients, ${connections} connections each round`,
   measure(
@@ -75,3 +78,14 @@ print(
     targets,
   ),
 );
+const promised = (ours: string, theirs: string, atMost: number): Promised => ({
+  what: `${ours} : ${theirs}`,
+  value: pairedRatio(of(alone, ours), of(alone, theirs)),
+  atMost,
+});
+printPromises([
+  promised('nftables, 1 forward', 'bare veth', 1.35),
+  promised(`nftables, ${MANY} forwards`, 'nftables, 1 forward', 1.05),
+  promised('handoff, no firewall', 'plain loopback', 1.15),
+  promised('handoff, nftables firewall', 'loopback beside nftables', 1.15),
+]);

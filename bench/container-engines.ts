@@ -99,13 +99,14 @@ const untilDockerAnswers = async (host: Namespace, socket: string): Promise<void
 };
 
 const startEngine =
-  (name: string, engine: Engine) =>
+  (name: string, programs: readonly string[], engine: Engine) =>
   async ({ prefix, index, server }: EngineOptions): Promise<Target & AsyncDisposable> => {
     await using made = new AsyncDisposableStack();
     const directory = made.use(temporaryDirectory());
     mkdirSync(join(directory.path, 'rootfs'));
     copyFileSync(server, join(directory.path, 'rootfs', 'server'));
     const host = made.use(createBenchHost(prefix, index));
+    for (const program of programs) await run(host, program, ['--version']);
     await engine(host, directory.path, made);
     const all = made.move();
     return {
@@ -118,4 +119,7 @@ const startEngine =
   };
 
 /** Each rejects where it is not installed, or does not run. */
-export const CONTAINER_ENGINES = [startEngine('podman -p', podman), startEngine('docker -p', docker)];
+export const CONTAINER_ENGINES = [
+  startEngine('podman -p', ['podman', 'runc'], podman),
+  startEngine('docker -p', ['docker', 'dockerd'], docker),
+];

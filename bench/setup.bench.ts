@@ -24,7 +24,7 @@ import { NftError } from '../src/os/nft.ts';
 import { createBenchHost, newPrefix, temporaryDirectory } from './bench-host.ts';
 import type { SetupOrder, SetupTimes } from './network-setup.ts';
 import { plannedNetwork, SETTLE_MS } from './planned-network.ts';
-import { median, printTable, ratio } from './table.ts';
+import { median, pairedRatio, printPromises, printTable, ratio } from './table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -134,32 +134,15 @@ const bySource = async (host: Namespace, order: Omit<SetupOrder, 'prefix'>): Pro
     .map((line) => JSON.parse(line) as SetupTimes);
 };
 
-/** Per sandbox. */
-class Contestant {
-  readonly name: string;
-  readonly #sandboxes: number;
-  readonly #times: SetupTimes[] = [];
+/** Per sandbox, one for each round: those of the same round were measured side by side. */
+type Costs = SetupTimes[];
 
-  constructor(name: string, sandboxes: number) {
-    this.name = name;
-    this.#sandboxes = sandboxes;
-  }
-
-  add(...times: readonly SetupTimes[]): void {
-    this.#times.push(...times);
-  }
-
-  /** Medians, in ms. */
-  get cost(): { setUp: number; tearDown: number; both: number } {
-    const each = (time: (times: SetupTimes) => number): number =>
-      median(this.#times.map(time)) / this.#sandboxes;
-    return {
-      setUp: each(({ setUp }) => setUp),
-      tearDown: each(({ tearDown }) => tearDown),
-      both: each(({ setUp, tearDown }) => setUp + tearDown),
-    };
-  }
-}
+const each = ({ setUp, tearDown }: SetupTimes, sandboxes: number): SetupTimes => ({
+  setUp: setUp / sandboxes,
+  tearDown: tearDown / sandboxes,
+});
+const sum = ({ setUp, tearDown }: SetupTimes): number => setUp + tearDown;
+const compare = (ours: Costs, theirs: Costs): number => pairedRatio(ours.map(sum), theirs.map(sum));
 
 await using stack = new AsyncDisposableStack();
 const directory = stack.use(temporaryDirectory());
@@ -167,31 +150,44 @@ const rules = join(directory.path, 'rules.nft');
 writeFileSync(rules, await rulesScript());
 const host = stack.use(createBenchHost(prefix, 0));
 
-const commands = new Contestant('commands, 1', 1);
-const commandsMany = new Contestant(`commands, ${many}`, many);
-const first = new Contestant('wasmrun, 1, first', 1);
-const later = new Contestant('wasmrun, 1, later', 1);
-const wasmrunMany = new Contestant(`wasmrun, ${many}`, many);
+const commands: Costs = [];
+const first: Costs = [];
+const later: Costs = [];
+const together: Costs = [];
 for (let round = 0; round < Number(values.rounds); round += 1) {
-  commands.add(await byCommands(host, 1, rules));
-  const [cold, ...warm] = await bySource(host, { sandboxes: 1, repetitions: 3 });
-  first.add(cold!);
-  later.add(...warm);
+  commands.push(await byCommands(host, 1, rules));
+  const [cold, warm] = await bySource(host, { sandboxes: 1, repetitions: 2 });
+  first.push(cold!);
+  later.push(warm!);
+  const [all] = await bySource(host, { sandboxes: many, repetitions: 1 });
+  together.push(each(all!, many));
 }
-commandsMany.add(await byCommands(host, many, rules));
-wasmrunMany.add(...(await bySource(host, { sandboxes: many, repetitions: 3 })));
+// It takes as long as all the rest.
+const commandsTogether: Costs = [each(await byCommands(host, many, rules), many)];
 
-const contestants = [commands, commandsMany, first, later, wasmrunMany];
-console.log(`A sandbox's network set up and taken down, ${values.rounds} rounds in turns, ms per sandbox\n`);
+const contestants: readonly (readonly [name: string, costs: Costs])[] = [
+  ['commands, 1', commands],
+  [`commands, ${many}`, commandsTogether],
+  ['wasmrun, 1, first', first],
+  ['wasmrun, 1, later', later],
+  [`wasmrun, ${many}`, together],
+];
+console.log(
+  `A sandbox's network set up and taken down, ${values.rounds} rounds in turns, ms per sandbox, ratios of both\n`,
+);
 printTable(
-  ['', 'set-up', 'teardown', 'both', `: ${commands.name}`, `: ${later.name}`],
-  contestants.map(({ name, cost: { setUp, tearDown, both } }) => [
+  ['', 'set-up', 'teardown', ': commands, 1', ': wasmrun, 1, later'],
+  contestants.map(([name, costs]) => [
     name,
-    setUp.toFixed(1),
-    tearDown.toFixed(1),
-    both.toFixed(1),
-    ratio(both / commands.cost.both),
-    ratio(both / later.cost.both),
+    median(costs.map(({ setUp }) => setUp)).toFixed(1),
+    median(costs.map(({ tearDown }) => tearDown)).toFixed(1),
+    ratio(compare(costs, commands)),
+    ratio(compare(costs, later)),
   ]),
   values.markdown ? 'markdown' : 'terminal',
 );
+printPromises([
+  { what: 'wasmrun, 1, first : commands, 1', value: compare(first, commands), atMost: 1 / 3 },
+  { what: `wasmrun, ${many} : commands, 1`, value: compare(together, commands), atMost: 1 / 3 },
+  { what: `wasmrun, ${many} : wasmrun, 1, later`, value: compare(together, later), atMost: 1 },
+]);

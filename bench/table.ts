@@ -31,6 +31,26 @@ export const printTable = (
   for (const row of rows) console.log(line(row));
 };
 
+/** What the project promises of a ratio. */
+export interface Promised {
+  readonly what: string;
+  readonly value: number;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+/** Prints promises beside what was measured. */
+export const printPromises = (promises: readonly Promised[]): void => {
+  console.log('\npromised\n');
+  const rows = promises.map(({ what, value, atMost = Infinity, atLeast = -Infinity }) => [
+    what,
+    ratio(value),
+    atMost < Infinity ? `at most ${ratio(atMost)}` : `at least ${ratio(atLeast)}`,
+    value <= atMost && value >= atLeast ? 'kept' : 'BROKEN in this run',
+  ]);
+  printTable(['', 'measured', 'promised', ''], rows);
+};
+
 export const ratio = (value: number): string => `${value.toFixed(2)}x`;
 
 /** A table of GitHub's Markdown, unaligned: whoever formats the document does that. */

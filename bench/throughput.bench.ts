@@ -11,7 +11,8 @@ import { parseArgs } from 'node:util';
 import { buildTools, measure, newPrefix, startContestant } from './bench-host.ts';
 import type { Contestant, Target } from './bench-host.ts';
 import { CONTAINER_ENGINES } from './container-engines.ts';
-import { median, pairedRatio, printTable, ratio } from './table.ts';
+import { median, pairedRatio, printPromises, printTable, ratio } from './table.ts';
+import type { Promised } from './table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -45,6 +46,7 @@ for (const [index, start] of CONTAINER_ENGINES.entries()) {
 }
 const peers = targets.slice(CONTESTANTS.length);
 const rounds = Number(values.rounds);
+const promises: Promised[] = [];
 console.log(`Bytes per second, ${rounds} rounds of ${values.milliseconds} ms in turns`);
 for (const mode of ['download', 'upload'] as const) {
   const figures = measure(tools.client, { mode, rounds, amount: Number(values.milliseconds) }, targets);
@@ -59,4 +61,12 @@ for (const mode of ['download', 'upload'] as const) {
     ]),
     values.markdown ? 'markdown' : 'terminal',
   );
+  // All but the plain loopback.
+  for (const [index, { name }] of [...CONTESTANTS.entries()].slice(1)) {
+    for (const peer of peers) {
+      const value = pairedRatio(figures[index]!, figures[targets.indexOf(peer)]!);
+      promises.push({ what: `${mode}, ${name} : ${peer.name}`, value, atLeast: 1 });
+    }
+  }
 }
+printPromises(promises);
