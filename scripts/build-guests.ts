@@ -62,6 +62,7 @@ export const GUESTS: readonly Guest[] = [
   hello('wasmedge'),
   hello('wasix'),
   networked('echo', 'wasmedge'),
+  networked('addresses', 'wasmedge'),
   networked('nolisten', 'wasmedge'),
   networked('spinner', 'wasmedge'),
   networked('client', 'wasmedge'),

@@ -3,6 +3,7 @@
  * There is no default route inside: whatever is not the host end is unreachable at once.
  */
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WasmrunError } from '../errors.ts';
 import {
   addAddress,
@@ -23,6 +24,14 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 export const SANDBOX_INTERFACE = 'eth0';
 /** Two addresses, both usable: RFC 3021. */
 export const LINK_PREFIX_LENGTH = 31;
+/**
+ * `ETH_MAX_MTU` of linux/if_ether.h: the link is memory, and with packets as long as loopback's it carries
+ * about 1.5 times what it does with the 1500 bytes of a wire. Nothing that leaves this machine goes over it.
+ */
+const LINK_MTU = 65_535;
+/** How long an interface may outlive its namespace before it is removed by hand, and how often to look, in ms. */
+const INTERFACE_PATIENCE_MS = 100;
+const INTERFACE_POLL_MS = 1;
 
 /** What tells one namespace from all others: the file behind it (namespaces(7)). */
 export interface NamespaceIdentity {
@@ -30,7 +39,7 @@ export interface NamespaceIdentity {
   readonly ino: bigint;
 }
 
-/** A named network namespace with `lo` up; disposing takes the name away, twice does no harm. */
+/** A named network namespace with `lo` up; disposing takes it away, twice does no harm. */
 export interface Namespace extends AsyncDisposable {
   readonly name: string;
   /** The file that stands for it, e.g. `/run/netns/wasmrun-web`. */
@@ -42,6 +51,11 @@ export interface Namespace extends AsyncDisposable {
    */
   run<T>(action: () => T): T;
   identity(): NamespaceIdentity;
+  /**
+   * Connects it with the host by a veth pair, up and addressed on both sides, that goes with the namespace.
+   * @throws {WasmrunError} PERMISSION_DENIED, NETWORK_SETUP_FAILED naming the step
+   */
+  connect(link: Link): void;
 }
 
 /** The two ends of the veth pair and their addresses. */
@@ -84,11 +98,13 @@ export const checkNamespaceFree = (name: string): void => {
 };
 
 /** Is there an interface of that name in the calling thread's namespace, whoever made it? */
-export const hasInterface = (name: string): boolean => {
+export const hasInterface = (name: string): boolean => findInterface(name) !== undefined;
+
+const findInterface = (name: string): number | undefined => {
   try {
-    return interfaceIndex(name) > 0;
+    return interfaceIndex(name);
   } catch (error) {
-    if (codeOf(error) === 'ENODEV') return false;
+    if (codeOf(error) === 'ENODEV') return undefined;
     throw error;
   }
 };
@@ -107,52 +123,40 @@ export const removeNamespace = (name: string): void => {
 };
 
 /**
- * Connects a namespace with the host by a veth pair, up and addressed on both sides. Disposing
- * removes both ends.
- * @throws {WasmrunError} PERMISSION_DENIED, NETWORK_SETUP_FAILED naming the step
- */
-export const connectNamespace = (namespace: Namespace, link: Link): AsyncDisposable => {
-  const { veth } = link;
-  using host = new RouteSocket();
-  attempt(`create the interface ${veth}`, () => {
-    const peerNamespace = openSync(namespace.path, 'r');
-    try {
-      createVethPair(host, { name: veth, peerName: SANDBOX_INTERFACE, peerNamespace });
-    } finally {
-      closeSync(peerNamespace);
-    }
-  });
-  try {
-    attempt(`set up the interface ${veth}`, () => bringUp(host, veth, link.hostAddress));
-    attempt(`set up ${SANDBOX_INTERFACE} inside ${namespace.name}`, () =>
-      namespace.run(() => {
-        using inside = new RouteSocket();
-        bringUp(inside, SANDBOX_INTERFACE, link.sandboxAddress);
-      }),
-    );
-  } catch (error) {
-    removeVeth(veth);
-    throw error;
-  }
-  const connection = new AsyncDisposableStack();
-  connection.defer(() => removeVeth(veth));
-  return connection;
-};
-
-/**
- * Removes a veth pair by the name of its host end. Idempotent.
+ * Removes a veth pair by the name of its host end. One whose namespace is gone is left to the kernel, which
+ * takes the interfaces of many namespaces at once and without anybody waiting; by hand each one costs about
+ * 20 ms in which this process stands still. Idempotent.
  * @throws {WasmrunError} PERMISSION_DENIED, NETWORK_SETUP_FAILED
  */
-export const removeVeth = (veth: string): void => {
-  attempt(`remove the interface ${veth}`, () => {
+export const removeVeth = async (veth: string): Promise<void> => {
+  const index = findInterface(veth);
+  if (index !== undefined) await removeInterface(index, veth);
+};
+
+/** By name and number: either alone may belong to another interface, of this or another namespace. */
+const removeInterface = async (index: number, name: string): Promise<void> => {
+  const deadline = performance.now() + INTERFACE_PATIENCE_MS;
+  while (isListed(index, name) && performance.now() < deadline) await sleep(INTERFACE_POLL_MS);
+  // A process in the namespace may keep it alive.
+  if (findInterface(name) === index) deleteByIndex(index, name);
+};
+
+/** The kernel takes an interface out of its own list first and out of /sys some milliseconds later. */
+const isListed = (index: number, name: string): boolean =>
+  findInterface(name) === index || existsSync(`/sys/class/net/${name}`);
+
+const deleteByIndex = (index: number, name: string): void => {
+  attempt(`remove the interface ${name}`, () => {
     using host = new RouteSocket();
-    deleteInterface(host, veth);
+    deleteInterface(host, index);
   });
 };
 
 class NamedNamespace implements Namespace {
   readonly name: string;
   readonly path: string;
+  /** Host ends by number, with their names. */
+  readonly #veths = new Map<number, string>();
   #exists = true;
 
   constructor(name: string, path: string) {
@@ -174,11 +178,40 @@ class NamedNamespace implements Namespace {
     return { dev, ino };
   }
 
+  connect({ veth, hostAddress, sandboxAddress }: Link): void {
+    using host = new RouteSocket();
+    attempt(`create the interface ${veth}`, () => this.#createVeth(host, veth));
+    const index = interfaceIndex(veth);
+    try {
+      attempt(`set up the interface ${veth}`, () => bringUp(host, veth, hostAddress));
+      attempt(`set up ${SANDBOX_INTERFACE} inside ${this.name}`, () =>
+        this.run(() => {
+          using inside = new RouteSocket();
+          bringUp(inside, SANDBOX_INTERFACE, sandboxAddress);
+        }),
+      );
+      this.#veths.set(index, veth);
+    } catch (error) {
+      deleteByIndex(index, veth);
+      throw error;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // Only once: the name may belong to another namespace afterwards.
     if (!this.#exists) return;
     this.#exists = false;
     removeNamespace(this.name);
+    for (const [index, name] of this.#veths) await removeInterface(index, name);
+  }
+
+  #createVeth(host: RouteSocket, veth: string): void {
+    const peerNamespace = openSync(this.path, 'r');
+    try {
+      createVethPair(host, { name: veth, peerName: SANDBOX_INTERFACE, peerNamespace, mtu: LINK_MTU });
+    } finally {
+      closeSync(peerNamespace);
+    }
   }
 }
 

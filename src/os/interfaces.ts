@@ -14,6 +14,7 @@ const RTM_GETROUTE = 26;
 
 /** Interface attributes of linux/if_link.h, and the one attribute of linux/veth.h. */
 const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
@@ -66,18 +67,25 @@ export interface VethPair {
   readonly peerName: string;
   /** Open descriptor of the peer's network namespace. */
   readonly peerNamespace: number;
+  /** Longest packet either end sends, in bytes, at most 65535. */
+  readonly mtu: number;
 }
 
 /** Makes both ends of a veth pair, each in its namespace from the start; both are down. */
-export const createVethPair = (socket: RouteSocket, { name, peerName, peerNamespace }: VethPair): void => {
+export const createVethPair = (
+  socket: RouteSocket,
+  { name, peerName, peerNamespace, mtu }: VethPair,
+): void => {
   const peer = Buffer.concat([
     linkStruct(0, false),
     encodeAttribute(IFLA_IFNAME, peerName),
+    encodeAttribute(IFLA_MTU, mtu),
     encodeAttribute(IFLA_NET_NS_FD, peerNamespace),
   ]);
   const payload = Buffer.concat([
     linkStruct(0, false),
     encodeAttribute(IFLA_IFNAME, name),
+    encodeAttribute(IFLA_MTU, mtu),
     encodeAttribute(IFLA_LINKINFO, [
       encodeAttribute(IFLA_INFO_KIND, 'veth'),
       encodeAttribute(IFLA_INFO_DATA, [encodeAttribute(VETH_INFO_PEER, peer)]),
@@ -87,10 +95,9 @@ export const createVethPair = (socket: RouteSocket, { name, peerName, peerNamesp
 };
 
 /** Removes an interface, with a veth its peer too; one that is not there is fine. */
-export const deleteInterface = (socket: RouteSocket, name: string): void => {
-  const payload = Buffer.concat([linkStruct(0, false), encodeAttribute(IFLA_IFNAME, name)]);
+export const deleteInterface = (socket: RouteSocket, index: number): void => {
   try {
-    socket.change({ name: 'RTM_DELLINK', type: RTM_DELLINK, payload });
+    socket.change({ name: 'RTM_DELLINK', type: RTM_DELLINK, payload: linkStruct(index, false) });
   } catch (error) {
     if (error instanceof SystemCallError && error.errno === constants.errno.ENODEV) return;
     throw error;

@@ -4,6 +4,7 @@ import { endFlows } from '../network/firewall.ts';
 import type { FirewallBackend, FirewallName } from '../network/firewall.ts';
 import { removeNamespace, removeVeth } from '../network/namespace.ts';
 import { redirectionsOf } from '../network/transports/redirect.ts';
+import type { Link } from '../network/namespace.ts';
 import type { SandboxRecord } from './record.ts';
 import type { Claim, State } from './state.ts';
 
@@ -21,11 +22,16 @@ export interface ReclaimOptions {
 export const reclaim = async (state: State, options: ReclaimOptions): Promise<SandboxRecord[]> => {
   const dead = state.dead();
   for (const record of dead) await unmake(record, options);
+  await Promise.all(linksOf(dead).map(({ veth }) => removeVeth(veth)));
   if (state.living().length === 0) await removeFirewalls(dead, options);
   for (const record of dead) state.forget(record);
   return dead;
 };
 
+const linksOf = (records: readonly SandboxRecord[]): Link[] =>
+  records.flatMap(({ enclosure }) => (enclosure.isolation === 'namespace' ? [enclosure.link] : []));
+
+/** All but the interface, which goes with the namespace; many go at once. */
 const unmake = async (
   { enclosure, firewall, forwards }: SandboxRecord,
   options: ReclaimOptions,
@@ -37,7 +43,6 @@ const unmake = async (
     await backendNamed(firewall, options).release(options.prefix, { members: [link], redirections });
     endFlows(redirections);
   }
-  removeVeth(link.veth);
   removeNamespace(namespace);
 };
 

@@ -38,6 +38,8 @@ export interface CliOptions {
   readonly stdin?: string;
   /** What the arguments are given to, where it is not {@link BIN} itself. */
   readonly command?: readonly [string, ...string[]];
+  /** Who types it; by default whoever runs the test. */
+  readonly uid?: number;
   /** In a process group of its own, as a shell starts a job. */
   readonly detached?: boolean;
 }
@@ -52,6 +54,7 @@ export const startCli = (args: readonly string[], options: CliOptions = {}): Cli
     env: { ...process.env, NO_COLOR: '1', WASMRUN_NAMESPACE_PREFIX: prefix, ...options.env },
     stdio: 'pipe',
     detached: options.detached ?? false,
+    ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
   });
   const output = { stdout: '', stderr: '' };
   const watchers = new Set<() => void>();

@@ -2,12 +2,7 @@
 import { spawn } from 'node:child_process';
 import { chooseLink, hostNetworks } from '../../network/address-pool.ts';
 import { namespaceName, vethName } from '../../network/names.ts';
-import {
-  checkNamespaceFree,
-  connectNamespace,
-  createNamespace,
-  hasInterface,
-} from '../../network/namespace.ts';
+import { checkNamespaceFree, createNamespace, hasInterface } from '../../network/namespace.ts';
 import type { Link } from '../../network/namespace.ts';
 import { mayManageNetworks } from '../../os/capability.ts';
 import type { Enclosure, Isolation, PlanRequest } from '../isolation.ts';
@@ -29,17 +24,16 @@ export const namespaceIsolation: Isolation = {
 };
 
 const enclose = (name: string, link: Link, user: PlanRequest['user']): Enclosure => {
-  const made = new AsyncDisposableStack();
-  const namespace = made.use(createNamespace(name));
+  const namespace = createNamespace(name);
   return {
     engineUser: user,
     link,
     virtualPorts: false,
     // The child is forked by this thread, hence into the namespace this thread is in.
     spawn: (file, args, options) => namespace.run(() => spawn(file, args, options)),
-    connect: async () => void made.use(connectNamespace(namespace, link)),
+    connect: async () => namespace.connect(link),
     identity: () => namespace.identity(),
-    [Symbol.asyncDispose]: () => made.disposeAsync(),
+    [Symbol.asyncDispose]: () => namespace[Symbol.asyncDispose](),
   };
 };
 

@@ -3,13 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import {
-  connectNamespace,
-  createNamespace,
-  type Link,
-  removeNamespace,
-  removeVeth,
-} from '../../../src/network/namespace.ts';
+import { createNamespace, type Link, removeNamespace, removeVeth } from '../../../src/network/namespace.ts';
 import {
   converse,
   createSandbox,
@@ -166,14 +160,39 @@ describe('a network namespace', () => {
     expect(namespaces()).not.toContain(name);
   });
 
-  it('and a veth that are not there are removed without complaint', () => {
+  it('and a veth that are not there are removed without complaint', async () => {
     const { prefix, name } = freshName();
     removeNamespace(name);
-    removeVeth(`${prefix}-v0`);
+    await removeVeth(`${prefix}-v0`);
   });
 });
 
 describe('a connected namespace', () => {
+  it('takes its interface along, at once where nothing lives in it and in the end where something does', async () => {
+    for (const inhabited of [false, true]) {
+      const prefix = randomPrefix();
+      using _ = expectNothingLeft(prefix);
+      const { namespace, link } = createSandbox(prefix, 0);
+      const inhabitant = inhabited ? namespace.run(() => spawn('sleep', ['60'])) : undefined;
+      try {
+        expect(interfaces()).toContain(link.veth);
+        await namespace[Symbol.asyncDispose]();
+        expect(interfaces()).not.toContain(link.veth);
+      } finally {
+        inhabitant?.kill('SIGKILL');
+      }
+    }
+  });
+
+  it('that lost its name only is swept by the name of its interface', async () => {
+    const prefix = randomPrefix();
+    using _ = expectNothingLeft(prefix);
+    const { namespace, link } = createSandbox(prefix, 0);
+    removeNamespace(namespace.name);
+    await removeVeth(link.veth);
+    expect(interfaces()).not.toContain(link.veth);
+  });
+
   it('is reached by the host at the address of the sandbox', async () => {
     const prefix = randomPrefix();
     using _ = expectNothingLeft(prefix);
@@ -201,6 +220,14 @@ describe('a connected namespace', () => {
     expect(readFileSync(`/proc/sys/net/ipv4/conf/${link.veth}/route_localnet`, 'utf8')).toBe('0\n');
   });
 
+  it('sends packets as long as those of the loopback', async () => {
+    const prefix = randomPrefix();
+    using _ = expectNothingLeft(prefix);
+    await using sandbox = createSandbox(prefix, 0);
+    expect(readFileSync(`/sys/class/net/${sandbox.link.veth}/mtu`, 'utf8')).toBe('65535\n');
+    expect(runInside(sandbox.namespace, 'ip', 'link', 'show', 'eth0')).toContain(' mtu 65535 ');
+  });
+
   it('finds everything else unreachable at once', async () => {
     const prefix = randomPrefix();
     using _ = expectNothingLeft(prefix);
@@ -223,7 +250,7 @@ describe('a connected namespace', () => {
     const index = indexOf();
     try {
       expect(() =>
-        connectNamespace(namespace, { veth, hostAddress: '10.231.0.0', sandboxAddress: '10.231.0.1' }),
+        namespace.connect({ veth, hostAddress: '10.231.0.0', sandboxAddress: '10.231.0.1' }),
       ).toThrow(
         expect.objectContaining({
           code: 'NETWORK_SETUP_FAILED',
@@ -249,7 +276,7 @@ describe('a connected namespace', () => {
       sandboxAddress: '10.231.255.253',
       ...mistake,
     };
-    expect(() => connectNamespace(namespace, link)).toThrow(message);
+    expect(() => namespace.connect(link)).toThrow(message);
     expect(interfaces()).not.toContain(link.veth);
     expect(runInside(namespace, 'ip', '-brief', 'link')).not.toContain('eth0');
   });

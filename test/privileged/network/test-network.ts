@@ -7,12 +7,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import { chooseLink, hostNetworks } from '../../../src/network/address-pool.ts';
 import { namespaceName, vethName } from '../../../src/network/names.ts';
-import {
-  connectNamespace,
-  createNamespace,
-  type Link,
-  type Namespace,
-} from '../../../src/network/namespace.ts';
+import { createNamespace, type Link, type Namespace } from '../../../src/network/namespace.ts';
 
 /** Longer than any answer takes, shorter than the kernel's own patience: its end means "no answer". */
 const NO_ANSWER_MS = 1500;
@@ -68,7 +63,7 @@ export const createSandbox = (prefix: string, slot: number): TestSandbox => {
   const stack = new AsyncDisposableStack();
   const namespace = stack.use(createNamespace(namespaceName(prefix, `s${slot}`)));
   const link = { veth: vethName(prefix, slot), hostAddress, sandboxAddress };
-  stack.use(connectNamespace(namespace, link));
+  namespace.connect(link);
   return { namespace, link, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 };
 

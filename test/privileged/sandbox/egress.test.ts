@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { connectNamespace, createNamespace } from '../../../src/network/namespace.ts';
+import { createNamespace } from '../../../src/network/namespace.ts';
 import { SOCK_STREAM, bindSocket, listenSocket, openSocket } from '../../../src/os/socket.ts';
 import { BIN, newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
 import type { CliEnd } from '../../helpers/cli.ts';
@@ -33,7 +33,7 @@ beforeAll(async () => {
   hostAddress = `203.0.113.${last}`;
   world = `203.0.113.${last + 1}`;
   const namespace = made.use(createNamespace(`${prefix}-world`));
-  made.use(connectNamespace(namespace, { veth: `${prefix}-w`, hostAddress, sandboxAddress: world }));
+  namespace.connect({ veth: `${prefix}-w`, hostAddress, sandboxAddress: world });
   // A socket stays in the namespace it was made in, so this process can serve there.
   const listener = namespace.run(() => {
     const fd = openSocket(AF_INET, SOCK_STREAM);
