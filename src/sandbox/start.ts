@@ -23,6 +23,7 @@ import { reclaim, retire } from './reclaim.ts';
 import type { SandboxRecord } from './record.ts';
 import { State } from './state.ts';
 import type { Claim } from './state.ts';
+import { waitNotice } from './wait-notice.ts';
 
 /** In the order they are done. */
 export type SandboxStep =
@@ -79,13 +80,18 @@ export const startSandbox = async (
   const state = new State(definition.prefix);
   const { prefix } = definition;
   const sweep = { prefix, firewalls: options.firewalls };
+  const tellOfWait = waitNotice(options.log);
+  const onWait = (waitedMs: number): void => {
+    options.onWait?.();
+    tellOfWait(waitedMs);
+  };
   const { record, engine, firewall } = await state.exclusively(async () => {
     await reclaim(state, sweep);
     const living = state.living();
     const record = describe(definition, forwards, living);
     checkNamespaceFree(record.namespace);
     const claim = state.claim(record);
-    made.defer(() => state.exclusively(() => retire(state, claim, sweep)));
+    made.defer(() => state.exclusively(() => retire(state, claim, sweep), waitNotice(options.log)));
     step('record');
     const namespace = made.use(createNamespace(record.namespace));
     step('namespace');
@@ -98,7 +104,7 @@ export const startSandbox = async (
     if (firewall !== undefined) made.use(await firewall.admit(record.link));
     step('firewall');
     return { record: claim.record, engine, firewall };
-  }, options.onWait);
+  }, onWait);
   if (firewall !== undefined) {
     const members = (): Target[] => neighbours(state.living(), firewall.name).map(({ link }) => link);
     const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);
