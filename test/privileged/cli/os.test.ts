@@ -316,7 +316,9 @@ describe('what a guest is given', () => {
     const events = stdout
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { type: string });
+      .map((line) => JSON.parse(line) as { type: string })
+      // On a busy machine it may have to wait, and say so.
+      .filter(({ type }) => type !== 'notice');
     expect(events.map(({ type }) => type)).toEqual(['started', 'output', 'forward', 'exited']);
     expect(events[3]).toEqual({ type: 'exited', status: 143, reason: 'stopped' });
     expect(stderr).toBe('');

@@ -149,7 +149,7 @@ describe('SIGKILL of the supervisor', () => {
     run.process.kill('SIGKILL');
     await run.ended;
     await expectGone(engine);
-    const sweep = await runCli(['gc'], { prefix });
+    const sweep = await runCli(['gc', '--json'], { prefix });
     expect({ status: sweep.status, stderr: sweep.stderr }).toEqual({ status: 0, stderr: '' });
     expect(remains(prefix)).toEqual([]);
   };
