@@ -142,7 +142,9 @@ const describe = (cause: SystemCallError, { address, port, request }: Circumstan
   if (cause.code === 'EADDRINUSE') return portInUse(cause, { address, port, request });
   if (cause.code === 'EACCES') {
     return new WasmrunError('PORT_FORBIDDEN', `host port ${port} may not be used by this user`, {
-      hint: `ports below 1024 belong to root: choose a higher one, e.g. ${forwardOption(8080, request)}`,
+      hint:
+        `choose one from 1024 on (${forwardOption(8080, request)}), or let every user have it: ` +
+        `sysctl net.ipv4.ip_unprivileged_port_start=${port}`,
       cause,
     });
   }

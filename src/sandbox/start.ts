@@ -19,6 +19,7 @@ import type { HeldForward, Target, Transport } from '../network/transport.ts';
 import type { RequestedForward, SandboxDefinition } from './definition.ts';
 import { EngineProcess, FIRST_INHERITED_FD } from './engine-process.ts';
 import type { EngineOptions } from './engine-process.ts';
+import { Reaper } from './reaper.ts';
 import { reclaim, retire } from './reclaim.ts';
 import type { SandboxRecord } from './record.ts';
 import { State } from './state.ts';
@@ -85,6 +86,7 @@ export const startSandbox = async (
     options.onWait?.();
     tellOfWait(waitedMs);
   };
+  const reaper = made.use(new Reaper());
   const { record, engine, firewall } = await state.exclusively(async () => {
     await reclaim(state, sweep);
     const living = state.living();
@@ -112,6 +114,7 @@ export const startSandbox = async (
   }
   const selection = await selectTransport(options.transports, definition.transport, firewall?.name);
   step('transport');
+  reaper.arm(prefix);
   const target = { ...record.link, firewall };
   return { record, engine, selection, target, resources: made.move() };
 };

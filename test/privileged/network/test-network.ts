@@ -151,7 +151,10 @@ export interface ProbeTarget {
 }
 
 /** What happens to a program inside that connects to `target`. */
-export const probeFromInside = async (namespace: Namespace, target: ProbeTarget): Promise<Outcome> => {
+export const probeFromInside = async (
+  namespace: Pick<Namespace, 'run'>,
+  target: ProbeTarget,
+): Promise<Outcome> => {
   const argument = JSON.stringify({ protocol: 'tcp', ...target });
   const child = namespace.run(() =>
     spawn(process.execPath, ['-e', PROBE, argument], { stdio: ['ignore', 'pipe', 'inherit'] }),
