@@ -2,7 +2,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import { chooseLink, hostNetworks } from '../../../src/network/address-pool.ts';
@@ -13,6 +13,7 @@ import {
   type Link,
   type Namespace,
 } from '../../../src/network/namespace.ts';
+import { inNamespace } from '../../../src/os/network-namespace.ts';
 
 /** Longer than any answer takes, shorter than the kernel's own patience: its end means "no answer". */
 const NO_ANSWER_MS = 1500;
@@ -64,6 +65,18 @@ export const createSandbox = (prefix: string, slot: number): TestSandbox => {
   stack.use(connectNamespace(namespace, link));
   return { namespace, link, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 };
+
+/** A namespace that `ip netns` lists, whoever made it. */
+export const enterNamespace = (name: string): Pick<Namespace, 'run'> => ({
+  run: (action) => {
+    const fd = openSync(`/run/netns/${name}`, 'r');
+    try {
+      return inNamespace(fd, action);
+    } finally {
+      closeSync(fd);
+    }
+  },
+});
 
 /** Runs a command to its end inside a namespace, with all of root's power there. */
 export const runInside = (namespace: Namespace, file: string, ...args: string[]): string =>

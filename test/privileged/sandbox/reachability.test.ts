@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +10,6 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNamespace } from '../../../src/network/namespace.ts';
-import type { Namespace } from '../../../src/network/namespace.ts';
-import { inNamespace } from '../../../src/os/network-namespace.ts';
 import { words } from '../../helpers/call-guest.ts';
 import { eventually, newPrefix, remains, startCli } from '../../helpers/cli.ts';
 import type { CliRun } from '../../helpers/cli.ts';
@@ -19,7 +17,7 @@ import { guestPath } from '../../helpers/engine.ts';
 import { EMPTY_BLOCK, ModuleFolder, OP, call, code, i32 } from '../../helpers/wasm-encoder.ts';
 import type { ModuleParts } from '../../helpers/wasm-encoder.ts';
 import { createMachine, fetchFrom } from '../coexistence/machine.ts';
-import { linesOf, probeFromInside } from '../network/test-network.ts';
+import { enterNamespace, linesOf, probeFromInside } from '../network/test-network.ts';
 
 const BIN = fileURLToPath(new URL('../../../bin/wasmrun.cjs', import.meta.url));
 const GREETING = 'Hello from inside the sandbox\n';
@@ -73,18 +71,6 @@ const knock = (host: string, port: number): Promise<string> =>
     socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
   });
 
-/** Inside a namespace that `ip netns` lists. */
-const inside = (name: string): Pick<Namespace, 'run'> => ({
-  run: (action) => {
-    const fd = openSync(`/run/netns/${name}`, 'r');
-    try {
-      return inNamespace(fd, action);
-    } finally {
-      closeSync(fd);
-    }
-  },
-});
-
 const stop = async (run: CliRun): Promise<void> => {
   run.process.kill('SIGTERM');
   expect((await run.ended).status).toBe(143);
@@ -114,7 +100,7 @@ describe.each(WAYS)('by $way', ({ transport, kind }) => {
     const args = ['--forward', `${FORWARDED}`, '--transport', transport];
     await using run = startCli(['os', folder.write(twoListeners), '--name', 'one', ...args], { prefix, env });
     const { port } = new URL(await run.url());
-    const own = inside(`${prefix}-one`);
+    const own = enterNamespace(`${prefix}-one`);
     // Both are there, on the loopback; the forwarded one has a companion on the sandbox's address.
     const listening = own.run(() => linesOf('ss', '-Hltn')).join('\n');
     expect(listening).toContain(`127.0.0.1:${FORWARDED} `);
@@ -130,9 +116,9 @@ describe.each(WAYS)('by $way', ({ transport, kind }) => {
     await other.url();
     for (const host of [first, '127.0.0.1'])
       for (const each of [FORWARDED + 1, PRIVATE, Number(port)])
-        expect((await probeFromInside(inside(`${prefix}-two`), { host, port: each })).outcome).not.toBe(
-          'connected',
-        );
+        expect(
+          (await probeFromInside(enterNamespace(`${prefix}-two`), { host, port: each })).outcome,
+        ).not.toBe('connected');
     await stop(other);
     await stop(run);
     expect(remains(prefix)).toEqual([]);
@@ -145,7 +131,7 @@ describe.each(WAYS)('by $way', ({ transport, kind }) => {
     const args = ['os', guestPath('hello-wasmedge'), '--name', 'self', '--forward', `${FORWARDED}`];
     await using run = startCli([...args, '--transport', transport], { prefix, env });
     const port = Number(new URL(await run.url()).port);
-    const self = inside(`${prefix}-self`);
+    const self = enterNamespace(`${prefix}-self`);
     for (const host of ['127.0.0.1', first])
       expect((await probeFromInside(self, { host, port: FORWARDED })).outcome).toBe('connected');
     const hostAddress = first.replace(/\d+$/, (last) => `${Number(last) - 1}`);
