@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** Real processes and kernel objects need time on a busy machine; a hang must still end. */
 const REAL = { testTimeout: 60_000, hookTimeout: 60_000 };
 
+const SCALE = { testTimeout: 300_000, sequence: { groupOrder: 1 } };
+
 export default defineConfig({
   test: {
     reporters: ['default', './test/helpers/totals-reporter.ts'],
@@ -11,6 +13,8 @@ export default defineConfig({
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...REAL } },
       { test: { name: 'privileged', include: ['test/privileged/**/*.test.ts'], ...REAL, maxWorkers: 2 } },
       { test: { name: 'examples', include: ['examples/**/*.test.ts'], ...REAL } },
+      // Takes all there is of the machine: alone, and last.
+      { test: { name: 'scale', include: ['test/scale/**/*.test.ts'], ...SCALE } },
     ],
   },
 });

@@ -1,11 +1,12 @@
 /**
  * Installs what the tests need beyond npm: nftables and iproute2 to look at the kernel, clang with WASI's
- * libc to rebuild the guests, a C compiler and a load generator for their native peers. Debian and root
- * only; elsewhere it says what is missing.
+ * libc to rebuild the guests, a C compiler and a load generator for their native peers, and the firewalls of
+ * others to get along with. Debian and root only; elsewhere it says what is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { FIREWALL_TREE, unpackFirewalls } from './firewall-packages.ts';
 
 /** Something to look for → the Debian package that brings it. */
 const PROGRAMS: Readonly<Record<string, string>> = {
@@ -35,15 +36,27 @@ const run = (file: string, ...args: string[]): number =>
   spawnSync(file, args, { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
     .status ?? 1;
 
-if (missing.length > 0) {
-  const list = missing.join(' ');
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    console.error(`the tests need: ${list}\nInstall them, as on Debian: apt-get install ${list}`);
+const isDebianRoot = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+const lacksFirewalls = !existsSync(FIREWALL_TREE);
+
+const install = (): boolean => {
+  if (run('apt-get', 'update', '-qq') !== 0) return false;
+  if (missing.length > 0) {
+    console.log(`installing ${missing.join(' ')}`);
+    if (run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing) !== 0) return false;
+  }
+  console.log(`unpacking firewalls, which are not installed, to ${FIREWALL_TREE}`);
+  return unpackFirewalls();
+};
+
+if (missing.length > 0 || lacksFirewalls) {
+  if (isDebianRoot) process.exitCode = install() ? 0 : 1;
+  else {
+    const list = missing.join(' ');
+    if (list !== '')
+      console.error(`the tests need: ${list}\nInstall them, as on Debian: apt-get install ${list}`);
+    if (lacksFirewalls)
+      console.error('the tests need what scripts/firewall-packages.ts unpacks on Debian, as root');
     process.exitCode = 1;
-  } else {
-    console.log(`installing ${list}`);
-    process.exitCode =
-      run('apt-get', 'update', '-qq') ||
-      run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing);
   }
 }

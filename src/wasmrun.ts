@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import type { Settings } from './config/settings.ts';
 import { WasmrunError } from './errors.ts';
-import type { Log } from './log.ts';
+import { type Log, silentLog } from './log.ts';
 import { expandForward } from './network/forward.ts';
 import { isLoopback } from './network/loopback.ts';
 import type { IsolationName } from './network/names.ts';
@@ -17,6 +17,7 @@ import { reclaim } from './sandbox/reclaim.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
 import type { SandboxStep } from './sandbox/start.ts';
 import { State } from './sandbox/state.ts';
+import { waitNotice } from './sandbox/wait-notice.ts';
 
 export interface RunRequest {
   readonly settings: Settings;
@@ -143,11 +144,12 @@ export interface Leftover {
  */
 export const collectGarbage = async (
   prefix: string,
-  { dryRun = false }: { readonly dryRun?: boolean } = {},
+  { dryRun = false, log = silentLog }: { readonly dryRun?: boolean; readonly log?: Log } = {},
 ): Promise<Leftover[]> => {
   const state = new State(prefix);
-  const records = await state.exclusively(async () =>
-    dryRun ? state.dead() : reclaim(state, { prefix, firewalls: FIREWALLS }),
+  const records = await state.exclusively(
+    async () => (dryRun ? state.dead() : reclaim(state, { prefix, firewalls: FIREWALLS })),
+    waitNotice(log),
   );
   return records.map(({ name, pid, enclosure }) => {
     const { isolation } = enclosure;

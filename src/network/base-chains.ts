@@ -13,10 +13,13 @@ export interface PortRange {
   readonly last: number;
 }
 
+/** Where `iptables` means the kind over nftables, rules of the other kind may still be there. */
+export type IptablesCommand = 'iptables' | 'iptables-legacy';
+
 /** A chain the kernel calls itself. */
 export interface BaseChain {
-  /** Whose language the table is written in. */
-  readonly language: 'nftables' | 'iptables';
+  /** The command that changes its rules. */
+  readonly command: 'nft' | IptablesCommand;
   /** `inet filter`; of iptables just `filter`. */
   readonly table: string;
   readonly name: string;
@@ -71,7 +74,7 @@ export const readNftBaseChains = (json: string): BaseChain[] => {
       other.family === family && other.table === table;
     const own = rules.filter((rule) => isSibling(rule) && rule.chain === name);
     return {
-      language: 'nftables',
+      command: 'nft',
       table: `${family} ${table}`,
       name,
       hook,
@@ -116,15 +119,15 @@ const HOOKS: ReadonlyMap<string, Hook> = new Map([
   ['FORWARD', 'forward'],
 ]);
 
-/** @param save - what iptables-save(8) prints */
-export const readIptablesBaseChains = (save: string): BaseChain[] =>
+/** @param save - what iptables-save(8) of a kind prints */
+export const readIptablesBaseChains = (command: IptablesCommand, save: string): BaseChain[] =>
   [...readSavedTables(save)].flatMap(([table, saved]) =>
     [...HOOKS].flatMap(([name, hook]) => {
       const policy = saved.policies.get(name);
       if (policy === undefined) return [];
       const last = saved.rules.findLast((rule) => chainOf(rule) === name);
       return {
-        language: 'iptables' as const,
+        command,
         table,
         name,
         hook,

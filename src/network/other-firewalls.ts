@@ -3,15 +3,21 @@
  * theirs. Forwards on loopback addresses are never concerned. Their rules are read, never changed.
  */
 import { CommandError, runCommand } from '../os/command.ts';
-import { type BaseChain, type Hook, readIptablesBaseChains, readNftBaseChains } from './base-chains.ts';
+import {
+  type BaseChain,
+  type Hook,
+  type IptablesCommand,
+  readIptablesBaseChains,
+  readNftBaseChains,
+} from './base-chains.ts';
 import { vethStem } from './names.ts';
 
 /** Listings of all rules of this machine. */
 export interface Rulesets {
   /** What `nft -j list ruleset` prints; absent where it is not installed. */
   readonly nft?: string | undefined;
-  /** What iptables-save prints, in each of its kinds. */
-  readonly iptables: readonly string[];
+  /** What iptables-save prints, in each of its kinds that is installed. */
+  readonly iptables: Readonly<Partial<Record<IptablesCommand, string>>>;
 }
 
 export interface Obstacle {
@@ -36,8 +42,9 @@ export interface ObstacleQuery {
 interface Maker {
   readonly name: string;
   isMakerOf(chain: BaseChain): boolean;
-  open(ports: readonly number[]): string;
-  route(interfaces: string): string;
+  /** @param chain - the one in the way */
+  open(ports: readonly number[], chain: BaseChain): string;
+  route(interfaces: string, chain: BaseChain): string;
 }
 
 const MAKERS: readonly Maker[] = [
@@ -52,8 +59,9 @@ const MAKERS: readonly Maker[] = [
     name: 'Docker',
     // It closes the way through the host only.
     isMakerOf: ({ hook, siblings }) => hook === 'forward' && siblings.has('DOCKER-USER'),
-    open: (ports) => iptablesAccept('INPUT', ports),
-    route: (interfaces) => `iptables -I DOCKER-USER -i ${interfaces} -j ACCEPT`,
+    open: (ports, chain) => iptablesAccept(chain, ports),
+    route: (interfaces, { command }) =>
+      iptablesRoute(command === 'nft' ? 'iptables' : command, 'DOCKER-USER', interfaces),
   },
   {
     name: 'ufw',
@@ -65,31 +73,55 @@ const MAKERS: readonly Maker[] = [
 
 /** A firewall that somebody wrote by hand. */
 const makerOf = (chain: BaseChain): Maker =>
-  MAKERS.find((maker) => maker.isMakerOf(chain)) ?? {
-    name: chain.language === 'iptables' ? 'iptables' : `the nftables table ${chain.table}`,
-    isMakerOf: () => true,
-    open: (ports) =>
-      chain.language === 'iptables'
-        ? iptablesAccept(chain.name, ports)
-        : `nft insert rule ${chain.table} ${chain.name} tcp dport '{ ${ports.join(', ')} }' accept`,
-    route: (interfaces) =>
-      chain.language === 'iptables'
-        ? `iptables -I ${chain.name} -i ${interfaces} -j ACCEPT`
-        : `nft insert rule ${chain.table} ${chain.name} iifname '"${interfaces.replace('+', '*')}"' accept`,
-  };
+  MAKERS.find((maker) => maker.isMakerOf(chain)) ??
+  (chain.command === 'nft' ? byNft(chain) : byIptables(chain));
 
-const iptablesAccept = (chain: string, ports: readonly number[]): string =>
-  `iptables -I ${chain} -p tcp -m multiport --dports ${ports.join(',')} -j ACCEPT`;
+const byNft = ({ table, name }: BaseChain): Maker => ({
+  name: `the nftables table ${table}`,
+  isMakerOf: () => true,
+  open: (ports) => `nft insert rule ${table} ${name} tcp dport '{ ${ports.join(', ')} }' accept`,
+  route: (interfaces) => {
+    const veths = `"${interfaces.replace('+', '*')}"`;
+    const insertions = [`iifname ${veths}`, `oifname ${veths} ct state established,related`];
+    return `nft '${insertions.map((match) => `insert rule ${table} ${name} ${match} accept`).join('; ')}'`;
+  },
+});
+
+const byIptables = ({ command, name }: BaseChain): Maker => ({
+  name: command,
+  isMakerOf: () => true,
+  open: (ports, chain) => iptablesAccept(chain, ports),
+  route: (interfaces) => iptablesRoute(command, name, interfaces),
+});
+
+const iptablesAccept = ({ command, name }: BaseChain, ports: readonly number[]): string =>
+  `${command} -I ${name} -p tcp -m multiport --dports ${ports.join(',')} -j ACCEPT`;
+
+/** Both directions: not every firewall lets answers through by itself. */
+const iptablesRoute = (command: string, chain: string, interfaces: string): string =>
+  [`-i ${interfaces}`, `-o ${interfaces} -m conntrack --ctstate ESTABLISHED,RELATED`]
+    .map((match) => `${command} -I ${chain} ${match} -j ACCEPT`)
+    .join(' && ');
+
+/** As the kind of iptables over nftables calls itself. */
+const OVER_NFTABLES = '(nf_tables)';
 
 /** Lists all rules; without root, or without the tools, there is nothing to be seen. */
 export const readRulesets = async (): Promise<Rulesets> => {
-  const [nft, ...iptables] = await Promise.all([
+  const [nft, preferred, legacy] = await Promise.all([
     listing('nft', '-j', 'list', 'ruleset'),
     listing('iptables-save'),
-    // Where `iptables` means the kind over nftables, rules of the other kind may still be there.
     listing('iptables-legacy-save'),
   ]);
-  return { nft, iptables: iptables.filter((save) => save !== undefined) };
+  // Where the preferred kind is the legacy one, its rules are told once.
+  const isTold = preferred !== undefined && preferred !== '' && !preferred.includes(OVER_NFTABLES);
+  return {
+    nft,
+    iptables: {
+      ...(preferred !== undefined && { iptables: preferred }),
+      ...(legacy !== undefined && !isTold && { 'iptables-legacy': legacy }),
+    },
+  };
 };
 
 const listing = async (file: string, ...args: string[]): Promise<string | undefined> => {
@@ -112,13 +144,15 @@ export const findObstacles = (rulesets: Rulesets, { ports, prefix }: ObstacleQue
     if (chain.hook === 'input' && closed.length === 0) continue;
     const maker = makerOf(chain);
     const key = `${maker.name} ${chain.hook}`;
-    if (!found.has(key)) found.set(key, describe(maker, chain.hook, { ports: closed, prefix }));
+    if (!found.has(key)) found.set(key, describe(maker, chain, { ports: closed, prefix }));
   }
   return [...found.values()];
 };
 
 const baseChains = ({ nft, iptables }: Rulesets): BaseChain[] => {
-  const saved = iptables.flatMap(readIptablesBaseChains);
+  const saved = (['iptables', 'iptables-legacy'] as const).flatMap((command) =>
+    readIptablesBaseChains(command, iptables[command] ?? ''),
+  );
   const listed = nft === undefined ? [] : readNftBaseChains(nft);
   // Tables of iptables over nftables appear in both; iptables-save knows what nft cannot spell out.
   const isSaved = ({ table, name }: BaseChain): boolean =>
@@ -126,12 +160,13 @@ const baseChains = ({ nft, iptables }: Rulesets): BaseChain[] => {
   return [...saved, ...listed.filter((chain) => !isSaved(chain))];
 };
 
-const describe = (maker: Maker, blocks: Hook, { ports, prefix }: ObstacleQuery): Obstacle => {
+const describe = (maker: Maker, chain: BaseChain, { ports, prefix }: ObstacleQuery): Obstacle => {
   const [noun, them] = ports.length === 1 ? ['host port', 'it'] : ['host ports', 'them'];
+  const blocks = chain.hook;
   const sentence =
     blocks === 'input'
       ? `${maker.name} lets no other machine reach ${noun} ${ports.join(', ')}; to open ${them}:`
       : `${maker.name} drops what is routed to and from sandboxes; to let it through:`;
-  const fix = blocks === 'input' ? maker.open(ports) : maker.route(`${vethStem(prefix)}+`);
+  const fix = blocks === 'input' ? maker.open(ports, chain) : maker.route(`${vethStem(prefix)}+`, chain);
   return { firewall: maker.name, blocks, sentence: `${sentence} ${fix}`, fix };
 };

@@ -11,8 +11,9 @@ const flock: (fd: number, operation: number) => number = libc.func('int flock(in
 /** sys/file.h */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-/** Pause between attempts, in ms: locks are held for a few milliseconds. */
-const RETRY_MS = 3;
+/** Shortest and longest pause between attempts, in ms: locks are held for some ten milliseconds. */
+const SHORTEST_PAUSE_MS = 3;
+const LONGEST_PAUSE_MS = 100;
 
 /** Locks an open file for this process without waiting; false if another open file holds the lock. */
 export const tryLock = (fd: number): boolean => {
@@ -24,27 +25,47 @@ export const tryLock = (fd: number): boolean => {
 /**
  * Waits for the exclusive lock on a directory, which is made if missing (mode 0700); disposing unlocks.
  * The directory may be removed by a holder: the lock counts only if the path still leads to it.
- * @param onWait - called again and again while somebody else holds the lock; throwing gives up
+ * @param onWait - called again and again while somebody else holds the lock, with the time waited so far in
+ *   ms; throwing gives up
  */
-export const lockDirectory = async (path: string, onWait?: () => void): Promise<Disposable> => {
+export const lockDirectory = async (
+  path: string,
+  onWait?: (waitedMs: number) => void,
+): Promise<Disposable> => {
+  const begin = performance.now();
   for (;;) {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    const fd = openExisting(path);
-    if (fd !== undefined) {
-      if (tryLock(fd) && leadsTo(path, fd)) return { [Symbol.dispose]: () => closeSync(fd) };
+    const fd = openDirectory(path);
+    try {
+      while (!tryLock(fd)) {
+        const waited = performance.now() - begin;
+        onWait?.(waited);
+        await sleep(pauseAfter(waited));
+      }
+      if (leadsTo(path, fd)) return { [Symbol.dispose]: () => closeSync(fd) };
+    } catch (error) {
       closeSync(fd);
+      throw error;
     }
-    onWait?.();
-    await sleep(RETRY_MS);
+    closeSync(fd);
   }
 };
 
-const openExisting = (path: string): number | undefined => {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+/**
+ * Who has waited for long is one of many, and many who ask all the time would take the processor from the one
+ * they wait for. No two in step: half of it is random.
+ */
+const pauseAfter = (waited: number): number =>
+  Math.min(Math.max(waited / 10, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS) * (0.5 + Math.random());
+
+/** Opens a directory, which is made if missing; a holder may be removing it at this moment. */
+const openDirectory = (path: string): number => {
+  for (;;) {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    try {
+      return openSync(path, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 };
 

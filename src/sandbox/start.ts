@@ -20,11 +20,13 @@ import { describeForEngine, holdPorts, relayDatagrams } from './held-ports.ts';
 import type { HeldPorts } from './held-ports.ts';
 import { selectIsolation, transportsInto } from './isolation.ts';
 import type { Enclosure, Isolation } from './isolation.ts';
+import { Reaper } from './reaper.ts';
 import { reclaim, retire } from './reclaim.ts';
 import { RECORD_VERSION } from './record.ts';
 import type { SandboxRecord } from './record.ts';
 import { State } from './state.ts';
 import type { Claim } from './state.ts';
+import { waitNotice } from './wait-notice.ts';
 
 /** In the order they are done. */
 export type SandboxStep =
@@ -86,13 +88,19 @@ export const startSandbox = async (
   const state = new State(definition.prefix);
   const { prefix } = definition;
   const sweep = { prefix, firewalls: options.firewalls };
+  const tellOfWait = waitNotice(options.log);
+  const onWait = (waitedMs: number): void => {
+    options.onWait?.();
+    tellOfWait(waitedMs);
+  };
+  const reaper = made.use(new Reaper());
   const { enclosure, claim, engine, firewall } = await state.exclusively(async () => {
     await reclaim(state, sweep);
     const living = state.living();
     const name = chooseName(definition, living);
     const plan = isolation.plan({ ...definition, name, living });
     const claim = state.claim(describe({ name, enclosure: plan.record, forwards: ports.forwards }));
-    made.defer(() => state.exclusively(() => retire(state, claim, sweep)));
+    made.defer(() => state.exclusively(() => retire(state, claim, sweep), waitNotice(options.log)));
     step('record');
     const enclosure = made.use(await plan.open());
     step('namespace');
@@ -108,7 +116,7 @@ export const startSandbox = async (
     if (link && firewall) made.use(await firewall.admit(link));
     step('firewall');
     return { enclosure, claim, engine, firewall };
-  }, options.onWait);
+  }, onWait);
   await relayDatagrams(ports, engine, made);
   if (firewall !== undefined) {
     const members = (): Member[] => neighbours(state.living(), firewall.name);
@@ -119,6 +127,7 @@ export const startSandbox = async (
   const selection = await selectTransport(transports, { wanted, standing, probes });
   step('transport');
   const { record } = claim;
+  if (record.enclosure.isolation === 'namespace') reaper.arm(prefix);
   const target = { name: namespaceName(prefix, record.name), link: enclosure.link, firewall };
   return { record, enclosure, engine, selection, target, resources: made.move() };
 };

@@ -43,10 +43,14 @@ export class State {
 
   /**
    * Runs an action with the records to itself. The lock is shared by all prefixes, because addresses are.
-   * @param onWait - called again and again while another process has it; what it throws is thrown
+   * @param onWait - called again and again while another process has it, with the time waited so far in ms;
+   *   what it throws is thrown
    * @throws {WasmrunError} PERMISSION_DENIED
    */
-  async exclusively<Result>(action: () => Promise<Result>, onWait?: () => void): Promise<Result> {
+  async exclusively<Result>(
+    action: () => Promise<Result>,
+    onWait?: (waitedMs: number) => void,
+  ): Promise<Result> {
     using _lock = await this.#lock(onWait);
     try {
       return await action();
@@ -125,7 +129,7 @@ export class State {
     rmSync(this.path(record.name), { force: true });
   }
 
-  async #lock(onWait?: () => void): Promise<Disposable> {
+  async #lock(onWait?: (waitedMs: number) => void): Promise<Disposable> {
     const { uid } = currentOwner();
     checkOwnDirectory(this.#root, uid);
     try {

@@ -120,6 +120,13 @@ export const remains = (prefix: string): string[] => [
 export const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
+/** Kills a supervisor so that nobody is left who would sweep up after it; the engine, its first child, follows. */
+export const killAll = async ({ process: { pid }, ended }: CliRun): Promise<void> => {
+  const [, ...reapers] = childrenOf(pid!);
+  for (const each of [...reapers, pid!]) process.kill(each, 'SIGKILL');
+  await ended;
+};
+
 /** True while a process exists and is not merely waiting to be reaped. */
 export const isRunning = (pid: number): boolean => {
   try {

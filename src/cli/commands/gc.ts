@@ -1,4 +1,5 @@
 /** `wasmrun gc`: removes what sandboxes left behind that were ended by force. */
+import { silentLog } from '../../log.ts';
 import { newCommand, type Session } from '../session.ts';
 
 /** The command as commander sees it. */
@@ -10,7 +11,7 @@ export const gcCommand = (session: Session) =>
     .option('--json', 'print one JSON document')
     .action(({ dryRun = false }) => removeLeftovers(session, dryRun));
 
-const removeLeftovers = async ({ output }: Session, dryRun: boolean): Promise<void> => {
+const removeLeftovers = async ({ output, json }: Session, dryRun: boolean): Promise<void> => {
   const { loadSettings } = await import('../../config/settings.ts');
   const { settings } = await loadSettings({
     appDirectory: process.cwd(),
@@ -19,7 +20,10 @@ const removeLeftovers = async ({ output }: Session, dryRun: boolean): Promise<vo
     workingDirectory: process.cwd(),
   });
   const { collectGarbage } = await import('../../wasmrun.ts');
-  const leftovers = await collectGarbage(settings.network.namespacePrefix, { dryRun });
+  const leftovers = await collectGarbage(settings.network.namespacePrefix, {
+    dryRun,
+    log: json ? silentLog : output.log,
+  });
   const lines = leftovers.map(({ name, isolation, namespace, interface: veth, pid }) => {
     const what = namespace === undefined ? isolation : `namespace ${namespace}, interface ${veth}`;
     return `${name}  (${what}, of the ended process ${pid})\n`;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
+import { killAll, newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
 import { guestPath } from '../../helpers/engine.ts';
 
 test.each(['nftables', 'iptables', 'handoff'])(
@@ -10,8 +10,7 @@ test.each(['nftables', 'iptables', 'handoff'])(
     await using dead = startCli([...args, '--name', 'victim'], { prefix });
     await using alive = startCli([...args, '--name', 'survivor'], { prefix });
     await Promise.all([dead.url(), alive.url()]);
-    dead.process.kill('SIGKILL');
-    await dead.ended;
+    await killAll(dead);
 
     const before = remains(prefix);
     const line = `victim  \\(namespace ${prefix}-victim, interface ${prefix}-v\\d+, of the ended process ${dead.process.pid}\\)\n`;

@@ -18,6 +18,7 @@ import {
   childrenOf,
   eventually,
   isRunning,
+  killAll,
   newPrefix,
   remains,
   runCli,
@@ -108,15 +109,6 @@ describe('the main job', () => {
     },
   );
 
-  test('a guest that listens only on its own 127.0.0.1 is reached, and only on the forwarded port', async () => {
-    await using run = startCli(['os', HELLO, '--forward', '3000', '--', '3000', '127.0.0.1'], { prefix });
-    const url = await run.url();
-    expect(await get(url)).toBe(GREETING);
-    expect(await get(url.replace('localhost', '127.0.0.1'))).toBe(GREETING);
-    run.process.kill('SIGTERM');
-    await run.ended;
-  });
-
   test('a forward on [::1] alone says by which way it really goes', async () => {
     await using run = startCli(['os', HELLO, '--forward', '[::1]::3000'], { prefix });
     const [, url, transport] = await run.printed(/^(http\S+) → \S+ {2}(\S+)$/m);
@@ -177,21 +169,26 @@ describe('the end', () => {
     },
   );
 
-  test('kill -9 of the supervisor: the engine goes at once, the next command sweeps the rest', async () => {
+  test('kill -9 of the supervisor: the engine goes at once, and so does the rest', async () => {
     for (const guest of [HELLO, guestPath('spinner-wasmedge')]) {
-      const run = startCli(['os', guest, '--name', 'victim', '--forward', '3000'], { prefix });
+      await using run = startCli(['os', guest, '--name', 'victim', '--forward', '3000'], { prefix });
       await run.printed(/listening|spinner/);
       const [engine] = childrenOf(run.process.pid!);
       expect(engine).toBeDefined();
       run.process.kill('SIGKILL');
       await run.ended;
       expect(await eventually(() => !isRunning(engine!), 1000)).toBe(true);
-      expect(remains(prefix)).not.toEqual([]);
-      const end = await runCli(['gc'], { prefix });
-      expect(end).toMatchObject({ status: 0 });
-      expect(end.stdout + end.stderr).toContain('victim');
-      expect(remains(prefix)).toEqual([]);
+      expect(await eventually(() => remains(prefix).length === 0)).toBe(true);
     }
+  });
+
+  test('kill -9 of everything: the next command sweeps', async () => {
+    await using run = startCli(['os', HELLO, '--name', 'victim', '--forward', '3000'], { prefix });
+    await run.printed(/listening/);
+    await killAll(run);
+    expect(remains(prefix)).not.toEqual([]);
+    const end = await runCli(['gc'], { prefix });
+    expect(end).toMatchObject({ status: 0, stdout: expect.stringContaining('victim') });
   });
 
   test('the sweep leaves objects alone that have no record of ours', async () => {
@@ -316,7 +313,9 @@ describe('what a guest is given', () => {
     const events = stdout
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { type: string });
+      .map((line) => JSON.parse(line) as { type: string })
+      // On a busy machine it may have to wait, and say so.
+      .filter(({ type }) => type !== 'notice');
     expect(events.map(({ type }) => type)).toEqual(['started', 'output', 'forward', 'exited']);
     expect(events[3]).toEqual({ type: 'exited', status: 143, reason: 'stopped' });
     expect(stderr).toBe('');

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { holdHostPort } from '../../../src/network/host-listener.ts';
 import { createNamespace } from '../../../src/network/namespace.ts';
-import { expectNothingLeft, randomPrefix } from './test-network.ts';
+import { expectNothingLeft, randomPrefix, runInside } from './test-network.ts';
 
 const MODULE = fileURLToPath(new URL('../../../src/network/host-listener.ts', import.meta.url));
 const LOCALHOST = ['127.0.0.1', '::1'];
@@ -40,20 +40,29 @@ describe('holding a host port', () => {
     await held[Symbol.asyncDispose]();
   });
 
-  it('below 1024 is refused to an ordinary user, with the way out', () => {
+  it('below 1024 is refused to an ordinary user, until he does as the hint says', async () => {
+    const prefix = randomPrefix();
+    using _ = expectNothingLeft(prefix);
+    await using namespace = createNamespace(`${prefix}-host`);
     const script = `
       import { holdHostPort } from '${MODULE}';
-      try { holdHostPort({ addresses: ['127.0.0.1'], port: 81, processPort: 3000 }); }
+      try { console.log(holdHostPort({ addresses: ['127.0.0.1'], port: 81, processPort: 3000 }).hostPort); }
       catch ({ code, message, hint }) { console.log(code, '|', message, '|', hint); }`;
-    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-      encoding: 'utf8',
-      uid: 65_534,
-      gid: 65_534,
-    });
-    expect(stdout.trim()).toBe(
-      'PORT_FORBIDDEN | host port 81 may not be used by this user | ' +
-        'choose a higher one, e.g. --forward 8080:3000, run wasmrun with sudo, or let every user have it: ' +
-        'sudo sysctl net.ipv4.ip_unprivileged_port_start=81',
-    );
+    const holdAsNobody = (): string =>
+      namespace.run(() =>
+        spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+          encoding: 'utf8',
+          uid: 65_534,
+          gid: 65_534,
+        }),
+      ).stdout;
+    // What every machine starts with; a sandbox has 0.
+    namespace.run(() => writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '1024'));
+    const [code, message, hint = ''] = holdAsNobody().trim().split(' | ');
+    expect([code, message]).toEqual(['PORT_FORBIDDEN', 'host port 81 may not be used by this user']);
+    const [, fix] =
+      /^choose a higher one, e\.g\. --forward 8080:3000, .*: sudo (sysctl \S+)$/.exec(hint) ?? [];
+    runInside(namespace, 'sh', '-c', `${fix}`);
+    expect(holdAsNobody()).toBe('81\n');
   });
 });

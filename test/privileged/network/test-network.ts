@@ -2,12 +2,13 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, readdirSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import { chooseLink, hostNetworks } from '../../../src/network/address-pool.ts';
 import { namespaceName, vethName } from '../../../src/network/names.ts';
 import { createNamespace, type Link, type Namespace } from '../../../src/network/namespace.ts';
+import { inNamespace } from '../../../src/os/network-namespace.ts';
 
 /** Longer than any answer takes, shorter than the kernel's own patience: its end means "no answer". */
 const NO_ANSWER_MS = 1500;
@@ -66,6 +67,18 @@ export const createSandbox = (prefix: string, slot: number): TestSandbox => {
   namespace.connect(link);
   return { namespace, link, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 };
+
+/** A namespace that `ip netns` lists, whoever made it. */
+export const enterNamespace = (name: string): Pick<Namespace, 'run'> => ({
+  run: (action) => {
+    const fd = openSync(`/run/netns/${name}`, 'r');
+    try {
+      return inNamespace(fd, action);
+    } finally {
+      closeSync(fd);
+    }
+  },
+});
 
 /** Runs a command to its end inside a namespace, with all of root's power there. */
 export const runInside = (namespace: Namespace, file: string, ...args: string[]): string =>
@@ -153,7 +166,10 @@ export interface ProbeTarget {
 }
 
 /** What happens to a program inside that connects to `target`. */
-export const probeFromInside = async (namespace: Namespace, target: ProbeTarget): Promise<Outcome> => {
+export const probeFromInside = async (
+  namespace: Pick<Namespace, 'run'>,
+  target: ProbeTarget,
+): Promise<Outcome> => {
   const argument = JSON.stringify({ protocol: 'tcp', ...target });
   const child = namespace.run(() =>
     spawn(process.execPath, ['-e', PROBE, argument], { stdio: ['ignore', 'pipe', 'inherit'] }),

@@ -8,6 +8,7 @@ import {
   childrenOf,
   eventually,
   isRunning,
+  killAll,
   newPrefix,
   remains,
   runCli,
@@ -17,49 +18,47 @@ import { guestPath } from '../../helpers/engine.ts';
 import { startLoad } from '../../helpers/load.ts';
 
 const HELLO = guestPath('hello-wasmedge');
-const ROUNDS = 10;
+const ROUNDS = 20;
 /** Longer than a start takes: some are hit while they start, some while they serve. */
 const LATEST_MS = 500;
 const TRANSPORTS = ['nftables', 'iptables', 'handoff'] as const;
 
 type Victim = 'supervisor' | 'engine' | 'both';
 
-/** Starts a sandbox, kills what is to be killed after a while, and cleans up as the next command does. */
-const crash = async (victim: Victim, transport: string, afterMs: number): Promise<void> => {
-  const prefix = newPrefix();
+interface Crash {
+  readonly prefix: string;
+  readonly victim: Victim;
+  readonly transport: string;
+  readonly afterMs: number;
+  /** The shell that would sweep is killed first. */
+  readonly killsReaper: boolean;
+}
+
+/** Who removes what is left: the supervisor that lives, the shell that waited for its end, or a later command. */
+type Sweeper = 'supervisor' | 'reaper' | 'next command';
+
+/** Starts a sandbox and kills what is to be killed after a while. */
+const crash = async ({ prefix, victim, transport, afterMs, killsReaper }: Crash): Promise<Sweeper> => {
   await using run = startCli(['os', HELLO, '--forward', '3000', '--transport', transport], { prefix });
   const url = run.url().catch(() => undefined);
   const isServing = afterMs > LATEST_MS / 2 ? await url : undefined;
   await using load =
     isServing === undefined ? undefined : startLoad(isServing.replace('localhost', '127.0.0.1'));
   await pause(afterMs);
-  const [engine] = childrenOf(run.process.pid!);
+  const [engine, reaper] = childrenOf(run.process.pid!);
+  if (killsReaper && reaper !== undefined) process.kill(reaper, 'SIGKILL');
   if (victim !== 'supervisor' && engine !== undefined) process.kill(engine, 'SIGKILL');
   if (victim !== 'engine' || engine === undefined) run.process.kill('SIGKILL');
   const { signal } = await run.ended;
   expect(signal).toBe(victim === 'engine' && engine !== undefined ? null : 'SIGKILL');
   if (engine !== undefined) expect(await eventually(() => !isRunning(engine))).toBe(true);
   await load?.stop();
-  // A supervisor that lives cleans up itself.
-  if (signal === 'SIGKILL') expect(await runCli(['gc'], { prefix })).toMatchObject({ status: 0, stderr: '' });
-  expect(remains(prefix)).toEqual([]);
+  if (signal === null) return 'supervisor';
+  return reaper === undefined || killsReaper ? 'next command' : 'reaper';
 };
 
-describe.each<Victim>(['supervisor', 'engine', 'both'])('kill -9 of the %s', (victim) => {
-  test(`at ${ROUNDS} random moments leaves nothing after gc`, async () => {
-    const seed = randomInt(2 ** 31);
-    console.log(`kill -9 of the ${victim}: seed ${seed}`);
-    const moments = fc.sample(fc.integer({ min: 0, max: LATEST_MS }), { seed, numRuns: ROUNDS });
-    for (const [round, afterMs] of moments.entries()) {
-      const transport = TRANSPORTS[round % TRANSPORTS.length] ?? 'handoff';
-      try {
-        await crash(victim, transport, afterMs);
-      } catch (error) {
-        throw new Error(`round ${round}: ${transport}, after ${afterMs} ms, seed ${seed}`, { cause: error });
-      }
-    }
-  });
-});
+/** How many things {@link placeDecoys} makes, at least: a namespace, an interface, a table and a chain. */
+const DECOYS = 4;
 
 /** Things of a stranger that are called what ours would be called; disposing removes them. */
 const placeDecoys = (prefix: string) => {
@@ -82,13 +81,45 @@ const placeDecoys = (prefix: string) => {
   };
 };
 
+describe.each<Victim>(['supervisor', 'engine', 'both'])('kill -9 of the %s', (victim) => {
+  test(`at ${ROUNDS} random moments leaves nothing, by itself or after the next command, and strangers alone`, async () => {
+    const seed = randomInt(2 ** 31);
+    console.log(`kill -9 of the ${victim}: seed ${seed}`);
+    const moments = fc.sample(fc.integer({ min: 0, max: LATEST_MS }), { seed, numRuns: ROUNDS });
+    const prefix = newPrefix();
+    {
+      using _ = placeDecoys(prefix);
+      const strangers = remains(prefix);
+      expect(strangers.length).toBeGreaterThanOrEqual(DECOYS);
+      for (const [round, afterMs] of moments.entries()) {
+        const transport = TRANSPORTS[round % TRANSPORTS.length] ?? 'handoff';
+        try {
+          const sweeper = await crash({ prefix, victim, transport, afterMs, killsReaper: round % 2 === 0 });
+          // The next command is the next start, or every other time gc.
+          if (sweeper === 'next command' && round % 4 === 0) continue;
+          if (sweeper === 'next command')
+            expect(await runCli(['gc', '--json'], { prefix })).toMatchObject({ status: 0, stderr: '' });
+          const isSwept = (): boolean => String(remains(prefix)) === String(strangers);
+          if (sweeper === 'reaper') await eventually(isSwept);
+          expect(remains(prefix)).toEqual(strangers);
+        } catch (error) {
+          throw new Error(`round ${round}: ${transport}, after ${afterMs} ms, seed ${seed}`, {
+            cause: error,
+          });
+        }
+      }
+    }
+    expect(remains(prefix)).toEqual([]);
+  }, 180_000);
+});
+
 describe('things of strangers with names like ours', () => {
   test.each(TRANSPORTS)('survive starts, crashes and gc (%s)', async (transport) => {
     const prefix = newPrefix();
     {
       using _ = placeDecoys(prefix);
       const before = remains(prefix);
-      expect(before.length).toBeGreaterThanOrEqual(4);
+      expect(before.length).toBeGreaterThanOrEqual(DECOYS);
       await runCli(['gc'], { prefix });
       expect(remains(prefix)).toEqual(before);
 
@@ -101,8 +132,7 @@ describe('things of strangers with names like ours', () => {
 
       await using crashed = startCli(args, { prefix });
       await crashed.url();
-      crashed.process.kill('SIGKILL');
-      await crashed.ended;
+      await killAll(crashed);
       expect((await runCli(['gc'], { prefix })).stdout).toContain('app');
       expect(remains(prefix)).toEqual(before);
 

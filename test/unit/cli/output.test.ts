@@ -1,7 +1,8 @@
+import { isIPv6 } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { toWasmrunError } from '../../../src/cli/exit-code.ts';
 import { createOutput } from '../../../src/cli/output.ts';
-import { exposureWarnings } from '../../../src/cli/exposure.ts';
+import { exposureWarnings, type Interfaces } from '../../../src/cli/exposure.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import { parseForward } from '../../../src/network/forward.ts';
 import type { SandboxEvent } from '../../../src/sandbox/events.ts';
@@ -132,29 +133,59 @@ test('anything unexpected is an internal failure with a way to report it', () =>
   expect(toWasmrunError(known)).toBe(known);
 });
 
-const warnings = (bind: string[], ...forwards: string[]) =>
-  exposureWarnings({
-    bind,
-    forwards: forwards.map(parseForward),
-    transport: 'auto',
-    isolation: 'namespace',
-    namespacePrefix: 'wasmrun',
-    addressPool: [],
-    outbound: 'none',
-    allow: [],
-  });
+const at = (address: string, internal = false) => ({
+  address,
+  internal,
+  netmask: '',
+  mac: '',
+  ...(isIPv6(address)
+    ? { family: 'IPv6' as const, scopeid: 0, cidr: null }
+    : { family: 'IPv4' as const, cidr: null }),
+});
+
+const INTERFACES = {
+  lo: [at('127.0.0.1', true), at('::1', true)],
+  eth0: [at('192.0.2.7'), at('2001:db8::7')],
+  wg0: [at('198.51.100.1')],
+  'wasmrun-v0': [at('10.231.0.0')],
+};
+
+const warnings = (bind: string[], forwards: string[], interfaces: Interfaces = INTERFACES) =>
+  exposureWarnings(
+    {
+      bind,
+      forwards: forwards.map(parseForward),
+      transport: 'auto',
+      outbound: 'none',
+      allow: [],
+      isolation: 'namespace',
+      namespacePrefix: 'wasmrun',
+      addressPool: [],
+    },
+    interfaces,
+  );
 
 describe('who can reach forwards', () => {
   test('is not worth a word on loopback, or without forwards', () => {
-    expect(warnings(['127.0.0.1', '::1'], '8080:3000')).toEqual([]);
-    expect(warnings(['0.0.0.0'])).toEqual([]);
-    expect(warnings(['0.0.0.0'], '127.0.0.9:8080:3000')).toEqual([]);
+    expect(warnings(['127.0.0.1', '::1'], ['8080:3000'])).toEqual([]);
+    expect(warnings(['0.0.0.0'], [])).toEqual([]);
+    expect(warnings(['0.0.0.0'], ['127.0.0.9:8080:3000'])).toEqual([]);
   });
 
-  test('is said once for each address others can reach', () => {
-    expect(warnings(['0.0.0.0'], '1:1', '2:2', '192.0.2.7:3:3')).toEqual([
-      'forwards on 0.0.0.0 are open to everyone who can reach any address of this machine',
-      'forwards on 192.0.2.7 are open to everyone who can reach that address, not only to this machine',
+  test('is said once for each address others can reach, with the interface', () => {
+    expect(warnings(['0.0.0.0', '::'], ['1:1', '2:2', '192.0.2.7:3:3', '203.0.113.1:4:4'])).toEqual([
+      'forwards on 0.0.0.0 are open to everyone who can reach 192.0.2.7 (eth0), 198.51.100.1 (wg0)',
+      'forwards on :: are open to everyone who can reach 2001:db8::7 (eth0)',
+      'forwards on 192.0.2.7 are open to everyone who can reach that address (eth0), not only to this machine',
+      'forwards on 203.0.113.1 are open to everyone who can reach that address, not only to this machine',
     ]);
+  });
+
+  test('is said in general where there are no addresses, or too many to name', () => {
+    expect(warnings(['0.0.0.0'], ['1:1'], {})).toEqual([
+      'forwards on 0.0.0.0 are open to everyone who can reach any address of this machine',
+    ]);
+    const many = { eth0: [1, 2, 3, 4, 5, 6].map((each) => at(`192.0.2.${each}`)) };
+    expect(warnings(['0.0.0.0'], ['1:1'], many).join('')).toMatch(/192\.0\.2\.4 \(eth0\), 2 more addresses$/);
   });
 });

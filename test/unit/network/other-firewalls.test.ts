@@ -13,9 +13,9 @@ const inTheWay = (rulesets: Rulesets, ...ports: number[]) =>
   findObstacles(rulesets, { ports, prefix: PREFIX });
 
 describe.each<[string, Rulesets]>([
-  ['iptables-save', { iptables: [recorded('ufw.iptables-save')] }],
-  ['nft', { nft: recorded('ufw.nft-json'), iptables: [] }],
-  ['both', { nft: recorded('ufw.nft-json'), iptables: [recorded('ufw.iptables-save')] }],
+  ['iptables-save', { iptables: { iptables: recorded('ufw.iptables-save') } }],
+  ['nft', { nft: recorded('ufw.nft-json'), iptables: {} }],
+  ['both', { nft: recorded('ufw.nft-json'), iptables: { iptables: recorded('ufw.iptables-save') } }],
 ])('ufw, as %s lists it', (_, rulesets) => {
   it('lets nobody reach a port without a rule', () => {
     expect(inTheWay(rulesets, 8080)).toContainEqual({
@@ -43,8 +43,8 @@ describe.each<[string, Rulesets]>([
 
 it('ranges of ports are understood', () => {
   for (const rulesets of [
-    { iptables: [recorded('ufw.iptables-save')] },
-    { nft: recorded('firewalld.nft-json'), iptables: [] },
+    { iptables: { iptables: recorded('ufw.iptables-save') } },
+    { nft: recorded('firewalld.nft-json'), iptables: {} },
   ]) {
     expect(inTheWay(rulesets, 9000, 9010).filter(({ blocks }) => blocks === 'input')).toEqual([]);
     const [obstacle] = inTheWay(rulesets, 8999, 9005, 9011);
@@ -53,7 +53,7 @@ it('ranges of ports are understood', () => {
 });
 
 it('firewalld is recognised, though its policies accept', () => {
-  expect(inTheWay({ nft: recorded('firewalld.nft-json'), iptables: [] }, 8080, 8081)).toEqual([
+  expect(inTheWay({ nft: recorded('firewalld.nft-json'), iptables: {} }, 8080, 8081)).toEqual([
     {
       firewall: 'firewalld',
       blocks: 'input',
@@ -65,15 +65,17 @@ it('firewalld is recognised, though its policies accept', () => {
 });
 
 it.each<[string, Rulesets]>([
-  ['iptables-save', { iptables: [recorded('docker.iptables-save')] }],
-  ['nft', { nft: recorded('docker.nft-json'), iptables: [] }],
+  ['iptables-save', { iptables: { iptables: recorded('docker.iptables-save') } }],
+  ['nft', { nft: recorded('docker.nft-json'), iptables: {} }],
 ])('Docker, as %s lists it, is in the way of routed traffic only', (_, rulesets) => {
   expect(inTheWay(rulesets, 8080)).toEqual([
     {
       firewall: 'Docker',
       blocks: 'forward',
       sentence: expect.stringContaining('Docker drops what is routed to and from sandboxes'),
-      fix: 'iptables -I DOCKER-USER -i wasmrun-v+ -j ACCEPT',
+      fix:
+        'iptables -I DOCKER-USER -i wasmrun-v+ -j ACCEPT && ' +
+        'iptables -I DOCKER-USER -o wasmrun-v+ -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT',
     },
   ]);
 });
@@ -86,8 +88,8 @@ it('a firewall of the old kind is found by its last rule too', () => {
 -A INPUT -j REJECT --reject-with icmp-host-prohibited
 COMMIT
 `;
-  expect(inTheWay({ iptables: [save] }, 443)).toEqual([]);
-  expect(inTheWay({ iptables: [save] }, 443, 8080)).toEqual([
+  expect(inTheWay({ iptables: { iptables: save } }, 443)).toEqual([]);
+  expect(inTheWay({ iptables: { iptables: save } }, 443, 8080)).toEqual([
     expect.objectContaining({
       firewall: 'iptables',
       fix: 'iptables -I INPUT -p tcp -m multiport --dports 8080 -j ACCEPT',
@@ -96,8 +98,8 @@ COMMIT
 });
 
 it('nothing is in the way where there are no rules', () => {
-  expect(inTheWay({ iptables: [] }, 8080)).toEqual([]);
+  expect(inTheWay({ iptables: {} }, 8080)).toEqual([]);
   expect(
-    inTheWay({ nft: '{"nftables": [{"metainfo": {"version": "1.0.6"}}]}', iptables: [''] }, 8080),
+    inTheWay({ nft: '{"nftables": [{"metainfo": {"version": "1.0.6"}}]}', iptables: { iptables: '' } }, 8080),
   ).toEqual([]);
 });
