@@ -68,9 +68,7 @@ const startGuest = async (guest: string): Promise<Subject> => {
     channels: [],
     keepListeners: false,
   };
-  control.write(
-    `${JSON.stringify({ type: 'launch', ...launch })}\n${JSON.stringify({ type: 'go', outbound: false })}\n`,
-  );
+  control.write(`${JSON.stringify({ type: 'launch', ...launch })}\n${JSON.stringify({ type: 'go' })}\n`);
   return subject('wasmrun', port, child);
 };
 

@@ -132,7 +132,8 @@ const main = async (control: Control): Promise<void> => {
 
   const go = control.next();
   if (go.type !== 'go') control.exit({ status: 0, reason: 'stopped' });
-  if (launch.virtualPorts === true || !go.outbound) refuseOutbound();
+  // In the host's own network there is everybody to send to.
+  if (launch.virtualPorts === true) refuseOutbound();
 
   const channel = new DescriptorChannel();
   const connections = new Connections(control);

@@ -81,8 +81,6 @@ export interface GoMessage {
   readonly type: 'go';
   /** The sandbox's own IPv4 address; listeners on 127.0.0.1 are reachable there too. */
   readonly sandboxAddress?: string;
-  /** May the engine open connections? False where no firewall stands between sandbox and host. */
-  readonly outbound: boolean;
 }
 
 /** Leave the guest at its next blocking call and exit. */

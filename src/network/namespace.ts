@@ -22,6 +22,8 @@ const DIRECTORY = '/run/netns';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** The sandbox's end of the veth pair. */
 export const SANDBOX_INTERFACE = 'eth0';
+/** The other end of the pair where that does not lead out: an interface of its own kind may be missing. */
+const NOWHERE = 'nowhere';
 /** Two addresses, both usable: RFC 3021. */
 export const LINK_PREFIX_LENGTH = 31;
 /**
@@ -56,6 +58,11 @@ export interface Namespace extends AsyncDisposable {
    * @throws {WasmrunError} PERMISSION_DENIED, NETWORK_SETUP_FAILED naming the step
    */
   connect(link: Link): void;
+  /**
+   * Gives it its own address on an interface that leads nowhere.
+   * @throws {WasmrunError} PERMISSION_DENIED, NETWORK_SETUP_FAILED naming the step
+   */
+  seclude(sandboxAddress: string): void;
 }
 
 /** The two ends of the veth pair and their addresses. */
@@ -180,7 +187,7 @@ class NamedNamespace implements Namespace {
 
   connect({ veth, hostAddress, sandboxAddress }: Link): void {
     using host = new RouteSocket();
-    attempt(`create the interface ${veth}`, () => this.#createVeth(host, veth));
+    attempt(`create the interface ${veth}`, () => this.#createPair(host, veth, SANDBOX_INTERFACE));
     const index = interfaceIndex(veth);
     try {
       attempt(`set up the interface ${veth}`, () => bringUp(host, veth, hostAddress));
@@ -197,6 +204,17 @@ class NamedNamespace implements Namespace {
     }
   }
 
+  seclude(sandboxAddress: string): void {
+    attempt(`set up ${SANDBOX_INTERFACE} inside ${this.name}`, () =>
+      this.run(() => {
+        using inside = new RouteSocket();
+        this.#createPair(inside, SANDBOX_INTERFACE, NOWHERE);
+        setInterfaceUp(inside, interfaceIndex(NOWHERE));
+        bringUp(inside, SANDBOX_INTERFACE, sandboxAddress);
+      }),
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // Only once: the name may belong to another namespace afterwards.
     if (!this.#exists) return;
@@ -205,10 +223,11 @@ class NamedNamespace implements Namespace {
     for (const [index, name] of this.#veths) await removeInterface(index, name);
   }
 
-  #createVeth(host: RouteSocket, veth: string): void {
+  /** One end where `socket` is, the peer inside. */
+  #createPair(socket: RouteSocket, name: string, peerName: string): void {
     const peerNamespace = openSync(this.path, 'r');
     try {
-      createVethPair(host, { name: veth, peerName: SANDBOX_INTERFACE, peerNamespace, mtu: LINK_MTU });
+      createVethPair(socket, { name, peerName, peerNamespace, mtu: LINK_MTU });
     } finally {
       closeSync(peerNamespace);
     }

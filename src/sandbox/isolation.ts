@@ -46,9 +46,10 @@ export interface Enclosure extends AsyncDisposable {
   spawn(file: string, args: readonly string[], options: SpawnOptions): ChildProcess;
   /**
    * Makes its network ready for the guest; the engine boots meanwhile. Call under the lock.
+   * @param toHost - with the link, where there is one: not without a wall on the host's side
    * @throws {WasmrunError}
    */
-  connect(): Promise<void>;
+  connect(toHost: boolean): Promise<void>;
   /** What tells its network namespace from others; absent where it is the host's own. */
   identity(): NamespaceIdentity | undefined;
 }

@@ -141,12 +141,10 @@ export class Sandbox implements AsyncDisposable {
     try {
       await Promise.race([this.#prepared.promise, started.engine.ended.then((end) => this.#endedEarly(end))]);
       onEvent(describeStart(started.record));
-      const { link, virtualPorts } = started.enclosure;
+      const { link } = started.enclosure;
       started.engine.send({
         type: 'go',
         ...(link !== undefined && { sandboxAddress: link.sandboxAddress }),
-        // Without a link there is nobody to send to; in the host's own network, everybody.
-        outbound: !virtualPorts && (link === undefined || started.target.firewall !== undefined),
       });
       this.#options.onStep?.('go');
       this.#hintIfNothingListens();

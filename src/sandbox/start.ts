@@ -109,10 +109,10 @@ export const startSandbox = async (
     const engine = made.use(new EngineProcess({ ...options, enclosure, inherited, channelCount }));
     engine.send(launchMessage(definition, ports, enclosure));
     step('engine');
-    await enclosure.connect();
-    step('link');
     const { link } = enclosure;
     const firewall = link && (await openFirewall(definition, options, { claim, living, probes }));
+    await enclosure.connect(firewall !== undefined);
+    step('link');
     if (link && firewall) made.use(await firewall.admit(link));
     step('firewall');
     return { enclosure, claim, engine, firewall };

@@ -156,7 +156,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     ports: [],
     ...launch,
   });
-  send({ type: 'go', outbound: true, ...go }, ...together);
+  send({ type: 'go', ...go }, ...together);
   if (stdin !== undefined) child.stdin!.write(stdin);
   if (keepStdin !== true) child.stdin!.end();
 

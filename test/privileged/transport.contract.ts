@@ -57,7 +57,7 @@ const openLab = async ({ create, firewall: backend }: ContractOptions): Promise<
   return {
     prefix,
     sandbox,
-    target: { name: sandbox.namespace.name, ...sandbox.link, firewall },
+    target: { name: sandbox.namespace.name, link: sandbox.link, firewall },
     held,
     landing,
     forward: {

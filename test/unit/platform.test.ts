@@ -160,7 +160,7 @@ test('a plan is printed so that it can be read, and its commands pasted', async 
     'This is what would be done to run web. None of it has been done.',
     '',
     "build       make 'all of it'",
-    "isolation   none: this platform has no network namespaces, the app's ports are virtual",
+    "isolation   virtual: the app's ports exist inside the engine only, for this platform has no network namespaces",
     'firewall    none',
     'transport   pf',
     'forwards    127.0.0.1:18080 → 3000  pf',

@@ -31,7 +31,7 @@ const enclose = (name: string, link: Link, user: PlanRequest['user']): Enclosure
     virtualPorts: false,
     // The child is forked by this thread, hence into the namespace this thread is in.
     spawn: (file, args, options) => namespace.run(() => spawn(file, args, options)),
-    connect: async () => namespace.connect(link),
+    connect: async (toHost) => (toHost ? namespace.connect(link) : namespace.seclude(link.sandboxAddress)),
     identity: () => namespace.identity(),
     [Symbol.asyncDispose]: () => namespace[Symbol.asyncDispose](),
   };

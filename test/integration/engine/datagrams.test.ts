@@ -178,7 +178,7 @@ describe('relayed datagrams', () => {
       port,
       guest: 'udp-wasmedge',
       args,
-      go: { outbound: false },
+      virtualPorts: true,
     });
     await using _ = run;
     expect(await supervisor.ask(5, 'hello')).toEqual({ port: 5, payload: 'hello' });

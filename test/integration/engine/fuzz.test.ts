@@ -42,7 +42,6 @@ describe('host functions given anything', () => {
       { hostPath: join(outside, 'readable'), guestPath: '/r', readOnly: true },
     ],
     tmpfs: ['/tmp'],
-    go: { outbound: false },
   });
 
   test.each(ABIS)(

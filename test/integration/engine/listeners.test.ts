@@ -51,7 +51,6 @@ const start = (folder: ModuleFolder, calls: readonly HostCall[]): EngineRun =>
     guest: folder.write(callModule(calls, { data })),
     descriptors: held.listeners.map(({ fd }) => fd),
     handed: held.listeners.map((_, index) => ({ fd: FIRST_INHERITED_FD + index, id: index, processPort })),
-    go: { outbound: false },
   });
 
 /** What a client is told. */
