@@ -26,7 +26,7 @@ export class Reaper implements AsyncDisposable {
       // A group of its own: it outlives a Ctrl-C, and a kill of this one's group.
       detached: true,
       cwd: '/',
-      env: { PATH: process.env['PATH'], HOME: '/nonexistent', WASMRUN_NAMESPACE_PREFIX: prefix },
+      env: { ...process.env, WASMRUN_NAMESPACE_PREFIX: prefix },
     });
     // Without it the next command sweeps.
     this.#shell.on('error', () => {});
