@@ -26,8 +26,7 @@ export class Reaper implements AsyncDisposable {
       // A group of its own: it outlives a Ctrl-C, and a kill of this one's group.
       detached: true,
       cwd: '/',
-      // Nothing of the caller's, and no cache that Node would keep for it.
-      env: { PATH: process.env['PATH'], NODE_DISABLE_COMPILE_CACHE: '1', WASMRUN_NAMESPACE_PREFIX: prefix },
+      env: { ...process.env, WASMRUN_NAMESPACE_PREFIX: prefix },
     });
     // Without it the next command sweeps.
     this.#shell.on('error', () => {});

@@ -120,10 +120,20 @@ export const remains = (prefix: string): string[] => [
 export const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
-/** Kills a supervisor so that nobody is left who would sweep up after it; the engine, its first child, follows. */
+/** The shell among a supervisor's children that sweeps up after it, once there is one. */
+export const reaperOf = (pid: number): number | undefined =>
+  childrenOf(pid).find((child) => {
+    try {
+      return readFileSync(`/proc/${child}/cmdline`, 'latin1').startsWith('/bin/sh\0');
+    } catch {
+      return false; // ended meanwhile
+    }
+  });
+
+/** Kills a supervisor that serves, so that nobody is left who would sweep up after it; its engine follows. */
 export const killAll = async ({ process: { pid }, ended }: CliRun): Promise<void> => {
-  const [, ...reapers] = childrenOf(pid!);
-  for (const each of [...reapers, pid!]) process.kill(each, 'SIGKILL');
+  process.kill(reaperOf(pid!)!, 'SIGKILL');
+  process.kill(pid!, 'SIGKILL');
   await ended;
 };
 

@@ -10,6 +10,7 @@ import {
   isRunning,
   killAll,
   newPrefix,
+  reaperOf,
   remains,
   runCli,
   startCli,
@@ -45,7 +46,8 @@ const crash = async ({ prefix, victim, transport, afterMs, killsReaper }: Crash)
   await using load =
     isServing === undefined ? undefined : startLoad(isServing.replace('localhost', '127.0.0.1'));
   await pause(afterMs);
-  const [engine, reaper] = childrenOf(run.process.pid!);
+  const [engine] = childrenOf(run.process.pid!);
+  const reaper = reaperOf(run.process.pid!);
   if (killsReaper && reaper !== undefined) process.kill(reaper, 'SIGKILL');
   if (victim !== 'supervisor' && engine !== undefined) process.kill(engine, 'SIGKILL');
   if (victim !== 'engine' || engine === undefined) run.process.kill('SIGKILL');

@@ -133,6 +133,11 @@ describe('everything is flushed under load, on a host of its own', () => {
       commands: () => Array.from({ length: 3 }, () => 'nft flush ruleset'),
     },
     {
+      transport: 'nftables',
+      what: 'Debian’s nftables service starts',
+      commands: () => ['nft --file /etc/nftables.conf', 'nft --file /etc/nftables.conf'],
+    },
+    {
       transport: 'iptables',
       what: 'nft flush ruleset, iptables -F and -X',
       commands: () => ['nft flush ruleset', 'iptables -F', 'iptables -t raw -F', 'iptables -t nat -F'],
