@@ -47,6 +47,8 @@ const CODES = {
   BUILD_FAILED: EXIT_STATUS.failed,
   MOUNT_FAILED: EXIT_STATUS.failed,
   ENGINE_FAILED: EXIT_STATUS.failed,
+  APP_ENDED: EXIT_STATUS.failed,
+  NOT_READY: EXIT_STATUS.failed,
 } as const satisfies Record<string, number>;
 
 /** Stable identifiers of failures; scripts may match on them. */

@@ -13,7 +13,6 @@ import { WASI } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { POLLIN, POLLOUT } from './poll.ts';
 import type { Poller } from './poll.ts';
-import { ports } from './ports.ts';
 import { fromMapped, isLoopback, toMapped } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
 import { MSG_PEEK, Socket } from './sockets.ts';
@@ -48,11 +47,11 @@ export class DatagramSocket extends Socket {
   }
 
   bind(address: SocketAddress): number {
-    const bound = ports().bind(this.hostFd, address);
+    const bound = this.#ports.bind(this.hostFd, address);
     if (bound < 0) return bound;
     const local = this.localAddress();
     if (typeof local === 'number') return local;
-    this.#forwarded = this.#ports.claim(local, address.port);
+    this.#forwarded = this.#ports.claim(this.hostFd, local, address.port);
     if (this.#forwarded === undefined) return 0;
     this.#isIPv6 = local.ip.length === 16;
     const { companion, channel } = this.#forwarded;

@@ -150,10 +150,12 @@ export class ListenerFactory {
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#inherited = new Map(
-      [...Map.groupBy(options.inherited, ({ port }) => port)].map(([port, all]) => [
-        port,
-        all.map(({ fd }) => fd),
-      ]),
+      [
+        ...Map.groupBy(
+          options.inherited.filter(({ protocol }) => protocol === 'tcp'),
+          ({ port }) => port,
+        ),
+      ].map(([port, all]) => [port, all.map(({ fd }) => fd)]),
     );
     for (const { fd, id, processPort } of options.handed) this.#keep(fd, id, processPort);
   }

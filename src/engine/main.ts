@@ -146,7 +146,7 @@ const main = async (control: Control): Promise<void> => {
     connections,
     sandboxAddress,
   });
-  const datagrams = new DatagramPorts(poller, control, launch.channels, go);
+  const datagrams = new DatagramPorts({ ...launch, poller, control, channel, sandboxAddress });
   const preopenPorts = program.abi === 'preview1' ? launch.ports : [];
   openDescriptors(fds, poller, listeners, preopenPorts, directories);
   const env =

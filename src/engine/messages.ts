@@ -41,11 +41,13 @@ export interface HandedChannel {
   readonly processPort: number;
 }
 
-/** A listening socket of an earlier engine of the sandbox, made in the sandbox's namespace and inherited. */
-export interface InheritedListener {
+/** A socket of an earlier engine of the sandbox, made in the sandbox's namespace, bound, and inherited. */
+export interface InheritedSocket {
   /** Descriptor number inside the engine. */
   readonly fd: number;
-  /** Port inside the sandbox, 1–65535. Whoever listens there takes all sockets of the port over. */
+  /** `tcp` ones are listening. */
+  readonly protocol: Protocol;
+  /** Port inside the sandbox, 1–65535. Whoever binds it takes all sockets of the port over. */
   readonly port: number;
 }
 
@@ -61,7 +63,7 @@ export interface LaunchMessage {
   /** Guest paths of in-memory file systems. */
   readonly tmpfs: readonly string[];
   readonly handed: readonly HandedListener[];
-  readonly inherited: readonly InheritedListener[];
+  readonly inherited: readonly InheritedSocket[];
   /** Does the supervisor want the guest's listening sockets, for an engine to come? */
   readonly keepListeners: boolean;
   readonly channels: readonly HandedChannel[];

@@ -3,9 +3,10 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { FromEngine, ToEngine } from '../engine/messages.ts';
+import type { DescriptorPacket, FromEngine, ToEngine } from '../engine/messages.ts';
 import { CONTROL_FD, FIRST_INHERITED_FD } from '../engine/messages.ts';
-import { packetSocketPair } from '../os/descriptor-passing.ts';
+import { packetSocketPair, sendDescriptor } from '../os/descriptor-passing.ts';
+import { SystemCallError } from '../os/libc.ts';
 import { readEngineLines } from './engine-line.ts';
 import { engineCommand } from './engine-binary.ts';
 import type { Enclosure } from './isolation.ts';
@@ -80,6 +81,16 @@ export class EngineProcess implements AsyncDisposable {
 
   send(message: ToEngine): void {
     if (!this.#isGone) this.#control.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /** Hands a socket over; this process keeps its own descriptor. */
+  hand(packet: DescriptorPacket, socket: number): void {
+    try {
+      sendDescriptor(this.channel, JSON.stringify(packet), socket);
+    } catch (error) {
+      // An engine that just died: `ended` tells.
+      if (!(error instanceof SystemCallError)) throw error;
+    }
   }
 
   /** Ends an engine that says what none of ours would say. */

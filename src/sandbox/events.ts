@@ -26,6 +26,34 @@ export interface ForwardEvent {
   readonly transport: Carrier;
 }
 
+/** A forward was taken away while the sandbox runs. */
+export interface ClosedEvent extends Omit<ForwardEvent, 'type' | 'transport'> {
+  readonly type: 'closed';
+}
+
+/** A new version of the guest has taken the place of the last. */
+export interface ReloadedEvent {
+  readonly type: 'reloaded';
+  /** 1 for the first version, so 2 or more. */
+  readonly generation: number;
+  /** What changed, relative to the app; empty where a person asked for it, or a crash was the reason. */
+  readonly files: readonly string[];
+  /** From the change to the new version being ready, in ms. */
+  readonly ms: number;
+}
+
+/** A new version did not become ready; the one before goes on where there is one. */
+export interface ReloadFailedEvent {
+  readonly type: 'reload-failed';
+  readonly files: readonly string[];
+  /** As of an error. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  /** Which version goes on; absent: none, the next change is waited for. */
+  readonly serving?: number;
+}
+
 /** Guest output, where it is captured. */
 export interface OutputEvent {
   readonly type: 'output';
@@ -61,4 +89,7 @@ export type SandboxEvent =
   | OutputEvent
   | NoticeEvent
   | RefusedEvent
+  | ClosedEvent
+  | ReloadedEvent
+  | ReloadFailedEvent
   | ExitedEvent;

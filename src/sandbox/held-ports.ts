@@ -1,92 +1,116 @@
 /** The host ports of a sandbox: held before anything else is made, then handed over or relayed. */
 import type { Socket } from 'node:dgram';
-import { FIRST_INHERITED_FD } from '../engine/messages.ts';
-import type { LaunchMessage } from '../engine/messages.ts';
 import { holdHostPort } from '../network/host-listener.ts';
 import type { HeldForward } from '../network/transport.ts';
 import type { RequestedForward } from './definition.ts';
-import type { EngineProcess } from './engine-process.ts';
 
 /** Where `::1` does not exist, localhost is just 127.0.0.1. */
 export const OPTIONAL_ADDRESSES: readonly string[] = ['::1'];
 
-export interface HeldPorts {
-  readonly forwards: readonly HeldForward[];
-  /** Listening sockets of TCP, for the engine to inherit in this order. */
-  readonly listeners: readonly { readonly fd: number; readonly processPort: number }[];
+/** Any free port for connections that are redirected within the host. */
+const LANDING = { addresses: ['127.0.0.1'], port: 0 };
+
+/** A listening socket of TCP, for the engines to inherit. */
+export interface HeldListener {
+  readonly fd: number;
+  /** By which an engine is told to give it back. */
+  readonly id: number;
+  readonly processPort: number;
+}
+
+/** A forward whose host port is held on all its addresses. */
+export interface HeldPort {
+  readonly requested: RequestedForward;
+  readonly forward: HeldForward;
+  readonly listeners: readonly HeldListener[];
+  /** Sockets of UDP. */
+  readonly datagrams: readonly Socket[];
+}
+
+export class HeldPorts implements AsyncDisposable {
+  readonly #needsLanding: boolean;
+  readonly #held = new Map<HeldPort, AsyncDisposableStack>();
+  #lastId = 0;
+
+  /** @param needsLanding - hold a second port for each forward of TCP, see {@link HeldForward.landingPort} */
+  constructor(needsLanding: boolean) {
+    this.#needsLanding = needsLanding;
+  }
+
+  get all(): readonly HeldPort[] {
+    return [...this.#held.keys()];
+  }
+
+  get forwards(): readonly HeldForward[] {
+    return this.all.map(({ forward }) => forward);
+  }
+
+  get listeners(): readonly HeldListener[] {
+    return this.all.flatMap(({ listeners }) => listeners);
+  }
+
   /**
    * Sockets of UDP by the process port they lead to. One stream to the engine for each process port, however
    * many host ports lead there: the guest tells clients apart by what one relay calls them.
    */
-  readonly datagrams: ReadonlyMap<number, readonly Socket[]>;
-}
+  get datagrams(): ReadonlyMap<number, readonly Socket[]> {
+    const all = this.all.filter(({ datagrams }) => datagrams.length > 0);
+    return new Map(
+      [...Map.groupBy(all, ({ forward }) => forward.processPort)].map(([port, held]) => [
+        port,
+        held.flatMap(({ datagrams }) => datagrams),
+      ]),
+    );
+  }
 
-/** Any free port for connections that are redirected within the host. */
-const LANDING = { addresses: ['127.0.0.1'], port: 0 };
-
-/**
- * @param needsLanding - hold a second port for each forward of TCP, see {@link HeldForward.landingPort}
- * @throws {WasmrunError} PORT_IN_USE, PORT_FORBIDDEN, BIND_FAILED
- */
-export const holdPorts = async (
-  requested: readonly RequestedForward[],
-  made: AsyncDisposableStack,
-  needsLanding: boolean,
-): Promise<HeldPorts> => {
-  const forwards: HeldForward[] = [];
-  const listeners: { fd: number; processPort: number }[] = [];
-  const datagrams = new Map<number, Socket[]>();
-  for (const { protocol, addresses, hostPort, processPort } of requested) {
+  /** @throws {WasmrunError} PORT_IN_USE, PORT_FORBIDDEN, BIND_FAILED */
+  async hold(requested: RequestedForward): Promise<HeldPort> {
+    const { protocol, addresses, hostPort, processPort } = requested;
     const request = { addresses, port: hostPort, processPort, skipUnavailable: OPTIONAL_ADDRESSES };
-    const hold = (
-      held: { hostPort: number; listeners: readonly { address: string }[] },
-      landing?: { hostPort: number },
-    ): void => {
-      const bound = held.listeners.map(({ address }) => address);
-      const landingPort = landing === undefined ? {} : { landingPort: landing.hostPort };
-      forwards.push({ addresses: bound, hostPort: held.hostPort, processPort, protocol, ...landingPort });
-    };
+    await using made = new AsyncDisposableStack();
+    let held: HeldPort;
     if (protocol === 'tcp') {
-      const held = made.use(holdHostPort(request));
-      const landing = needsLanding ? made.use(holdHostPort(LANDING)) : undefined;
-      hold(held, landing);
-      const sockets = [...held.listeners, ...(landing?.listeners ?? [])];
-      listeners.push(...sockets.map(({ fd }) => ({ fd, processPort })));
+      const port = made.use(holdHostPort(request));
+      const landing = this.#needsLanding ? made.use(holdHostPort(LANDING)) : undefined;
+      const bound = port.listeners.map(({ address }) => address);
+      const landingPort = landing === undefined ? {} : { landingPort: landing.hostPort };
+      const forward = { addresses: bound, hostPort: port.hostPort, processPort, protocol, ...landingPort };
+      const sockets = [...port.listeners, ...(landing?.listeners ?? [])];
+      const listeners = sockets.map(({ fd }) => ({ fd, id: (this.#lastId += 1), processPort }));
+      held = { requested, forward, listeners, datagrams: [] };
     } else {
       const { holdDatagramPort } = await import('../network/host-datagram.ts');
-      const held = made.use(holdDatagramPort(request));
-      hold(held);
-      const sockets = held.listeners.map(({ socket }) => socket);
-      datagrams.set(processPort, [...(datagrams.get(processPort) ?? []), ...sockets]);
+      const port = made.use(holdDatagramPort(request));
+      const bound = port.listeners.map(({ address }) => address);
+      const forward = { addresses: bound, hostPort: port.hostPort, processPort, protocol };
+      held = { requested, forward, listeners: [], datagrams: port.listeners.map(({ socket }) => socket) };
     }
+    this.#held.set(held, made.move());
+    return held;
   }
-  return { forwards, listeners, datagrams };
-};
 
-/** What the engine is told of them: its descriptors are numbered in the order it inherits them. */
-export const describeForEngine = ({
-  listeners,
-  datagrams,
-}: HeldPorts): Pick<LaunchMessage, 'handed' | 'channels' | 'ports'> => {
-  let fd = FIRST_INHERITED_FD;
-  return {
-    handed: listeners.map(({ processPort }, id) => ({ fd: fd++, id, processPort })),
-    channels: [...datagrams.keys()].map((processPort) => ({ fd: fd++, processPort })),
-    ports: [...new Set(listeners.map(({ processPort }) => processPort))],
-  };
-};
-
-/** Carries datagrams to and from the engine until `made` is unmade. */
-export const relayDatagrams = async (
-  { datagrams }: HeldPorts,
-  engine: EngineProcess,
-  made: AsyncDisposableStack,
-): Promise<void> => {
-  if (datagrams.size === 0) return;
-  const { DatagramRelay } = await import('../network/datagram-relay.ts');
-  for (const [index, sockets] of [...datagrams.values()].entries()) {
-    const channel = engine.channels[index];
-    if (channel === undefined) throw new Error('a relay has no stream to the engine');
-    made.use(new DatagramRelay({ sockets, channel, onNonsense: () => engine.distrust() }));
+  /** The same host port, leading to another process port from now on; `held` is none of these any more. */
+  move(held: HeldPort, processPort: number): HeldPort {
+    const sockets = this.#held.get(held) ?? new AsyncDisposableStack();
+    this.#held.delete(held);
+    const moved: HeldPort = {
+      ...held,
+      requested: { ...held.requested, processPort },
+      forward: { ...held.forward, processPort },
+      listeners: held.listeners.map(({ fd }) => ({ fd, id: (this.#lastId += 1), processPort })),
+    };
+    this.#held.set(moved, sockets);
+    return moved;
   }
-};
+
+  /** Gives a host port back. */
+  async release(held: HeldPort): Promise<void> {
+    const sockets = this.#held.get(held);
+    this.#held.delete(held);
+    await sockets?.disposeAsync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const held of this.all) await this.release(held);
+  }
+}

@@ -1,17 +1,18 @@
 /** A sandbox from its start to its end, as its supervisor sees it. */
-import type { FromEngine, ListeningMessage } from '../engine/messages.ts';
-import { WasmrunError, isErrorCode } from '../errors.ts';
-import { EgressPolicy, hostAddresses } from '../network/egress.ts';
-import { formatPort } from '../network/forward.ts';
-import { describeRefusals, type Refusal } from '../network/refusal.ts';
-import { carrierOf, type HeldForward } from '../network/transport.ts';
-import type { SandboxDefinition } from './definition.ts';
-import type { ProcessEnd } from './engine-process.ts';
+import { WasmrunError } from '../errors.ts';
+import { describeRefusals } from '../network/refusal.ts';
+import type { HeldForward } from '../network/transport.ts';
+import type { RequestedForward, SandboxDefinition } from './definition.ts';
 import type { ExitedEvent, SandboxEvent } from './events.ts';
-import { OutboundBroker } from './outbound.ts';
+import { Forwards } from './forwards.ts';
+import { failureOf } from './generation.ts';
+import type { Generation, GenerationEnd } from './generation.ts';
+import { Generations } from './generations.ts';
+import type { ReplaceRequest } from './generations.ts';
 import type { SandboxRecord } from './record.ts';
 import { startSandbox } from './start.ts';
 import type { StartOptions, StartedSandbox } from './start.ts';
+import { State } from './state.ts';
 
 /** How long a guest may take to leave after a stop, in ms. Guests have no signals, so only a busy one is late. */
 const STOP_GRACE_MS = 2000;
@@ -20,44 +21,46 @@ const STOP_NOTICE_MS = 400;
 /** After this many ms without a listener on a forwarded port the user gets a hint. */
 const LISTEN_HINT_MS = 5000;
 
-export interface SandboxOptions extends Omit<StartOptions, 'onMessage' | 'onOutput'> {
+export interface SandboxOptions extends Omit<StartOptions, 'generations'> {
   readonly onEvent: (event: SandboxEvent) => void;
   /** Report the guest's output as events instead of passing it through. */
   readonly captureOutput: boolean;
+  /**
+   * The sandbox outlives its guest, whose end is told here; {@link Sandbox.replace} brings the next one. Absent:
+   * it ends with its guest.
+   */
+  readonly onGuestEnd?: ((end: SandboxEnd | WasmrunError) => void) | undefined;
 }
 
 /** How a sandbox ended. */
 export type SandboxEnd = Omit<ExitedEvent, 'type'>;
 
-const describeStart = ({ name, enclosure }: SandboxRecord): SandboxEvent => {
-  const { isolation } = enclosure;
-  if (isolation !== 'namespace') return { type: 'started', name, isolation };
-  const { namespace, link } = enclosure;
-  return { type: 'started', name, isolation, namespace, address: link.sandboxAddress };
-};
-
 /** A sandbox that runs until its guest ends or {@link Sandbox.stop} is called; disposing unmakes it all. */
 export class Sandbox implements AsyncDisposable {
   readonly #options: SandboxOptions;
+  readonly #generations: Generations;
   readonly #resources = new AsyncDisposableStack();
-  /** Process ports the guest listens on or has bound for UDP, as people write them. */
-  readonly #listening = new Set<string>();
-  readonly #said = new Set<string>();
-  /** Forwards being opened, one after another. */
-  #work: Promise<void> = Promise.resolve();
+  readonly #over = Promise.withResolvers<SandboxEnd>();
   #started: StartedSandbox | undefined;
-  #broker: OutboundBroker | undefined;
-  #prepared = Promise.withResolvers<void>();
-  #end: SandboxEnd | undefined;
+  #forwards: Forwards | undefined;
+  /** A forward could not be opened. */
   #failure: WasmrunError | undefined;
-  /** The engine's process is gone. */
-  #isOver = false;
   /** Number of the signal that asked for the stop. */
   #stopSignal: number | undefined;
 
   private constructor(options: SandboxOptions) {
     this.#options = options;
-    this.#prepared.promise.catch(() => {});
+    this.#over.promise.catch(() => {});
+    const { onEvent, captureOutput, log, onGuestEnd } = options;
+    this.#generations = new Generations({
+      isReplaceable: onGuestEnd !== undefined,
+      onOutput: captureOutput ? (stream, text) => onEvent({ type: 'output', stream, text }) : undefined,
+      onPrepared: (abi) => log.detail(`socket ABI ${abi}`),
+      onNotice: (text) => onEvent({ type: 'notice', text }),
+      onRefused: onEvent,
+      onListening: ({ port, protocol }) => this.#forwards?.listens(port, protocol),
+      onEnd: (end) => this.#guestEnded(end),
+    });
   }
 
   /** @throws {WasmrunError} when it cannot be started; nothing is left behind then */
@@ -68,12 +71,31 @@ export class Sandbox implements AsyncDisposable {
   }
 
   get name(): string {
-    return this.#parts.record.name;
+    return this.#parts.claim.record.name;
   }
 
   /** What leads into it, with the host ports that are held. */
   get forwards(): readonly HeldForward[] {
-    return this.#parts.record.forwards;
+    return this.#parts.ports.forwards;
+  }
+
+  /** The version in charge. */
+  get generation(): Generation {
+    return this.#generations.current;
+  }
+
+  /**
+   * Puts a new version of the guest in the place of the one that runs, or has ended.
+   * @throws {WasmrunError} where it did not become ready
+   */
+  async replace(request: ReplaceRequest): Promise<Generation> {
+    return await this.#generations.replace(request);
+  }
+
+  /** See {@link Forwards.change}. */
+  async changeForwards(requested: readonly RequestedForward[]): Promise<{ needsNewVersion: boolean }> {
+    if (this.#forwards === undefined) throw new Error('the sandbox has not been started');
+    return await this.#forwards.change(requested);
   }
 
   /**
@@ -83,35 +105,34 @@ export class Sandbox implements AsyncDisposable {
   stop(signal: number): void {
     if (this.#stopSignal !== undefined) return;
     this.#stopSignal = signal;
-    this.#parts.engine.send({ type: 'stop' });
+    this.#generations.stop();
+    const { current } = this.#generations;
+    if (current.isOver) this.#over.resolve({ status: 128 + signal, reason: 'stopped' });
     setTimeout(() => {
       const text = `${this.name} is busy: waiting ${STOP_GRACE_MS / 1000} s for it to stop (Ctrl-C again to end it now)`;
-      if (!this.#isOver) this.#options.onEvent({ type: 'notice', text });
+      if (!current.isOver) this.#options.onEvent({ type: 'notice', text });
     }, STOP_NOTICE_MS).unref();
-    setTimeout(() => this.#parts.engine.kill(), STOP_GRACE_MS).unref();
+    setTimeout(() => this.#generations.kill(), STOP_GRACE_MS).unref();
   }
 
   /** Ends the guest without waiting. */
   kill(): void {
-    this.#parts.engine.kill();
+    this.#generations.kill();
   }
 
   /**
-   * Resolves when the guest is gone.
+   * Resolves when the guest is gone; where the sandbox outlives its guest, when it was stopped.
    * @throws {WasmrunError} when the engine or a forward failed
    */
   async end(): Promise<SandboxEnd> {
-    const { status, signal } = await this.#parts.engine.ended;
-    this.#isOver = true;
-    await this.#work;
+    const end = await this.#over.promise;
+    await this.#forwards?.settled();
     if (this.#failure !== undefined) throw this.#failure;
-    const end = this.#describeEnd(status, signal);
     this.#options.onEvent({ type: 'exited', ...end });
     return end;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#work;
     await this.#resources.disposeAsync();
   }
 
@@ -121,107 +142,58 @@ export class Sandbox implements AsyncDisposable {
   }
 
   async #start(definition: SandboxDefinition): Promise<void> {
-    const { onEvent, captureOutput, log } = this.#options;
-    const started = await startSandbox(definition, {
-      ...this.#options,
-      onMessage: (message) => this.#receive(message),
-      onOutput: captureOutput ? (stream, text) => onEvent({ type: 'output', stream, text }) : undefined,
-    });
+    const { onEvent, log } = this.#options;
+    const started = await startSandbox(definition, { ...this.#options, generations: this.#generations });
+    const { claim, ports, selection, target } = started;
     this.#started = started;
     this.#resources.use(started.resources);
-    this.#broker = new OutboundBroker({
-      channel: started.engine.channel,
-      policy: new EgressPolicy({ ...definition.outbound, hostAddresses }),
-      namespace: started.enclosure.identity(),
-      sandboxAddress: started.enclosure.link?.sandboxAddress,
-      onRefused: onEvent,
-    });
-    const { transport, refusals } = started.selection;
+    const state = new State(definition.prefix);
+    this.#forwards = this.#resources.use(
+      new Forwards({
+        ports,
+        selection,
+        target,
+        generations: this.#generations,
+        log,
+        onEvent,
+        onFailure: (error) => {
+          this.#failure ??= error;
+          this.stop(0);
+        },
+        amend: (additions) => state.exclusively(async () => void claim.amend(additions)),
+      }),
+    );
+    const { transport, refusals } = selection;
     for (const line of describeRefusals(refusals)) log.info(`${line}; using ${transport.name}`);
     try {
-      await Promise.race([this.#prepared.promise, started.engine.ended.then((end) => this.#endedEarly(end))]);
-      onEvent(describeStart(started.record));
-      const { link } = started.enclosure;
-      started.engine.send({
-        type: 'go',
-        ...(link !== undefined && { sandboxAddress: link.sandboxAddress }),
-      });
+      const first = this.#generations.current;
+      await first.prepared;
+      onEvent(describeStart(claim.record));
+      first.go();
       this.#options.onStep?.('go');
-      this.#hintIfNothingListens();
+      this.#hintIfNothingListens(this.#forwards);
     } catch (error) {
       await this[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  /** The engine is gone before the guest could start. */
-  #endedEarly({ status, signal }: ProcessEnd): void {
-    if (this.#failure !== undefined) throw this.#failure;
-    this.#describeEnd(status, signal);
+  #guestEnded(end: GenerationEnd): void {
+    const conclusion = this.#describeEnd(end);
+    const { onGuestEnd } = this.#options;
+    if (this.#stopSignal === undefined && onGuestEnd !== undefined) return onGuestEnd(conclusion);
+    if (conclusion instanceof WasmrunError) this.#over.reject(conclusion);
+    else this.#over.resolve(conclusion);
   }
 
-  #receive(message: FromEngine): void {
-    const { onEvent } = this.#options;
-    if (message.type === 'prepared') {
-      this.#options.log.detail(`socket ABI ${message.abi}`);
-      this.#prepared.resolve();
-    } else if (message.type === 'connect' || message.type === 'resolve') {
-      if (this.#broker?.answer(message) !== true) this.#parts.engine.distrust();
-    } else if (message.type === 'notice') onEvent({ type: 'notice', text: message.text });
-    else if (message.type === 'failed') {
-      const hint = message.hint === undefined ? {} : { hint: message.hint };
-      const code = isErrorCode(message.code) ? message.code : 'ENGINE_FAILED';
-      this.#failure = new WasmrunError(code, message.message, hint);
-    } else if (message.type === 'exited') this.#end = { status: message.status, reason: message.reason };
-    else this.#openForwards(message);
-  }
-
-  /** The guest listens on a port: its forwards open. */
-  #openForwards({ port, protocol }: ListeningMessage): void {
-    const name = formatPort(port, protocol);
-    if (this.#listening.has(name)) return;
-    this.#listening.add(name);
-    for (const forward of this.#parts.record.forwards) {
-      if (forward.processPort !== port || forward.protocol !== protocol) continue;
-      this.#work = this.#work.then(() => this.#openForward(forward));
-    }
-  }
-
-  async #openForward(forward: HeldForward): Promise<void> {
-    const { selection, target, engine } = this.#parts;
-    const { transport } = selection;
-    let fallback: Refusal | undefined;
-    try {
-      ({ fallback } = this.#resources.use(await transport.open(forward, target)));
-    } catch (error) {
-      this.#failure =
-        error instanceof WasmrunError ? error : new WasmrunError('INTERNAL', String(error), { cause: error });
-      engine.kill();
-      return;
-    }
-    const { landingPort: _, ...described } = forward;
-    const carrier = carrierOf(forward, fallback === undefined ? transport : undefined);
-    if (fallback !== undefined) this.#sayOnce(`${describeRefusals([fallback]).join()}; using ${carrier}`);
-    this.#options.onEvent({ type: 'forward', ...described, transport: carrier });
-  }
-
-  #sayOnce(line: string): void {
-    if (!this.#said.has(line)) this.#options.log.info(line);
-    this.#said.add(line);
-  }
-
-  #hintIfNothingListens(): void {
-    const { record } = this.#parts;
+  #hintIfNothingListens(forwards: Forwards): void {
     setTimeout(() => {
-      const silent = record.forwards
-        .map(({ processPort, protocol }) => formatPort(processPort, protocol))
-        .filter((port) => !this.#listening.has(port));
+      const { silent, listening } = forwards;
       if (silent.length === 0 || this.#stopSignal !== undefined) return;
-      const open = [...this.#listening];
       const instead =
-        open.length === 0
-          ? `${record.name} listens on no port`
-          : `${record.name} listens on ${open.join(', ')}`;
+        listening.length === 0
+          ? `${this.name} listens on no port`
+          : `${this.name} listens on ${listening.join(', ')}`;
       this.#options.onEvent({
         type: 'notice',
         text: `nothing listens on process port ${silent.join(', ')} after ${LISTEN_HINT_MS / 1000} s (${instead})`,
@@ -229,12 +201,17 @@ export class Sandbox implements AsyncDisposable {
     }, LISTEN_HINT_MS).unref();
   }
 
-  #describeEnd(status: number, signal: NodeJS.Signals | null): SandboxEnd {
+  #describeEnd(end: GenerationEnd): SandboxEnd | WasmrunError {
+    if (end.failure !== undefined) return end.failure;
     if (this.#stopSignal !== undefined) return { status: 128 + this.#stopSignal, reason: 'stopped' };
-    if (this.#end !== undefined) return this.#end;
-    if (signal !== null) return { status, reason: 'killed' };
-    throw new WasmrunError('ENGINE_FAILED', `the engine ended with status ${status} before the guest did`, {
-      hint: 'Run again with --verbose; this is a bug in wasmrun.',
-    });
+    if (end.said !== undefined) return end.said;
+    return end.signal === null ? failureOf(end) : { status: end.status, reason: 'killed' };
   }
 }
+
+const describeStart = ({ name, enclosure }: SandboxRecord): SandboxEvent => {
+  const { isolation } = enclosure;
+  if (isolation !== 'namespace') return { type: 'started', name, isolation };
+  const { namespace, link } = enclosure;
+  return { type: 'started', name, isolation, namespace, address: link.sandboxAddress };
+};

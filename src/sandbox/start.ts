@@ -2,7 +2,6 @@
  * Makes everything a sandbox consists of, in an order in which each thing is recorded before it exists and
  * the engine boots while the network is still being built.
  */
-import type { FromEngine } from '../engine/messages.ts';
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { guardFirewall } from '../network/firewall-guard.ts';
@@ -14,12 +13,10 @@ import { selectFirewall, selectTransport } from '../network/select.ts';
 import type { Selection } from '../network/select.ts';
 import type { Target, Transport } from '../network/transport.ts';
 import type { SandboxDefinition } from './definition.ts';
-import { EngineProcess } from './engine-process.ts';
-import type { EngineOptions } from './engine-process.ts';
-import { describeForEngine, holdPorts, relayDatagrams } from './held-ports.ts';
-import type { HeldPorts } from './held-ports.ts';
+import type { Generations } from './generations.ts';
+import { HeldPorts } from './held-ports.ts';
 import { selectIsolation, transportsInto } from './isolation.ts';
-import type { Enclosure, Isolation } from './isolation.ts';
+import type { Isolation } from './isolation.ts';
 import { Reaper } from './reaper.ts';
 import { reclaim, retire } from './reclaim.ts';
 import { RECORD_VERSION } from './record.ts';
@@ -51,15 +48,14 @@ export interface StartOptions {
   readonly onStep?: ((step: SandboxStep) => void) | undefined;
   /** Called again and again while the start waits for another wasmrun; throwing abandons it too. */
   readonly onWait?: (() => void) | undefined;
-  readonly onOutput: EngineOptions['onOutput'];
-  readonly onMessage: (message: FromEngine) => void;
+  /** The first engine is spawned here, and ends with the resources. */
+  readonly generations: Generations;
 }
 
 /** The parts of a started sandbox; `resources` unmakes them in reverse order. */
 export interface StartedSandbox {
-  readonly record: SandboxRecord;
-  readonly enclosure: Enclosure;
-  readonly engine: EngineProcess;
+  readonly claim: Claim;
+  readonly ports: HeldPorts;
   readonly selection: Selection;
   /** Where forwards lead. */
   readonly target: Target;
@@ -83,7 +79,8 @@ export const startSandbox = async (
   if (wanted !== 'auto') await selectTransport(transports, { wanted, probes });
 
   const needsLanding = options.transports.find(({ name }) => name === wanted)?.needsLandingPort === true;
-  const ports = await holdPorts(definition.forwards, made, needsLanding);
+  const ports = made.use(new HeldPorts(needsLanding));
+  for (const forward of definition.forwards) await ports.hold(forward);
   step('ports');
   const state = new State(definition.prefix);
   const { prefix } = definition;
@@ -94,7 +91,8 @@ export const startSandbox = async (
     tellOfWait(waitedMs);
   };
   const reaper = made.use(new Reaper());
-  const { enclosure, claim, engine, firewall } = await state.exclusively(async () => {
+  const { generations } = options;
+  const { enclosure, claim, firewall } = await state.exclusively(async () => {
     await reclaim(state, sweep);
     const living = state.living();
     const name = chooseName(definition, living);
@@ -104,10 +102,8 @@ export const startSandbox = async (
     step('record');
     const enclosure = made.use(await plan.open());
     step('namespace');
-    const inherited = ports.listeners.map(({ fd }) => fd);
-    const channelCount = ports.datagrams.size;
-    const engine = made.use(new EngineProcess({ ...options, enclosure, inherited, channelCount }));
-    engine.send(launchMessage(definition, ports, enclosure));
+    made.use(generations);
+    generations.launchFirst(definition, enclosure, ports);
     step('engine');
     const { link } = enclosure;
     const firewall = link && (await openFirewall(definition, options, { claim, living, probes }));
@@ -115,9 +111,9 @@ export const startSandbox = async (
     step('link');
     if (link && firewall) made.use(await firewall.admit(link));
     step('firewall');
-    return { enclosure, claim, engine, firewall };
+    return { enclosure, claim, firewall };
   }, onWait);
-  await relayDatagrams(ports, engine, made);
+  await generations.relay();
   if (firewall !== undefined) {
     const members = (): Member[] => neighbours(state.living(), firewall.name);
     const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);
@@ -129,7 +125,7 @@ export const startSandbox = async (
   const { record } = claim;
   if (record.enclosure.isolation === 'namespace') reaper.arm(prefix);
   const target = { name: namespaceName(prefix, record.name), link: enclosure.link, firewall };
-  return { record, enclosure, engine, selection, target, resources: made.move() };
+  return { claim, ports, selection, target, resources: made.move() };
 };
 
 /**
@@ -185,21 +181,3 @@ const firstFreeName = (wanted: string, names: ReadonlySet<string>): string => {
   for (let number = 2; names.has(name); number += 1) name = `${wanted}-${number}`;
   return name;
 };
-
-const launchMessage = (
-  { module, args, env, directories, tmpfs }: SandboxDefinition,
-  ports: HeldPorts,
-  { virtualPorts, engineUser }: Enclosure,
-): Parameters<EngineProcess['send']>[0] => ({
-  type: 'launch',
-  module,
-  args,
-  env,
-  directories,
-  tmpfs,
-  ...describeForEngine(ports),
-  inherited: [],
-  keepListeners: false,
-  virtualPorts,
-  ...(engineUser === undefined ? {} : { user: engineUser }),
-});

@@ -30,7 +30,15 @@ const link = (
     connections: new Connections(control),
     sandboxAddress: undefined,
   });
-  const datagrams = new DatagramPorts(poller, control, [], {});
+  const datagrams = new DatagramPorts({
+    poller,
+    control,
+    channel,
+    channels: [],
+    inherited: [],
+    keepListeners: false,
+    sandboxAddress: undefined,
+  });
   const module = 'wasi_snapshot_preview1';
   const { imports } = linkImports(
     names.map((name) => ({ module, name, kind: 'function' })),

@@ -1,0 +1,182 @@
+/** The forwards of a running sandbox: opened when its guest comes to listen, and changed while it runs. */
+import { WasmrunError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { formatPort } from '../network/forward.ts';
+import { describeRefusals, type Refusal } from '../network/refusal.ts';
+import type { Selection } from '../network/select.ts';
+import { carrierOf, type Target } from '../network/transport.ts';
+import type { Protocol } from '../os/socket.ts';
+import type { RequestedForward } from './definition.ts';
+import type { SandboxEvent } from './events.ts';
+import type { Generations } from './generations.ts';
+import type { HeldPort, HeldPorts } from './held-ports.ts';
+import type { SandboxRecord } from './record.ts';
+
+export interface ForwardsOptions {
+  readonly ports: HeldPorts;
+  readonly selection: Selection;
+  /** Where they lead. */
+  readonly target: Target;
+  readonly generations: Generations;
+  readonly log: Log;
+  readonly onEvent: (event: SandboxEvent) => void;
+  /** Called with what could not be opened. */
+  readonly onFailure: (error: WasmrunError) => void;
+  /** Writes down which host ports are held, before they lead anywhere and after they do no more. */
+  readonly amend: (additions: Pick<SandboxRecord, 'forwards'>) => Promise<void>;
+}
+
+export class Forwards implements AsyncDisposable {
+  readonly #options: ForwardsOptions;
+  /** Process ports the guest listens on or has bound for UDP, as people write them. */
+  readonly #listening = new Set<string>();
+  readonly #open = new Map<HeldPort, AsyncDisposable>();
+  readonly #said = new Set<string>();
+  /** One change after another. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: ForwardsOptions) {
+    this.#options = options;
+  }
+
+  /** Process ports that nobody listens on, as people write them. */
+  get silent(): string[] {
+    return this.#options.ports.forwards
+      .map(({ processPort, protocol }) => formatPort(processPort, protocol))
+      .filter((port) => !this.#listening.has(port));
+  }
+
+  get listening(): readonly string[] {
+    return [...this.#listening];
+  }
+
+  /** The guest listens on a port: what leads there opens. */
+  listens(port: number, protocol: Protocol): void {
+    this.#listening.add(formatPort(port, protocol));
+    void this.#serially(() => this.#openAll());
+  }
+
+  /**
+   * Makes these the forwards, without disturbing those that stay or connections that are established.
+   * @returns whether it takes a new version of the guest to make all of them work: those of UDP do
+   * @throws {WasmrunError} PORT_IN_USE and its like; nothing has changed then
+   */
+  async change(requested: readonly RequestedForward[]): Promise<{ needsNewVersion: boolean }> {
+    return await this.#serially(async () => {
+      const { ports, generations, amend } = this.#options;
+      const wanted = new Map(requested.map((each) => [keyOf(each), each]));
+      const removed = ports.all.filter((held) => !wanted.delete(keyOf(held.requested)));
+      // A host port that leads elsewhere from now on stays held.
+      const moved = removed.flatMap((held) => {
+        const to = [...wanted.values()].find((each) => isSameHostPort(each, held.requested));
+        return to !== undefined && wanted.delete(keyOf(to)) ? [{ held, to }] : [];
+      });
+      // On other addresses than before a host port has to be given back first.
+      for (const held of removed) {
+        const isInTheWay = [...wanted.values()].some((each) => isSamePort(each, held.requested));
+        if (isInTheWay) await this.#close(held);
+        if (isInTheWay) await ports.release(held);
+      }
+      const added = await this.#holdAll([...wanted.values()]);
+      await amend({ forwards: ports.forwards });
+      for (const held of removed) await this.#close(held);
+      for (const { held, to } of moved) added.push(ports.move(held, to.processPort));
+      for (const held of removed) await ports.release(held);
+      await amend({ forwards: ports.forwards });
+      generations.attach(added.flatMap(({ listeners }) => listeners));
+      await this.#openAll();
+      const changed = [...added, ...removed];
+      return { needsNewVersion: changed.some(({ forward }) => forward.protocol === 'udp') };
+    });
+  }
+
+  /** Resolves when everything that was asked for is done. */
+  async settled(): Promise<void> {
+    await this.#work;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#work;
+    for (const path of [...this.#open.values()].toReversed()) await path[Symbol.asyncDispose]();
+    this.#open.clear();
+  }
+
+  async #holdAll(requested: readonly RequestedForward[]): Promise<HeldPort[]> {
+    const { ports } = this.#options;
+    const held: HeldPort[] = [];
+    try {
+      for (const each of requested) held.push(await ports.hold(each));
+      return held;
+    } catch (error) {
+      for (const each of held) await ports.release(each);
+      throw error;
+    }
+  }
+
+  async #openAll(): Promise<void> {
+    for (const held of this.#options.ports.all) {
+      const { processPort, protocol } = held.forward;
+      const isReady = this.#listening.has(formatPort(processPort, protocol));
+      if (isReady && !this.#open.has(held)) await this.#openOne(held);
+    }
+  }
+
+  async #openOne(held: HeldPort): Promise<void> {
+    const { selection, target, onEvent, onFailure } = this.#options;
+    const { transport } = selection;
+    const { landingPort: _, ...forward } = held.forward;
+    let fallback: Refusal | undefined;
+    try {
+      const path = await transport.open(held.forward, target);
+      this.#open.set(held, path);
+      ({ fallback } = path);
+    } catch (error) {
+      onFailure(
+        error instanceof WasmrunError ? error : new WasmrunError('INTERNAL', String(error), { cause: error }),
+      );
+      return;
+    }
+    const carrier = carrierOf(held.forward, fallback === undefined ? transport : undefined);
+    if (fallback !== undefined) this.#sayOnce(`${describeRefusals([fallback]).join()}; using ${carrier}`);
+    onEvent({ type: 'forward', ...forward, transport: carrier });
+  }
+
+  async #close(held: HeldPort): Promise<void> {
+    const { generations, onEvent } = this.#options;
+    const path = this.#open.get(held);
+    if (path === undefined) return generations.detach(held.listeners);
+    await path[Symbol.asyncDispose]();
+    this.#open.delete(held);
+    generations.detach(held.listeners);
+    const { addresses, hostPort, processPort, protocol } = held.forward;
+    onEvent({ type: 'closed', addresses, hostPort, processPort, protocol });
+  }
+
+  #sayOnce(line: string): void {
+    if (!this.#said.has(line)) this.#options.log.info(line);
+    this.#said.add(line);
+  }
+
+  #serially<Result>(action: () => Promise<Result>): Promise<Result> {
+    const result = this.#work.then(action);
+    this.#work = settle(result);
+    return result;
+  }
+}
+
+/** Whoever asked hears of failures; what comes after does not. */
+const settle = async (work: Promise<unknown>): Promise<void> => {
+  await Promise.allSettled([work]);
+};
+
+const hostPortOf = ({ protocol, addresses, hostPort }: RequestedForward): string =>
+  `${protocol} ${addresses.join()} ${hostPort}`;
+
+const keyOf = (forward: RequestedForward): string => `${hostPortOf(forward)} ${forward.processPort}`;
+
+const isSamePort = (one: RequestedForward, other: RequestedForward): boolean =>
+  one.hostPort !== 0 && one.protocol === other.protocol && one.hostPort === other.hostPort;
+
+/** Of any free port there may be several. */
+const isSameHostPort = (one: RequestedForward, other: RequestedForward): boolean =>
+  one.hostPort !== 0 && hostPortOf(one) === hostPortOf(other);

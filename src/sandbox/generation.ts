@@ -1,0 +1,274 @@
+/**
+ * One version of the guest: an engine from its start to its end, and what it has said. A sandbox has one at
+ * a time, and two while the next takes the place of the last.
+ */
+import { closeSync } from 'node:fs';
+import { FIRST_INHERITED_FD } from '../engine/messages.ts';
+import type {
+  ExitedMessage,
+  FromEngine,
+  InheritedSocket,
+  LaunchMessage,
+  ListeningMessage,
+} from '../engine/messages.ts';
+import { WasmrunError, isErrorCode } from '../errors.ts';
+import { EgressPolicy, hostAddresses } from '../network/egress.ts';
+import { formatPort } from '../network/forward.ts';
+import { receiveDescriptor } from '../os/descriptor-passing.ts';
+import type { Protocol } from '../os/socket.ts';
+import type { SandboxDefinition } from './definition.ts';
+import { EngineProcess } from './engine-process.ts';
+import type { EngineOptions, ProcessEnd } from './engine-process.ts';
+import type { RefusedEvent } from './events.ts';
+import type { HeldListener, HeldPorts } from './held-ports.ts';
+import type { Enclosure } from './isolation.ts';
+import { OutboundBroker } from './outbound.ts';
+
+/** A socket in the sandbox's network that outlives the engine that opened it; `fd` is the supervisor's. */
+export interface KeptSocket {
+  readonly protocol: Protocol;
+  readonly port: number;
+  readonly fd: number;
+}
+
+export interface GenerationOptions {
+  /** 1 for the first. */
+  readonly number: number;
+  readonly definition: SandboxDefinition;
+  readonly enclosure: Enclosure;
+  readonly ports: HeldPorts;
+  /** Sockets of the generation before. */
+  readonly inherited: readonly KeptSocket[];
+  /** Will another one take its place? Then its sockets are kept. */
+  readonly isReplaceable: boolean;
+  readonly onOutput: EngineOptions['onOutput'];
+  readonly onListening: (message: ListeningMessage) => void;
+  /** Sockets it has handed up for the next one, by port as people write it; they are the callee's. */
+  readonly onKept: (port: string, sockets: readonly KeptSocket[]) => void;
+  readonly onNotice: (text: string) => void;
+  readonly onRefused: (refusal: RefusedEvent) => void;
+  readonly onPrepared: (abi: string) => void;
+}
+
+/** How a generation ended, as its engine said or the kernel. */
+export interface GenerationEnd extends ProcessEnd {
+  readonly said: Omit<ExitedMessage, 'type'> | undefined;
+  readonly failure: WasmrunError | undefined;
+}
+
+export class Generation implements AsyncDisposable {
+  readonly #options: GenerationOptions;
+  readonly #engine: EngineProcess;
+  readonly #broker: OutboundBroker;
+  readonly #prepared = Promise.withResolvers<void>();
+  readonly #made = new AsyncDisposableStack();
+  /** Process ports the guest listens on or has bound for UDP, as people write them. */
+  readonly listening = new Set<string>();
+  readonly ended: Promise<GenerationEnd>;
+  #waitsForPort: (() => void) | undefined;
+  #said: GenerationEnd['said'];
+  #failure: WasmrunError | undefined;
+  #isOver = false;
+
+  constructor(options: GenerationOptions) {
+    this.#options = options;
+    const { definition, enclosure, ports, inherited, onOutput } = options;
+    this.#prepared.promise.catch(() => {});
+    const listeners = ports.listeners;
+    this.#engine = this.#made.use(
+      new EngineProcess({
+        enclosure,
+        inherited: [...listeners, ...inherited].map(({ fd }) => fd),
+        channelCount: ports.datagrams.size,
+        onOutput,
+        onMessage: (message) => this.#receive(message),
+      }),
+    );
+    this.#broker = new OutboundBroker({
+      channel: this.#engine.channel,
+      policy: new EgressPolicy({ ...definition.outbound, hostAddresses }),
+      namespace: enclosure.identity(),
+      sandboxAddress: enclosure.link?.sandboxAddress,
+      onRefused: options.onRefused,
+    });
+    this.#engine.send(launchMessage(options));
+    this.ended = this.#engine.ended.then((end) => this.#conclude(end));
+    this.ended.catch(() => {});
+  }
+
+  get number(): number {
+    return this.#options.number;
+  }
+
+  get definition(): SandboxDefinition {
+    return this.#options.definition;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /**
+   * Resolves when the module is compiled and everything is opened.
+   * @throws {WasmrunError} where that failed
+   */
+  get prepared(): Promise<void> {
+    return this.#prepared.promise;
+  }
+
+  /** Runs the guest. */
+  go(): void {
+    const { link } = this.#options.enclosure;
+    this.#engine.send({ type: 'go', ...(link !== undefined && { sandboxAddress: link.sandboxAddress }) });
+  }
+
+  /** Resolves when the guest listens on all these ports, as people write them; never where it ends before. */
+  async listensOn(ports: readonly string[]): Promise<void> {
+    while (!ports.every((port) => this.listening.has(port))) {
+      await new Promise<void>((resolve) => (this.#waitsForPort = resolve));
+    }
+  }
+
+  /** Carries datagrams of the held ports to and from the guest, until it is disposed of or told otherwise. */
+  async relay(): Promise<AsyncDisposable> {
+    const relays = this.#made.use(new AsyncDisposableStack());
+    const { datagrams } = this.#options.ports;
+    if (datagrams.size === 0) return relays;
+    const { DatagramRelay } = await import('../network/datagram-relay.ts');
+    for (const [index, sockets] of [...datagrams.values()].entries()) {
+      const channel = this.#engine.channels[index];
+      // A port that was held later: its datagrams come with the next generation.
+      if (channel === undefined) break;
+      relays.use(new DatagramRelay({ sockets, channel, onNonsense: () => this.#engine.distrust() }));
+    }
+    return relays;
+  }
+
+  /** One more host port leads to it. */
+  attach({ fd, id, processPort }: HeldListener): void {
+    this.#engine.hand({ kind: 'listener', id, processPort }, fd);
+    this.#engine.send({ type: 'attach' });
+  }
+
+  /** A host port leads to it no more. */
+  detach({ id }: HeldListener): void {
+    this.#engine.send({ type: 'detach', id });
+  }
+
+  /** Accept no more, finish what is in flight, leave then; to be said again and again. */
+  drain(): void {
+    this.#engine.send({ type: 'drain' });
+  }
+
+  /** End what is in flight, and leave. */
+  finish(): void {
+    this.#engine.send({ type: 'finish' });
+  }
+
+  /** Leave at the next blocking call. */
+  stop(): void {
+    this.#engine.send({ type: 'stop' });
+  }
+
+  kill(): void {
+    this.#engine.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#made.disposeAsync();
+  }
+
+  #conclude(end: ProcessEnd): GenerationEnd {
+    this.#isOver = true;
+    const conclusion = { ...end, said: this.#said, failure: this.#failure };
+    // Of one that was killed `ended` tells; a Ctrl-C may have reached it before it knew to ignore that.
+    if (end.signal === null) this.#prepared.reject(failureOf(conclusion));
+    else this.#prepared.resolve();
+    return conclusion;
+  }
+
+  #receive(message: FromEngine): void {
+    const { onListening, onNotice, onPrepared } = this.#options;
+    if (message.type === 'prepared') {
+      onPrepared(message.abi);
+      this.#prepared.resolve();
+    } else if (message.type === 'connect' || message.type === 'resolve') {
+      if (!this.#broker.answer(message)) this.#engine.distrust();
+    } else if (message.type === 'notice') onNotice(message.text);
+    else if (message.type === 'failed') {
+      const hint = message.hint === undefined ? {} : { hint: message.hint };
+      const code = isErrorCode(message.code) ? message.code : 'ENGINE_FAILED';
+      this.#failure ??= new WasmrunError(code, message.message, hint);
+    } else if (message.type === 'exited') this.#said = { status: message.status, reason: message.reason };
+    else if (this.#keepSockets(message)) {
+      this.listening.add(formatPort(message.port, message.protocol));
+      this.#waitsForPort?.();
+      onListening(message);
+    } else this.#engine.distrust();
+  }
+
+  /** False where the engine has not handed up what it says it has. */
+  #keepSockets({ protocol, port, sockets }: ListeningMessage): boolean {
+    const kept: KeptSocket[] = [];
+    for (let count = 0; count < sockets; count += 1) {
+      const fd = this.#receiveSocket();
+      if (fd === undefined) {
+        for (const { fd } of kept) closeSync(fd);
+        return false;
+      }
+      kept.push({ protocol, port, fd });
+    }
+    if (kept.length > 0) this.#options.onKept(formatPort(port, protocol), kept);
+    return true;
+  }
+
+  #receiveSocket(): number | undefined {
+    try {
+      return receiveDescriptor(this.#engine.channel)?.descriptor;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** What became of a generation that ended before anybody asked it to. */
+export const failureOf = ({ failure, status, said, signal }: GenerationEnd): WasmrunError => {
+  if (failure !== undefined) return failure;
+  if (signal !== null) return new WasmrunError('APP_ENDED', `the app was killed by ${signal}`);
+  return new WasmrunError(
+    said === undefined ? 'ENGINE_FAILED' : 'APP_ENDED',
+    said === undefined
+      ? `the engine ended with status ${status} before the guest did`
+      : `the app ended with status ${status}`,
+    said === undefined ? { hint: 'Run again with --verbose; this is a bug in wasmrun.' } : {},
+  );
+};
+
+/** Descriptors inside the engine are numbered in the order it inherits them. */
+const launchMessage = ({
+  definition,
+  enclosure,
+  ports,
+  inherited,
+  isReplaceable,
+}: GenerationOptions): LaunchMessage => {
+  const { module, args, env, directories, tmpfs } = definition;
+  const { virtualPorts, engineUser } = enclosure;
+  let fd = FIRST_INHERITED_FD;
+  const { listeners } = ports;
+  return {
+    type: 'launch',
+    module,
+    args,
+    env,
+    directories,
+    tmpfs,
+    handed: listeners.map(({ id, processPort }) => ({ fd: fd++, id, processPort })),
+    inherited: inherited.map(({ protocol, port }): InheritedSocket => ({ fd: fd++, protocol, port })),
+    channels: [...ports.datagrams.keys()].map((processPort) => ({ fd: fd++, processPort })),
+    keepListeners: isReplaceable,
+    ports: [...new Set(listeners.map(({ processPort }) => processPort))],
+    virtualPorts,
+    ...(engineUser === undefined ? {} : { user: engineUser }),
+  };
+};
