@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import type { Settings } from './config/settings.ts';
 import { WasmrunError } from './errors.ts';
+import type { LiveReload } from './live-reload.ts';
 import { type Log, silentLog } from './log.ts';
 import { expandForward } from './network/forward.ts';
 import { isLoopback } from './network/loopback.ts';
@@ -15,6 +16,7 @@ import { engineIdentity } from './sandbox/identity.ts';
 import { planSandbox, type SandboxPlan } from './sandbox/plan.ts';
 import { reclaim } from './sandbox/reclaim.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
+import type { SandboxEnd } from './sandbox/sandbox.ts';
 import type { SandboxStep } from './sandbox/start.ts';
 import { State } from './sandbox/state.ts';
 import { waitNotice } from './sandbox/wait-notice.ts';
@@ -28,6 +30,27 @@ export interface RunRequest {
   readonly captureOutput: boolean;
   /** Called after each step of the start. */
   readonly onStep?: (step: SandboxStep) => void;
+  /** Changes of its files bring a new version of the app. */
+  readonly watch?: WatchRequest | undefined;
+}
+
+export interface WatchRequest {
+  /** Absolute path of the app: its directory, or the single file it consists of. */
+  readonly root: string;
+  /**
+   * Reads the settings again and makes the app ready.
+   * @param build - run the build, where there is one
+   */
+  readonly refresh: (build: boolean) => Promise<{ readonly settings: Settings; readonly app: ResolvedApp }>;
+  /** Called when changes are waited for; what it returns is disposed of at the end. */
+  readonly onWatching?: (controls: WatchControls) => Disposable;
+}
+
+/** What a person can ask for while an app is watched. */
+export interface WatchControls {
+  /** A new version now. */
+  readonly restart: () => void;
+  readonly quit: () => void;
 }
 
 /** The scratch directory every guest finds, in memory. */
@@ -52,9 +75,12 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
   }
   const signals = new StopSignals();
   using _listening = signals;
-  const { log, events, captureOutput, onStep } = request;
+  const { log, events, captureOutput, onStep, watch } = request;
   try {
-    await using sandbox = await Sandbox.start(defineSandbox(request), {
+    const guestEnds: (SandboxEnd | WasmrunError)[] = [];
+    let onGuestEnd = (end: SandboxEnd | WasmrunError): unknown => guestEnds.push(end);
+    const definition = defineSandbox(request);
+    await using sandbox = await Sandbox.start(definition, {
       log,
       isolations: ISOLATIONS,
       firewalls: FIREWALLS,
@@ -67,11 +93,21 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
       },
       onWait: () => signals.throwIfStopped(),
       captureOutput,
+      ...(watch !== undefined && { onGuestEnd: (end: SandboxEnd | WasmrunError) => void onGuestEnd(end) }),
     });
     // A word of advice: nothing waits for it or fails with it.
     warnOfObstacles(sandbox.forwards, request).catch((error: unknown) => log.detail(String(error)));
-    signals.onFirst((signal) => sandbox.stop(signal));
+    await using live = new AsyncDisposableStack();
+    signals.onFirst((signal) => {
+      void live.disposeAsync();
+      sandbox.stop(signal);
+    });
     signals.onSecond(() => sandbox.kill());
+    if (watch !== undefined) {
+      const reload = await watchApp(request, watch, { sandbox, definition, stack: live });
+      onGuestEnd = (end) => reload.guestEnded(end);
+      for (const end of guestEnds) onGuestEnd(end);
+    }
     const { status } = await sandbox.end();
     return status;
   } catch (error) {
@@ -79,6 +115,58 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
     events({ type: 'exited', status: error.status, reason: 'stopped' });
     return error.status;
   }
+};
+
+/** As Ctrl-C does. */
+const interrupt = (): void => void process.kill(process.pid, 'SIGINT');
+
+/** Joins a running sandbox with the files of its app, until the stack is disposed of. */
+const watchApp = async (
+  { settings, app, log, events }: RunRequest,
+  { root, refresh, onWatching }: WatchRequest,
+  {
+    sandbox,
+    definition,
+    stack,
+  }: { sandbox: Sandbox; definition: SandboxDefinition; stack: AsyncDisposableStack },
+): Promise<LiveReload> => {
+  const { LiveReload } = await import('./live-reload.ts');
+  const { watchFiles } = await import('./watch/watch.ts');
+  const { configFile, watch, build } = settings;
+  const watched = stack.use(
+    await watchFiles({
+      root,
+      paths: [...watch.paths, ...(configFile === undefined ? [] : [configFile]), app.program.modulePath],
+      ignore: watch.ignore,
+      includeNodeModules: watch.nodeModules,
+      outputs: build.output === undefined ? [] : [build.output],
+      debounceMs: watch.debounceMs,
+      pollMs: watch.pollMs,
+      log,
+      onBatch: ({ files }) => reload.changed(files.map(({ path }) => path)),
+    }),
+  );
+  const reload: LiveReload = stack.use(
+    new LiveReload(
+      {
+        sandbox,
+        directory: app.directory,
+        configFile,
+        policy: watch.reload,
+        graceMs: watch.graceMs,
+        refresh: async (isBuilt) => {
+          await using _ = watched.hold();
+          return defineSandbox(await refresh(isBuilt));
+        },
+        log,
+        onEvent: events,
+      },
+      definition,
+    ),
+  );
+  const controls = { restart: () => reload.restart(), quit: interrupt };
+  if (onWatching !== undefined) stack.use(onWatching(controls));
+  return reload;
 };
 
 /** A signal came before there was a guest to stop. */

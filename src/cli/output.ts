@@ -41,6 +41,12 @@ const stackOf = (error: WasmrunError): string => {
 const whereabouts = ({ isolation, namespace, address }: StartedEvent): string =>
   address === undefined ? `(isolation ${isolation})` : `${address}  (namespace ${namespace})`;
 
+/** The first of them, and how many more. */
+const changedFiles = ([first, ...others]: readonly string[]): string => {
+  if (first === undefined) return '';
+  return `${first}${others.length === 0 ? '' : ` and ${others.length} more`}  `;
+};
+
 class HumanOutput implements Output {
   readonly #options: OutputOptions;
   readonly log: Log;
@@ -83,6 +89,22 @@ class HumanOutput implements Output {
         return this.#line(
           `${this.#style('yellow', 'refused:')} ${this.#sandbox} → ${event.destination}: ${event.reason} (--allow-net ${event.destination})`,
         );
+      case 'closed':
+        return this.#line(
+          `${formatPort(event.hostPort, event.protocol)} → ${this.#sandbox}:${event.processPort}  closed`,
+        );
+      case 'reloaded':
+        return this.#line(
+          `${this.#style('cyan', 'reloaded')}  ${changedFiles(event.files)}v${event.generation}  ${event.ms} ms`,
+        );
+      case 'reload-failed': {
+        const goesOn = event.serving === undefined ? 'waiting for a change' : `v${event.serving} goes on`;
+        this.#line(
+          `${this.#style('red', 'reload failed')}  ${changedFiles(event.files)}${event.message} (${goesOn})`,
+        );
+        if (event.hint !== undefined) this.#line(`${this.#style('cyan', 'hint:')} ${event.hint}`);
+        return undefined;
+      }
       case 'exited':
         if (event.reason === 'trap')
           return this.#line(`${this.#sandbox} trapped: exit status ${event.status}`);

@@ -4,11 +4,22 @@
  * `settings.ts` and `.wasmrun.toml.example`).
  */
 import { DEFAULT_ADDRESS_POOLS } from '../network/address-pool.ts';
+import type { ReloadPolicy } from '../watch/reload-policy.ts';
 import { parseEgressRule, type EgressRule, type OutboundMode } from '../network/egress.ts';
 import { DEFAULT_PREFIX, type IsolationName } from '../network/names.ts';
 import { formatForward, parseForward, parseHostAddress } from '../network/forward.ts';
 import type { TransportName } from '../network/transport.ts';
-import { command, integer, list, listOrOne, oneOrMore, text, variables, type Reader } from './readers.ts';
+import {
+  boolean,
+  command,
+  integer,
+  list,
+  listOrOne,
+  oneOrMore,
+  text,
+  variables,
+  type Reader,
+} from './readers.ts';
 import {
   directoryMount,
   formatDirectoryMount,
@@ -132,6 +143,14 @@ export const FIELDS = {
 
   'watch.paths': field({ reader: list(hostPath), example: '["src"]', fallback: [] }),
   'watch.ignore': field({ reader: list(nonEmpty), example: '["**/*.log"]', fallback: [] }),
+  'watch.reload': field<ReloadPolicy>({
+    reader: text(oneOf('overlap', 'restart', 'none')),
+    example: '"overlap"',
+    fallback: 'overlap',
+  }),
+  'watch.grace_ms': field<number>({ reader: integer(0, 600_000), example: '10000', fallback: 10_000 }),
+  'watch.node_modules': field<boolean>({ reader: boolean, example: 'true', fallback: false }),
+  'watch.poll_ms': field({ reader: integer(10, 60_000), example: '1000' }),
   'watch.debounce_ms': field<number>({ reader: integer(0, 60_000), example: '100', fallback: 100 }),
 };
 

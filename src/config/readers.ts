@@ -130,6 +130,18 @@ export const integer = (minimum: number, maximum: number): Reader<number> => {
   };
 };
 
+/** Yes or no. */
+export const boolean: Reader<boolean> = {
+  isList: false,
+  fromToml: (value, context) =>
+    typeof value === 'boolean' ? value : context.fail(new TypeProblem('true or false', value)),
+  fromTexts: (texts, context) => {
+    const last = texts.at(-1);
+    if (last === 'true' || last === 'false') return last === 'true';
+    return context.fail(new TypeProblem('true or false', last));
+  },
+};
+
 /** Environment variables: a table of strings; as flags `NAME=VALUE`, or `NAME` to pass the caller's through. */
 export const variables: Reader<ReadonlyMap<string, string>> = {
   isList: true,

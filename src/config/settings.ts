@@ -10,6 +10,7 @@ import {
 import type { EgressRule, OutboundMode } from '../network/egress.ts';
 import type { IsolationName } from '../network/names.ts';
 import type { TransportName } from '../network/transport.ts';
+import type { ReloadPolicy } from '../watch/reload-policy.ts';
 import { findConfigFile } from './discover.ts';
 import type { FieldName, FieldValue } from './fields.ts';
 import { mergeEnvironment, type Variable } from './guest-environment.ts';
@@ -64,6 +65,13 @@ export interface Settings {
     readonly paths: readonly string[];
     /** Glob patterns. */
     readonly ignore: readonly string[];
+    readonly reload: ReloadPolicy;
+    /** How long connections of the old version may take to finish. */
+    readonly graceMs: number;
+    /** Are changes in `node_modules` changes of the app? */
+    readonly nodeModules: boolean;
+    /** How often to look where that is wanted instead of the kernel's events. */
+    readonly pollMs?: number | undefined;
     readonly debounceMs: number;
   };
 }
@@ -196,6 +204,10 @@ const toSettings = (
     watch: {
       paths: required(merged, 'watch.paths'),
       ignore: required(merged, 'watch.ignore'),
+      reload: required(merged, 'watch.reload'),
+      graceMs: required(merged, 'watch.grace_ms'),
+      nodeModules: required(merged, 'watch.node_modules'),
+      pollMs: merged.get('watch.poll_ms')?.value,
       debounceMs: required(merged, 'watch.debounce_ms'),
     },
   };

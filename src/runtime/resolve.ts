@@ -76,7 +76,7 @@ const isFile = (path: string): Promise<boolean> =>
 
 /**
  * Builds the app where a build is configured, chooses its runtime and makes it ready.
- * @param isPlan - only look: nothing is built, and the module may not be there yet
+ * @param build - `no`: the build is left out. `later`: the module may not be there yet, for it is only looked
  * @throws {WasmrunError} `APP_NOT_FOUND`, `APP_AMBIGUOUS`, `APP_NOT_RUNNABLE`, `RUNTIME_UNAVAILABLE`,
  *   `MODULE_INVALID` or `BUILD_FAILED`
  */
@@ -85,15 +85,15 @@ export const resolveApp = async (
   options: AppOptions,
   runtimes: readonly Runtime[],
   log: Log,
-  isPlan = false,
+  build: 'now' | 'no' | 'later' = 'now',
 ): Promise<ResolvedApp> => {
   const { directory, file } = await locateApp(path);
-  const willBuild = isPlan && file === undefined && options.build.command !== undefined;
+  const willBuild = build === 'later' && file === undefined && options.build.command !== undefined;
   const module =
     file ??
     (willBuild
       ? (options.app.module ?? options.build.output)
-      : await configuredModule(directory, options, log));
+      : await configuredModule(directory, build === 'no' ? withoutBuild(options) : options, log));
   const { runtime, reason } = await chooseRuntime(path, { directory, module, options, runtimes });
   log.detail(`runtime ${runtime.name}: ${reason}`);
   const isYetToBuild = willBuild && module !== undefined && !(await isFile(module));
@@ -108,6 +108,11 @@ export const resolveApp = async (
     program,
   };
 };
+
+const withoutBuild = (options: AppOptions): AppOptions => ({
+  ...options,
+  build: { output: options.build.output },
+});
 
 /** The module that the configuration names, built if it says how. */
 const configuredModule = async (

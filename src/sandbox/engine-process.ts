@@ -20,6 +20,8 @@ export interface EngineOptions {
   /** Where the guest's output goes when it is not the terminal's. */
   readonly onOutput: ((stream: 'stdout' | 'stderr', text: string) => void) | undefined;
   readonly onMessage: (message: FromEngine) => void;
+  /** Does the guest read what this process's standard input brings? */
+  readonly hasInput: boolean;
 }
 
 /** How the process ended. */
@@ -42,7 +44,7 @@ export class EngineProcess implements AsyncDisposable {
   #isGone = false;
   #isDisposed = false;
 
-  constructor({ enclosure, inherited, channelCount, onOutput, onMessage }: EngineOptions) {
+  constructor({ enclosure, inherited, channelCount, onOutput, onMessage, hasInput }: EngineOptions) {
     this.#onMessage = onMessage;
     const output = onOutput === undefined ? 'inherit' : 'pipe';
     const [channel, engineChannel] = packetSocketPair();
@@ -50,7 +52,15 @@ export class EngineProcess implements AsyncDisposable {
     const channels = Array.from({ length: channelCount }, () => 'pipe' as const);
     const { file, args } = engineCommand();
     this.#child = enclosure.spawn(file, args, {
-      stdio: ['inherit', output, output, 'pipe', engineChannel, ...inherited, ...channels],
+      stdio: [
+        hasInput ? 'inherit' : 'ignore',
+        output,
+        output,
+        'pipe',
+        engineChannel,
+        ...inherited,
+        ...channels,
+      ],
       cwd: '/',
       // Nothing of the caller's environment: what the guest may see comes with the launch message.
       env: {},

@@ -81,6 +81,8 @@ export class Generation implements AsyncDisposable {
         inherited: [...listeners, ...inherited].map(({ fd }) => fd),
         channelCount: ports.datagrams.size,
         onOutput,
+        // Of several generations none could have it to itself.
+        hasInput: !options.isReplaceable,
         onMessage: (message) => this.#receive(message),
       }),
     );

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WasmrunError } from '../errors.ts';
 import { formatPort } from '../network/forward.ts';
 import type { SandboxDefinition } from './definition.ts';
+import type { ReplaceMode } from '../watch/reload-policy.ts';
 import { Generation, failureOf } from './generation.ts';
 import type { GenerationEnd, GenerationOptions, KeptSocket } from './generation.ts';
 import type { HeldListener, HeldPorts } from './held-ports.ts';
@@ -20,9 +21,6 @@ const SETTLED_MS = 500;
 const DRAIN_INTERVAL_MS = 250;
 /** How long an engine has to leave after its grace, in ms; it may be busy. */
 const LEAVE_MS = 2000;
-
-/** `overlap`: the new version is ready before the old one leaves. `restart`: it starts when that is gone. */
-export type ReplaceMode = 'overlap' | 'restart';
 
 export interface GenerationsOptions extends Pick<
   GenerationOptions,
@@ -168,7 +166,7 @@ export class Generations implements AsyncDisposable {
       throw failureOf(end);
     });
     ended.catch(() => {});
-    if (wanted.length === 0) return Promise.race([ended, timers.sleep(SETTLED_MS)]);
+    if (wanted.length === 0) return await Promise.race([ended, timers.sleep(SETTLED_MS)]);
     const late = timers.sleep(READY_MS).then(() => {
       const missing = wanted.filter((port) => !next.listening.has(port));
       throw new WasmrunError(
@@ -177,7 +175,7 @@ export class Generations implements AsyncDisposable {
       );
     });
     late.catch(() => {});
-    return Promise.race([ended, late, next.listensOn(wanted)]);
+    return await Promise.race([ended, late, next.listensOn(wanted)]);
   }
 
   /** Ports that a new version has to listen on: those the old one did, as far as forwards lead there. */

@@ -17,10 +17,16 @@ export interface DirectoryListener {
   onError(error: Error): void;
 }
 
+export interface DirectoryEvents extends AsyncDisposable {
+  /** The directories that are watched, absolute. */
+  readonly directories: ReadonlySet<string>;
+}
+
 /**
  * Watches a directory and all below it, or a single file, until disposed; resolves when all are watched.
- * chokidar follows names: a directory that comes back under a name it knows may stay unwatched. After
- * `onLost` of a directory that is there, begin anew.
+ *
+ * What comes later is not to be relied on: chokidar reads a new directory before it watches it, and
+ * takes one that comes back under a name it knows for the old one. Begin anew for both.
  * @param path - absolute, no symbolic link
  * @throws {Error} with the `code` of the system call: `ENOSPC` when the user has no inotify watches left
  */
@@ -28,11 +34,13 @@ export const watchDirectories = async (
   path: string,
   ignores: Ignores,
   listener: DirectoryListener,
-): Promise<AsyncDisposable> => {
+): Promise<DirectoryEvents> => {
+  if (path.includes('\\')) throw new Error('chokidar takes the backslash in its name for a slash');
   const { FSWatcher } = await import('chokidar');
   const watcher = new FSWatcher({
+    // Asked first without stats, which rules for directories need, then with them.
     ignored: (entry, stats) =>
-      entry !== path && (stats?.isDirectory() === false || ignores(entry, stats !== undefined)),
+      stats !== undefined && entry !== path && (!stats.isDirectory() || ignores(entry, true)),
     ignoreInitial: true,
     ignorePermissionErrors: true,
     followSymlinks: false,
@@ -47,8 +55,16 @@ export const watchDirectories = async (
     // libuv names a directory's events about itself by its own name: uv_fs_event_start, Linux.
     const isItself = name === basename(directory);
     if (isItself && event === 'rename') listener.onLost(directory);
-    if (isItself || !ignores(join(directory, name), false)) listener.onEvent(directory);
+    const entry = join(directory, name);
+    if (isItself || !ignores(entry, false) || !ignores(entry, true)) listener.onEvent(directory);
   });
+  // Found gone before the kernel's word of it was read: chokidar has ended the watch, so none will come.
+  for (const event of ['unlink', 'unlinkDir'] as const) {
+    watcher.on(event, (gone) => {
+      listener.onLost(gone);
+      listener.onEvent(gone);
+    });
+  }
   const ready = Promise.withResolvers<void>();
   watcher.on('ready', ready.resolve);
   watcher.on('error', (error) => {
@@ -63,7 +79,10 @@ export const watchDirectories = async (
     await watcher.close();
     throw error;
   }
-  return { [Symbol.asyncDispose]: () => watcher.close() };
+  return {
+    directories: new Set(Object.keys(watcher.getWatched())),
+    [Symbol.asyncDispose]: () => watcher.close(),
+  };
 };
 
 const watchedPath = (details: unknown): string => {

@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Ignore } from 'ignore';
 import { isBelow } from './path-order.ts';
+import { PatternList } from './pattern-list.ts';
 
 /** Files that editors and desktops make beside the one that is saved, by their own names. */
 const TEMPORARY_FILES: readonly RegExp[] = [
@@ -30,7 +30,7 @@ export interface IgnoreOptions {
   readonly declared: readonly string[];
   /** Absolute files and directories that the app's own build writes. */
   readonly outputs: readonly string[];
-  /** Patterns as in .gitignore, from the root; they beat the .gitignore files. */
+  /** Patterns as in .gitignore, for what lies in the root; they beat the .gitignore files. */
   readonly patterns: readonly string[];
   readonly includeNodeModules: boolean;
 }
@@ -41,25 +41,18 @@ export interface IgnoreOptions {
  */
 export class IgnoreRules {
   readonly #options: IgnoreOptions;
-  readonly #compile: (patterns: string | readonly string[]) => Ignore;
   readonly #outputs: ReadonlySet<string>;
-  readonly #patterns: Ignore;
   /** The root of the git repository, else of the app: where .gitignore files begin. */
   readonly #top: string;
-  readonly #gitignores = new Map<string, Ignore | undefined>();
+  readonly #patterns: PatternList;
+  readonly #gitignores = new Map<string, PatternList | undefined>();
   readonly #hiddenDirectories = new Map<string, boolean>();
 
-  private constructor(options: IgnoreOptions, compile: (patterns: string | readonly string[]) => Ignore) {
+  constructor(options: IgnoreOptions) {
     this.#options = options;
-    this.#compile = compile;
     this.#outputs = new Set(options.outputs);
-    this.#patterns = compile(options.patterns);
     this.#top = repositoryAbove(options.root) ?? options.root;
-  }
-
-  static async load(options: IgnoreOptions): Promise<IgnoreRules> {
-    const { default: ignore } = await import('ignore');
-    return new IgnoreRules(options, (patterns) => ignore({ ignorecase: false }).add(patterns));
+    this.#patterns = new PatternList(options.root, options.patterns);
   }
 
   /** Whether a path, absolute, is none of the app's files; a directory: whether nothing in it is. */
@@ -92,50 +85,33 @@ export class IgnoreRules {
     if (name === '.git' || (name === 'node_modules' && !includeNodeModules)) return true;
     if (this.#outputs.has(path) || TEMPORARY_FILES.some((pattern) => pattern.test(name))) return true;
 
-    const declaration = declared.find((directory) => isBelow(path, directory));
-    const patternsFrom = isBelow(path, root) ? root : declaration;
-    const verdict =
-      patternsFrom === undefined ? undefined : decide(this.#patterns, patternsFrom, path, isDirectory);
-    if (verdict !== undefined) return verdict;
-    return declaration === undefined && this.#isNamedByGit(path, isDirectory);
+    if (isBelow(path, root)) {
+      const verdict = this.#patterns.verdict(path, isDirectory);
+      if (verdict !== undefined) return verdict;
+    }
+    return !declared.some((directory) => isBelow(path, directory)) && this.#isNamedByGit(path, isDirectory);
   }
 
   /** The nearest .gitignore that says anything decides: gitignore(5). */
   #isNamedByGit(path: string, isDirectory: boolean): boolean {
     for (let directory = dirname(path); ; directory = dirname(directory)) {
-      const rules = this.#gitignoreOf(directory);
-      const verdict = rules === undefined ? undefined : decide(rules, directory, path, isDirectory);
+      const verdict = this.#gitignoreOf(directory)?.verdict(path, isDirectory);
       if (verdict !== undefined) return verdict;
       if (directory === this.#top || directory === dirname(directory)) return false;
     }
   }
 
-  #gitignoreOf(directory: string): Ignore | undefined {
+  /** The .gitignore of a directory; not one above the app that ignores the app as a whole. */
+  #gitignoreOf(directory: string): PatternList | undefined {
     if (this.#gitignores.has(directory)) return this.#gitignores.get(directory);
     const text = readIfThere(join(directory, '.gitignore'));
-    const rules = text === undefined ? undefined : this.#compile(text);
-    this.#gitignores.set(directory, rules);
-    return rules;
+    const list = text === undefined ? undefined : new PatternList(directory, text);
+    const { root } = this.#options;
+    const isForeign = isBelow(root, directory) && list?.ignores(root) === true;
+    this.#gitignores.set(directory, isForeign ? undefined : list);
+    return isForeign ? undefined : list;
   }
 }
-
-/**
- * What rules that hold from `directory` say of a path itself: ignored (true), brought back by `!`
- * (false), nothing (undefined). What they say of a directory above it has been decided already, where
- * a nearer .gitignore could overrule it.
- */
-const decide = (
-  rules: Ignore,
-  directory: string,
-  path: string,
-  isDirectory: boolean,
-): boolean | undefined => {
-  const relative = path.slice(directory === '/' ? 1 : directory.length + 1);
-  const slash = relative.lastIndexOf('/');
-  if (slash > 0 && rules.test(relative.slice(0, slash + 1)).ignored) return undefined;
-  const { ignored, unignored } = rules.test(isDirectory ? `${relative}/` : relative);
-  return ignored || unignored ? ignored : undefined;
-};
 
 /** The nearest directory, from `path` upward, that has `.git` in it: a directory, or a file in worktrees. */
 const repositoryAbove = (path: string): string | undefined => {

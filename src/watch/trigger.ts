@@ -5,7 +5,7 @@
 import { lstat } from 'node:fs/promises';
 import type { Log } from '../log.ts';
 import { compareTrees } from './change-batch.ts';
-import { watchDirectories } from './directory-events.ts';
+import { watchDirectories, type DirectoryEvents } from './directory-events.ts';
 import { remoteFileSystemOf } from './file-system.ts';
 import { readTree, type FileTree, type Ignores } from './file-tree.ts';
 
@@ -13,8 +13,8 @@ import { readTree, type FileTree, type Ignores } from './file-tree.ts';
 const POLL_MS = 1000;
 /** How often to look for a path that is gone, in ms. */
 const RETURN_POLL_MS = 200;
-/** chokidar reads a new directory before it watches it: so much later, in ms, a second look misses nothing. */
-const SECOND_LOOK_MS = 1000;
+/** New directories often come in numbers: how long to wait before all is watched anew, in ms. */
+const RENEWAL_MS = 500;
 
 /** What to do when the kernel gives no more watches: inotify_init1(2), inotify_add_watch(2). */
 const LIMITS: Readonly<Record<string, string>> = {
@@ -39,11 +39,12 @@ export class Trigger implements AsyncDisposable {
   readonly #options: TriggerOptions;
   /** How often it looks; undefined while events come. */
   #pollMs: number | undefined;
-  #events: AsyncDisposable | undefined;
-  /** Directories whose watch is dead, of those that have been watched. */
+  #events: DirectoryEvents | undefined;
+  /** Directories whose watch is dead. */
   readonly #lost = new Set<string>();
-  /** Directories that the events cover; undefined: not known yet. */
-  #covered: ReadonlySet<string> | undefined;
+  /** Directories that have been there since the events began: the events tell all about them. */
+  #covered = new Set<string>();
+  #isRenewalDue = false;
   readonly #timers = new Set<NodeJS.Timeout>();
   /** Counts the beginnings: what an earlier one still does is over. */
   #round = 0;
@@ -84,17 +85,13 @@ export class Trigger implements AsyncDisposable {
       this.#awaitReturn();
       return false;
     }
-    const { path } = this.#options;
-    const isLost = [...this.#lost].some((directory) => directory === path || tree.has(directory));
-    if (this.#events === undefined || isLost) {
+    if (this.#events === undefined || this.#isRenewalDue || this.#hasLost(tree)) {
       await this.#begin(ignores);
       return true;
     }
-    const added = [...tree.keys()].filter((directory) => this.#covered?.has(directory) === false);
-    if (added.length > 0) {
-      this.#later(SECOND_LOOK_MS, () => added.forEach((directory) => this.#options.onHint(directory)));
-    }
-    this.#covered = new Set(tree.keys());
+    this.#lost.clear();
+    this.#covered = this.#covered.intersection(tree);
+    if (this.#covered.size < tree.size) this.#renewLater();
     return false;
   }
 
@@ -104,7 +101,7 @@ export class Trigger implements AsyncDisposable {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#lost.clear();
-    this.#covered = undefined;
+    this.#isRenewalDue = false;
     const events = this.#events;
     this.#events = undefined;
     await events?.[Symbol.asyncDispose]();
@@ -123,9 +120,22 @@ export class Trigger implements AsyncDisposable {
         onLost: (directory) => this.#lost.add(directory),
         onError: (error) => this.#fail(error),
       });
+      this.#covered = new Set(this.#events.directories);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #hasLost(tree: FileTree): boolean {
+    return [...this.#lost].some((directory) => directory === this.#options.path || tree.has(directory));
+  }
+
+  /** There are directories that came later than the events. */
+  #renewLater(): void {
+    this.#later(RENEWAL_MS, () => {
+      this.#isRenewalDue = true;
+      this.#options.onHint();
+    });
   }
 
   /** Events cannot be had, or not all of them. */

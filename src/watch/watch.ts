@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Log } from '../log.ts';
 import { toBatch, type ChangeBatch, type FileChange } from './change-batch.ts';
-import { IgnoreRules, type IgnoreOptions } from './ignore-rules.ts';
+import type { IgnoreOptions } from './ignore-rules.ts';
 import { OwnWrites } from './own-writes.ts';
 import { isBelow, outermost } from './path-order.ts';
 import { QuietPeriod } from './quiet-period.ts';
@@ -17,7 +17,7 @@ export interface WatchOptions {
    * absent at first.
    */
   readonly paths: readonly string[];
-  /** Patterns as in .gitignore, from the root: left alone; with `!`: watched even where .gitignore names them. */
+  /** Patterns as in .gitignore, for what lies in the root: left alone; with `!`, watched in spite of .gitignore. */
   readonly ignore: readonly string[];
   readonly includeNodeModules: boolean;
   /** Absolute files and directories that the app's own build writes: left alone, unless `paths` names them. */
@@ -95,6 +95,11 @@ class FileWatch implements Watch {
       const reportsAbsence = path !== root;
       const onHint = () => this.#hint();
       this.#watched.push(await WatchedPath.open({ path, reportsAbsence, log, pollMs, onHint }, ignores));
+    }
+    if (this.#watched.every(({ isEmpty }) => isEmpty)) {
+      this.#options.log.warn(
+        `no file in ${this.#options.root} is watched: it has none, or .gitignore or [watch] ignore names them all`,
+      );
     }
   }
 
@@ -178,7 +183,8 @@ class FileWatch implements Watch {
   }
 
   async #loadRules(): Promise<(path: string, isDirectory: boolean) => boolean> {
-    const rules = await IgnoreRules.load(this.#rules);
+    const { IgnoreRules } = await import('./ignore-rules.ts');
+    const rules = new IgnoreRules(this.#rules);
     return (path, isDirectory) => rules.ignores(path, isDirectory);
   }
 

@@ -46,6 +46,11 @@ export class WatchedPath implements AsyncDisposable {
     return this.#trigger.isPolling;
   }
 
+  /** Whether there was no file, or none that counts, at the last look. */
+  get isEmpty(): boolean {
+    return [...this.#seen.values()].every(({ files }) => files.size === 0);
+  }
+
   /**
    * Looks where something happened. Never twice at once.
    * @returns false if the path has only just come back: then look again when it is quiet

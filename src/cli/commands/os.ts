@@ -1,7 +1,9 @@
 /** `wasmrun os`: runs an app in a network namespace of its own. */
 import type { Settings } from '../../config/settings.ts';
-import { WasmrunError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
 import type { ResolvedApp } from '../../runtime/resolve.ts';
+import type { ForwardEvent } from '../../sandbox/events.ts';
+import type { WatchControls } from '../../wasmrun.ts';
 import { collect, newCommand, type Session } from '../session.ts';
 
 const EXAMPLES = `
@@ -52,16 +54,11 @@ export const osCommand = (session: Session) =>
     .option('--dir <host[:guest[:ro]]>', 'directory the app may use (repeatable)', collect)
     .option('--tmpfs <path>', 'in-memory directory of the app (repeatable)', collect)
     .option('--plan', 'print what would be done, and do nothing')
-    .option('--watch', 'restart when files change (comes in a later version)')
+    .option('--watch', 'bring a new version of the app when its files change')
     .option('--verbose', 'say more about what happens')
     .option('--json', 'print events and output as one JSON document a line')
     .addHelpText('after', EXAMPLES)
     .action(async (app, options) => {
-      if (options.watch) {
-        throw new WasmrunError('USAGE', 'live reload is not available yet', {
-          hint: 'leave --watch out and start again after a change; it comes in a later version',
-        });
-      }
       const flags = {
         '--forward': options.forward,
         '--name': options.name,
@@ -77,29 +74,42 @@ export const osCommand = (session: Session) =>
         '--tmpfs': options.tmpfs,
         '--': session.guestArguments,
       };
-      session.status = options.plan ? await planApp(session, app, flags) : await runApp(session, app, flags);
+      session.status = options.plan
+        ? await planApp(session, app, flags)
+        : await runApp(session, app, flags, options.watch === true);
     });
 
 type Flags = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-const runApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
+const runApp = async (session: Session, path: string, flags: Flags, isWatched: boolean): Promise<number> => {
   const { output, json } = session;
-  const { settings, app, warnings } = await readApp(session, path, flags);
+  const { settings, app, warnings, isFile } = await readApp(session, path, flags);
   for (const warning of warnings) output.log.warn(warning);
   const { runSandbox } = await import('../../wasmrun.ts');
+  const forwards: ForwardEvent[] = [];
   return runSandbox({
     settings,
     app,
     log: output.log,
-    events: (event) => output.event(event),
+    events: (event) => {
+      if (event.type === 'forward') forwards.push(event);
+      output.event(event);
+    },
     captureOutput: json,
     // Times since this process started, in ms.
     onStep: (step) => output.log.detail(`${performance.now().toFixed(0).padStart(5)} ms  ${step}`),
+    watch: isWatched
+      ? {
+          root: isFile ? app.program.modulePath : app.directory,
+          refresh: (build) => readApp(session, path, flags, build ? 'now' : 'no'),
+          ...(json ? {} : { onWatching: await keyboardFor(output.log, forwards) }),
+        }
+      : undefined,
   });
 };
 
 const planApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
-  const { settings, app, warnings, isFile } = await readApp(session, path, flags, true);
+  const { settings, app, warnings, isFile } = await readApp(session, path, flags, 'later');
   const { planRun } = await import('../../wasmrun.ts');
   const { printPlan } = await import('../plan-text.ts');
   const { command: build } = settings.build;
@@ -120,8 +130,22 @@ interface ReadApp {
   readonly isFile: boolean;
 }
 
+/** Keys, as Vite has them, where there is a terminal to press them at. */
+const keyboardFor = async (
+  log: Log,
+  forwards: readonly ForwardEvent[],
+): Promise<(controls: WatchControls) => Disposable> => {
+  const { Keyboard } = await import('../keyboard.ts');
+  return (controls) => new Keyboard({ ...controls, log, forwards });
+};
+
 /** The settings and the app, made ready unless it is for a plan. */
-const readApp = async ({ output }: Session, path: string, flags: Flags, isPlan = false): Promise<ReadApp> => {
+const readApp = async (
+  { output }: Session,
+  path: string,
+  flags: Flags,
+  build: 'now' | 'no' | 'later' = 'now',
+): Promise<ReadApp> => {
   const { loadSettings } = await import('../../config/settings.ts');
   const { locateApp, resolveApp } = await import('../../runtime/resolve.ts');
   const { RUNTIMES } = await import('../../../runtimes/index.ts');
@@ -133,7 +157,7 @@ const readApp = async ({ output }: Session, path: string, flags: Flags, isPlan =
     environment: process.env,
     workingDirectory: process.cwd(),
   });
-  const app = await resolveApp(path, settings, RUNTIMES, output.log, isPlan);
+  const app = await resolveApp(path, settings, RUNTIMES, output.log, build);
   const { exposureWarnings } = await import('../exposure.ts');
   const warnings = exposureWarnings(settings.network);
   return { settings, app, warnings, isFile: file !== undefined };

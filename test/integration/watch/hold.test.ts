@@ -18,7 +18,7 @@ describe('while the build runs', () => {
     }
     // Reported at the end of the block, not some time after it.
     expect(app.reports).toEqual([['changed main.c']]);
-    await app.reported(['changed main.c']);
+    await app.reported('changed main.c');
   });
 
   test('a build that writes its output only starts nothing, however its events come', async () => {
@@ -33,7 +33,7 @@ describe('while the build runs', () => {
     await app.nothingElse();
     // By somebody else: a change.
     await app.write('build/app.wasm', 'by hand');
-    await app.reported(['changed build/app.wasm']);
+    await app.reported('changed build/app.wasm');
   });
 
   test('holds may overlap, and be given back twice', async () => {
@@ -47,7 +47,7 @@ describe('while the build runs', () => {
     await sleep(100);
     expect(app.reports).toEqual([]);
     await second[Symbol.asyncDispose]();
-    await app.reported(['changed main.c']);
+    await app.reported('changed main.c');
   });
 });
 
@@ -68,7 +68,7 @@ describe('a build that writes what nobody declared', () => {
     await app.start();
     expect(await buildUntilQuiet(app, async () => app.write('main.o', 'the same'))).toBe(2);
     expect(app.warnings).toEqual([]);
-    await app.reported(['added main.o']);
+    await app.reported('added main.o');
   });
 
   test('with another content every time: is stopped and named', async () => {
@@ -84,7 +84,7 @@ describe('a build that writes what nobody declared', () => {
       await app.write('build.log', 'build 6');
       await app.write('main.c', 'new');
     }
-    await app.reported(['changed main.c']);
+    await app.reported('changed main.c');
   });
 
   test('a user who saves during every build loses no save', async () => {

@@ -39,7 +39,7 @@ export class WatchedApp implements AsyncDisposable {
       ignore: [],
       includeNodeModules: false,
       outputs: [],
-      debounceMs: 30,
+      debounceMs: 120,
       log: { detail() {}, info() {}, warn: (message) => this.warnings.push(message) },
       onBatch: (batch) => this.batches.push(batch),
       ...options,
@@ -61,32 +61,39 @@ export class WatchedApp implements AsyncDisposable {
     await writeFile(this.path(file), content);
   }
 
-  /** All that was reported: `changed server.js`, by batch. */
+  /** All that was reported, by batch, as `changed server.js`. */
   get reports(): string[][] {
-    return this.batches.map(({ files }) =>
-      files
-        .map(({ path, kind }) => `${kind} ${relative(this.root, path)}`)
-        .filter((report) => !report.startsWith('removed sentinel-')),
-    );
+    return this.batches
+      .map(({ files }) => files.map(({ path, kind }) => `${kind} ${relative(this.root, path)}`))
+      .map((reports) => reports.filter((report) => !/^(?:changed|removed) sentinel-/.test(report)));
   }
 
-  /** Waits until exactly these batches were reported; then nothing else may follow, see {@link nothingElse}. */
-  async reported(...batches: string[][]): Promise<void> {
-    await vi.waitFor(() => expect(this.reports).toEqual(batches), { timeout: 20_000, interval: 10 });
+  /** Waits until exactly this was reported, in however many batches, and nothing after it. Starts over then. */
+  async reported(...reports: string[]): Promise<void> {
+    await eventually(() => expect(new Set(this.reports.flat())).toEqual(new Set(reports)));
     await this.nothingElse();
   }
 
-  /** Waits until a change that comes last is reported, and asserts that it is reported alone. Starts over then. */
+  /** As {@link reported}, but in one batch, in this order: watch with a quiet time longer than the change takes. */
+  async reportedAtOnce(...reports: string[]): Promise<void> {
+    await eventually(() => expect(this.reports).toEqual([reports]));
+    await this.nothingElse();
+  }
+
+  /** Waits until a change that comes last is reported, and asserts that nothing new came with it. Starts over then. */
   async nothingElse(): Promise<void> {
-    const before = this.reports;
+    const before = this.reports.flat();
+    expect(new Set(await this.settle())).toEqual(new Set(before));
+  }
+
+  /** Waits until all changes so far are reported, returns them, and starts over. */
+  async settle(): Promise<string[]> {
     const name = `sentinel-${Math.random().toString(36).slice(2)}`;
-    await this.write(name);
-    await vi.waitFor(() => expect(this.reports.flat()).toContain(`added ${name}`), {
-      timeout: 20_000,
-      interval: 10,
-    });
-    expect(this.reports).toEqual([...before, [`added ${name}`]]);
+    await this.write(name, '');
+    await eventually(() => expect(this.reports.flat()).toContain(`added ${name}`));
+    const reports = this.reports.flat().filter((report) => report !== `added ${name}`);
     this.batches.length = 0;
+    return reports;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -94,3 +101,7 @@ export class WatchedApp implements AsyncDisposable {
     await rm(this.directory, { recursive: true, force: true });
   }
 }
+
+/** Waits until an assertion holds. */
+export const eventually = (assertion: () => void): Promise<void> =>
+  vi.waitFor(assertion, { timeout: 20_000, interval: 10 });

@@ -1,0 +1,190 @@
+/**
+ * What a change of files does to a running sandbox: the app is built, its settings are read again, and a new
+ * version of it takes the place of the one that runs, or an error is shown and that goes on. Also what happens
+ * when the app ends by itself.
+ */
+import { relative } from 'node:path';
+import { WasmrunError } from './errors.ts';
+import type { Log } from './log.ts';
+import type { SandboxDefinition } from './sandbox/definition.ts';
+import type { SandboxEvent } from './sandbox/events.ts';
+import type { ReloadPolicy } from './watch/reload-policy.ts';
+import type { Sandbox, SandboxEnd } from './sandbox/sandbox.ts';
+
+export interface LiveReloadOptions {
+  readonly sandbox: Sandbox;
+  /** Absolute directory that changed files are told relative to. */
+  readonly directory: string;
+  /** Absolute path of the configuration file, where there is one. */
+  readonly configFile: string | undefined;
+  readonly policy: ReloadPolicy;
+  /** How long connections in flight may take to finish, in ms. */
+  readonly graceMs: number;
+  /**
+   * Reads the settings again and makes the app ready.
+   * @param build - run the build, where there is one
+   * @throws {WasmrunError}
+   */
+  readonly refresh: (build: boolean) => Promise<SandboxDefinition>;
+  readonly log: Log;
+  readonly onEvent: (event: SandboxEvent) => void;
+}
+
+/** A crashed app is started again after this many ms, twice as many each time, until it has run for a while. */
+const FIRST_BACKOFF_MS = 250;
+const MOST_CRASHES = 5;
+const STABLE_MS = 10_000;
+/** Parts of a definition that a new version cannot bring: the sandbox itself is made from them. */
+const FIXED = ['name', 'prefix', 'isolation', 'transport', 'addressPools', 'user'] as const;
+
+interface Reason {
+  readonly files: ReadonlySet<string>;
+  /** performance.now() of the first change. */
+  readonly since: number;
+}
+
+export class LiveReload implements AsyncDisposable {
+  readonly #options: LiveReloadOptions;
+  #definition: SandboxDefinition;
+  #pending: Reason | undefined;
+  /** What is being done, until it is done. */
+  #work: Promise<void> | undefined;
+  /** Gives up the attempt that is under way. */
+  #attempt: AbortController | undefined;
+  #backoff: NodeJS.Timeout | undefined;
+  #crashes = 0;
+  #startedAt = performance.now();
+  #isDisposed = false;
+
+  constructor(options: LiveReloadOptions, definition: SandboxDefinition) {
+    this.#options = options;
+    this.#definition = definition;
+  }
+
+  /** Files have changed; absolute paths. */
+  changed(files: readonly string[]): void {
+    const { directory, policy, onEvent } = this.#options;
+    if (policy === 'none') {
+      const names = files.map((file) => relative(directory, file)).join(', ');
+      onEvent({ type: 'notice', text: `${names} changed; reload is off` });
+      return;
+    }
+    this.#crashes = 0;
+    this.#request(files);
+  }
+
+  /** A new version because somebody wants one. */
+  restart(): void {
+    this.#crashes = 0;
+    this.#request([]);
+  }
+
+  /** The version in charge has ended by itself. */
+  guestEnded(end: SandboxEnd | WasmrunError): void {
+    if (this.#isDisposed) return;
+    const { onEvent, sandbox } = this.#options;
+    const isFailure = end instanceof WasmrunError;
+    const how = isFailure ? end.message : `${sandbox.name} ended (${end.reason}) with status ${end.status}`;
+    if (!isFailure && end.status === 0 && end.reason === 'exit') {
+      onEvent({ type: 'notice', text: `${how}; waiting for a change` });
+      return;
+    }
+    if (performance.now() - this.#startedAt > STABLE_MS) this.#crashes = 0;
+    this.#crashes += 1;
+    if (this.#crashes > MOST_CRASHES) {
+      onEvent({ type: 'notice', text: `${how}, ${this.#crashes} times in a row; waiting for a change` });
+      return;
+    }
+    const delay = FIRST_BACKOFF_MS * 2 ** (this.#crashes - 1);
+    onEvent({ type: 'notice', text: `${how}; starting it again in ${delay} ms` });
+    clearTimeout(this.#backoff);
+    this.#backoff = setTimeout(() => this.#request([]), delay);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    clearTimeout(this.#backoff);
+    this.#attempt?.abort();
+    await this.#work;
+  }
+
+  #request(files: readonly string[]): void {
+    if (this.#isDisposed) return;
+    clearTimeout(this.#backoff);
+    const since = this.#pending?.since ?? performance.now();
+    this.#pending = { files: new Set([...(this.#pending?.files ?? []), ...files]), since };
+    // What is about to start is out of date already.
+    this.#attempt?.abort();
+    this.#work ??= this.#workOff().finally(() => (this.#work = undefined));
+  }
+
+  async #workOff(): Promise<void> {
+    while (this.#pending !== undefined && !this.#isDisposed) {
+      const reason = this.#pending;
+      this.#pending = undefined;
+      this.#attempt = new AbortController();
+      const { signal } = this.#attempt;
+      try {
+        await this.#reload(reason, signal);
+      } catch (error) {
+        if (signal.aborted) this.#takeBack(reason);
+        else this.#tellFailure(reason, error);
+      }
+    }
+  }
+
+  async #reload({ files, since }: Reason, signal: AbortSignal): Promise<void> {
+    const { sandbox, policy, graceMs, configFile, refresh, onEvent } = this.#options;
+    const isConfigOnly = files.size > 0 && [...files].every((file) => file === configFile);
+    const definition = await refresh(!isConfigOnly);
+    if (signal.aborted) return this.#takeBack({ files, since });
+    this.#warnOfFixed(definition);
+    const isSameApp = isConfigOnly && appOf(definition) === appOf(this.#definition);
+    const { needsNewVersion } = await sandbox.changeForwards(definition.forwards);
+    this.#definition = definition;
+    if (isSameApp && !needsNewVersion) return;
+    const mode = policy === 'restart' ? 'restart' : 'overlap';
+    const { number } = await sandbox.replace({ definition, mode, graceMs, signal });
+    this.#startedAt = performance.now();
+    const ms = Math.round(this.#startedAt - since);
+    onEvent({ type: 'reloaded', generation: number, files: this.#namesOf(files), ms });
+  }
+
+  /** The next attempt is for these, too. */
+  #takeBack({ files, since }: Reason): void {
+    if (this.#isDisposed) return;
+    const later = this.#pending?.files ?? [];
+    this.#pending = { files: new Set([...files, ...later]), since };
+  }
+
+  #tellFailure({ files }: Reason, error: unknown): void {
+    if (!(error instanceof WasmrunError)) throw error;
+    const { sandbox, onEvent } = this.#options;
+    const { code, message, hint } = error;
+    const { isOver, number } = sandbox.generation;
+    onEvent({
+      type: 'reload-failed',
+      files: this.#namesOf(files),
+      code,
+      message,
+      ...(hint !== undefined && { hint }),
+      ...(!isOver && { serving: number }),
+    });
+  }
+
+  #warnOfFixed(definition: SandboxDefinition): void {
+    const changed = FIXED.filter(
+      (key) => JSON.stringify(definition[key]) !== JSON.stringify(this.#definition[key]),
+    );
+    if (changed.length === 0) return;
+    this.#options.log.warn(`${changed.join(', ')} changed: that takes effect at the next start`);
+  }
+
+  #namesOf(files: ReadonlySet<string>): string[] {
+    return [...files].map((file) => relative(this.#options.directory, file));
+  }
+}
+
+/** Everything that makes a version of the app. */
+const appOf = ({ module, args, env, directories, tmpfs, outbound }: SandboxDefinition): string =>
+  JSON.stringify({ module, args, env, directories, tmpfs, outbound });
