@@ -138,7 +138,7 @@ const watchApp = async (
       root,
       paths: [...watch.paths, ...(configFile === undefined ? [] : [configFile]), app.program.modulePath],
       ignore: watch.ignore,
-      includeNodeModules: watch.nodeModules,
+      includeNodeModules: watch.includeNodeModules,
       outputs: build.output === undefined ? [] : [build.output],
       debounceMs: watch.debounceMs,
       pollMs: watch.pollMs,

@@ -69,7 +69,7 @@ export interface Settings {
     /** How long connections of the old version may take to finish. */
     readonly graceMs: number;
     /** Are changes in `node_modules` changes of the app? */
-    readonly nodeModules: boolean;
+    readonly includeNodeModules: boolean;
     /** How often to look where that is wanted instead of the kernel's events. */
     readonly pollMs?: number | undefined;
     readonly debounceMs: number;
@@ -206,7 +206,7 @@ const toSettings = (
       ignore: required(merged, 'watch.ignore'),
       reload: required(merged, 'watch.reload'),
       graceMs: required(merged, 'watch.grace_ms'),
-      nodeModules: required(merged, 'watch.node_modules'),
+      includeNodeModules: required(merged, 'watch.node_modules'),
       pollMs: merged.get('watch.poll_ms')?.value,
       debounceMs: required(merged, 'watch.debounce_ms'),
     },

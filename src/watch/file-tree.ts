@@ -117,7 +117,8 @@ const readDirectory = async (
 const fileState = async (path: string): Promise<FileState | undefined> => {
   let stats = await statsOf(path);
   if (stats !== undefined && isYoung(stats.mtimeMs)) {
-    await sleep(CLOCK_TICK_MS);
+    // Timers may be a little early.
+    await sleep(2 * CLOCK_TICK_MS);
     stats = await statsOf(path);
   }
   if (stats === undefined) return undefined;

@@ -1,11 +1,15 @@
 /** One list of patterns as git reads them, gitignore(5), and the directory it holds from. */
 import ignore, { type Ignore } from 'ignore';
 
+/** The library remembers every path it was asked about: after so many it starts over. */
+const REMEMBERED_PATHS = 10_000;
+
 export class PatternList {
   readonly #directory: string;
-  readonly #rules: Ignore;
+  #rules: Ignore;
   /** By directory: the rules for what lies in it, though they ignore the directory itself. */
   readonly #within = new Map<string, Ignore>();
+  #asked = 0;
 
   /** @param patterns - one per entry, or the text of a .gitignore */
   constructor(directory: string, patterns: string | readonly string[]) {
@@ -23,6 +27,10 @@ export class PatternList {
    * to be ignored (true), to be brought back by `!` (false), nothing (undefined).
    */
   verdict(path: string, isDirectory: boolean): boolean | undefined {
+    if (++this.#asked % REMEMBERED_PATHS === 0) {
+      this.#rules = ignore({ ignorecase: false }).add(this.#rules);
+      this.#within.clear();
+    }
     const relative = path.slice(this.#directory.length);
     const parent = relative.slice(0, relative.lastIndexOf('/') + 1);
     const { ignored, unignored } = this.#rulesWithin(parent).test(isDirectory ? `${relative}/` : relative);
