@@ -186,12 +186,9 @@ const warnOfObstacles = async (
   forwards: readonly HeldForward[],
   { settings, log }: RunRequest,
 ): Promise<void> => {
-  const exposed = forwards.filter(
-    ({ protocol, addresses }) => protocol === 'tcp' && !addresses.every(isLoopback),
-  );
-  if (exposed.length === 0) return;
+  const ports = forwards.filter(({ addresses }) => !addresses.every(isLoopback));
+  if (ports.length === 0) return;
   const { findObstacles, readRulesets } = await import('./network/other-firewalls.ts');
-  const ports = exposed.map(({ hostPort }) => hostPort);
   const obstacles = findObstacles(await readRulesets(), { ports, prefix: settings.network.namespacePrefix });
   for (const { blocks, sentence } of obstacles) if (blocks === 'input') log.warn(sentence);
 };

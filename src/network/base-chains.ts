@@ -2,6 +2,7 @@
  * Reads from listings of a whole rule set what happens to packets that come in or go through: the chains the
  * kernel calls itself, whether they refuse what no rule accepts, and for which ports a rule does.
  */
+import type { Protocol } from '../os/socket.ts';
 import { chainOf, readSavedTables, type SavedTable, says } from './firewalls/iptables-listing.ts';
 
 /** Packets for this host, or for another one that go through it. */
@@ -9,6 +10,7 @@ export type Hook = 'input' | 'forward';
 
 /** Both ends included. */
 export interface PortRange {
+  readonly protocol: Protocol;
   readonly first: number;
   readonly last: number;
 }
@@ -26,7 +28,7 @@ export interface BaseChain {
   readonly hook: Hook;
   /** It refuses what no rule accepts, by its policy or by its last rule. */
   readonly isClosed: boolean;
-  /** TCP ports that rules of its table accept, under whatever further conditions. */
+  /** Ports that rules of its table accept, under whatever further conditions but that of being multicast. */
   readonly acceptedPorts: readonly PortRange[];
   /** Names of all chains of its table: they tell whose it is. */
   readonly siblings: ReadonlySet<string>;
@@ -58,6 +60,11 @@ interface NftMatch {
   readonly left?: { readonly payload?: { readonly protocol?: string; readonly field?: string } };
   readonly right?: unknown;
 }
+
+const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp'];
+
+/** IPv4 addresses of groups (RFC 5771): every desktop lets mDNS in, which opens nothing to one's own address. */
+const MULTICAST = /^2(2[4-9]|3\d)\./;
 
 /** Statements that decide nothing. */
 const BYSTANDERS: ReadonlySet<string> = new Set(['counter', 'log', 'limit', 'comment']);
@@ -94,17 +101,23 @@ const refusesAll = (rule: NftRule | undefined): boolean => {
 
 const portsAcceptedBy = ({ expr }: NftRule): PortRange[] => {
   if (!expr.some((statement) => 'accept' in statement)) return [];
-  return expr.flatMap((statement) => {
-    const { op, left, right } = (statement['match'] ?? {}) as NftMatch;
-    const { protocol, field } = left?.payload ?? {};
-    if (field !== 'dport' || (protocol !== 'tcp' && protocol !== 'th') || (op !== '==' && op !== 'in'))
-      return [];
-    return readPorts(right);
+  const matches = expr.map((statement) => (statement['match'] ?? {}) as NftMatch);
+  if (matches.some(isMulticast)) return [];
+  return matches.flatMap(({ op, left, right }) => {
+    const { protocol: header, field } = left?.payload ?? {};
+    if (field !== 'dport' || (op !== '==' && op !== 'in')) return [];
+    // `th` is the header of either: what tells them apart is another condition.
+    return PROTOCOLS.filter((protocol) => header === protocol || header === 'th').flatMap((protocol) =>
+      readPorts(right).map((range) => ({ protocol, ...range })),
+    );
   });
 };
 
+const isMulticast = ({ left, right }: NftMatch): boolean =>
+  left?.payload?.field === 'daddr' && typeof right === 'string' && MULTICAST.test(right);
+
 /** A port, `{ range: [1, 2] }`, or `{ set: […] }` of these. */
-const readPorts = (value: unknown): PortRange[] => {
+const readPorts = (value: unknown): Omit<PortRange, 'protocol'>[] => {
   if (typeof value === 'number') return [{ first: value, last: value }];
   if (typeof value !== 'object' || value === null) return [];
   const { range, set } = value as { range?: unknown; set?: unknown };
@@ -139,10 +152,13 @@ export const readIptablesBaseChains = (command: IptablesCommand, save: string): 
   );
 
 const portsAcceptedIn = ({ rules }: SavedTable): PortRange[] =>
-  rules
-    .filter((rule) => says(rule, '-p tcp', '-j ACCEPT'))
-    .flatMap((rule) => / --dports? (\S+)/.exec(rule)?.[1]?.split(',') ?? [])
-    .map((range) => {
-      const [first, last = first] = range.split(':').map(Number);
-      return { first: first ?? 0, last: last ?? 0 };
-    });
+  PROTOCOLS.flatMap((protocol) =>
+    rules
+      .filter((rule) => says(rule, `-p ${protocol}`, '-j ACCEPT'))
+      .filter((rule) => !MULTICAST.test(/ -d (\S+)/.exec(rule)?.[1] ?? ''))
+      .flatMap((rule) => / --dports? (\S+)/.exec(rule)?.[1]?.split(',') ?? [])
+      .map((range) => {
+        const [first, last = first] = range.split(':').map(Number);
+        return { protocol, first: first ?? 0, last: last ?? 0 };
+      }),
+  );

@@ -3,6 +3,7 @@
  * theirs. Forwards on loopback addresses are never concerned. Their rules are read, never changed.
  */
 import { CommandError, runCommand } from '../os/command.ts';
+import type { Protocol } from '../os/socket.ts';
 import {
   type BaseChain,
   type Hook,
@@ -10,6 +11,7 @@ import {
   readIptablesBaseChains,
   readNftBaseChains,
 } from './base-chains.ts';
+import { formatPort } from './forward.ts';
 import { vethStem } from './names.ts';
 
 /** Listings of all rules of this machine. */
@@ -31,9 +33,15 @@ export interface Obstacle {
   readonly fix: string;
 }
 
+/** A host port that others should reach. */
+export interface ExposedPort {
+  readonly protocol: Protocol;
+  /** 1–65535 */
+  readonly hostPort: number;
+}
+
 export interface ObstacleQuery {
-  /** Host ports that others should reach, 1–65535. */
-  readonly ports: readonly number[];
+  readonly ports: readonly ExposedPort[];
   /** Prefix of the sandboxes' interfaces. */
   readonly prefix: string;
 }
@@ -43,7 +51,7 @@ interface Maker {
   readonly name: string;
   isMakerOf(chain: BaseChain): boolean;
   /** @param chain - the one in the way */
-  open(ports: readonly number[], chain: BaseChain): string;
+  open(ports: readonly ExposedPort[], chain: BaseChain): string;
   route(interfaces: string, chain: BaseChain): string;
 }
 
@@ -52,7 +60,8 @@ const MAKERS: readonly Maker[] = [
     name: 'firewalld',
     // Its tables are called so in nftables; in iptables it puts its zones below the kernel's chains.
     isMakerOf: ({ table, siblings }) => table.endsWith(' firewalld') || siblings.has('INPUT_ZONES'),
-    open: (ports) => `firewall-cmd ${ports.map((port) => `--add-port=${port}/tcp`).join(' ')}`,
+    open: (ports) =>
+      `firewall-cmd ${ports.map(({ hostPort, protocol }) => `--add-port=${hostPort}/${protocol}`).join(' ')}`,
     route: (interfaces) => `firewall-cmd --zone=trusted --add-interface=${interfaces}`,
   },
   {
@@ -66,10 +75,23 @@ const MAKERS: readonly Maker[] = [
   {
     name: 'ufw',
     isMakerOf: ({ siblings }) => siblings.has('ufw-before-input'),
-    open: (ports) => `ufw allow ${ports.join(',')}/tcp`,
+    open: (ports) =>
+      forEachProtocol(ports, (protocol, list) => `ufw allow ${list.join(',')}/${protocol}`).join(' && '),
     route: (interfaces) => `ufw route allow in on ${interfaces}`,
   },
 ];
+
+/** For rules, which name one protocol each. */
+const forEachProtocol = (
+  ports: readonly ExposedPort[],
+  write: (protocol: Protocol, ports: readonly number[]) => string,
+): string[] =>
+  [...Map.groupBy(ports, ({ protocol }) => protocol)].map(([protocol, those]) =>
+    write(
+      protocol,
+      those.map(({ hostPort }) => hostPort),
+    ),
+  );
 
 /** A firewall that somebody wrote by hand. */
 const makerOf = (chain: BaseChain): Maker =>
@@ -79,13 +101,24 @@ const makerOf = (chain: BaseChain): Maker =>
 const byNft = ({ table, name }: BaseChain): Maker => ({
   name: `the nftables table ${table}`,
   isMakerOf: () => true,
-  open: (ports) => `nft insert rule ${table} ${name} tcp dport '{ ${ports.join(', ')} }' accept`,
+  open: (ports) =>
+    nftInsertions(
+      { table, name },
+      forEachProtocol(ports, (protocol, list) => `${protocol} dport { ${list.join(', ')} }`),
+    ),
   route: (interfaces) => {
     const veths = `"${interfaces.replace('+', '*')}"`;
-    const insertions = [`iifname ${veths}`, `oifname ${veths} ct state established,related`];
-    return `nft '${insertions.map((match) => `insert rule ${table} ${name} ${match} accept`).join('; ')}'`;
+    return nftInsertions({ table, name }, [
+      `iifname ${veths}`,
+      `oifname ${veths} ct state established,related`,
+    ]);
   },
 });
+
+const nftInsertions = (
+  { table, name }: Pick<BaseChain, 'table' | 'name'>,
+  matches: readonly string[],
+): string => `nft '${matches.map((match) => `insert rule ${table} ${name} ${match} accept`).join('; ')}'`;
 
 const byIptables = ({ command, name }: BaseChain): Maker => ({
   name: command,
@@ -94,8 +127,12 @@ const byIptables = ({ command, name }: BaseChain): Maker => ({
   route: (interfaces) => iptablesRoute(command, name, interfaces),
 });
 
-const iptablesAccept = ({ command, name }: BaseChain, ports: readonly number[]): string =>
-  `${command} -I ${name} -p tcp -m multiport --dports ${ports.join(',')} -j ACCEPT`;
+const iptablesAccept = ({ command, name }: BaseChain, ports: readonly ExposedPort[]): string =>
+  forEachProtocol(
+    ports,
+    (protocol, list) =>
+      `${command} -I ${name} -p ${protocol} -m multiport --dports ${list.join(',')} -j ACCEPT`,
+  ).join(' && ');
 
 /** Both directions: not every firewall lets answers through by itself. */
 const iptablesRoute = (command: string, chain: string, interfaces: string): string =>
@@ -139,7 +176,10 @@ export const findObstacles = (rulesets: Rulesets, { ports, prefix }: ObstacleQue
   for (const chain of baseChains(rulesets)) {
     if (!chain.isClosed) continue;
     const closed = ports.filter(
-      (port) => !chain.acceptedPorts.some(({ first, last }) => first <= port && port <= last),
+      ({ protocol, hostPort }) =>
+        !chain.acceptedPorts.some(
+          (range) => range.protocol === protocol && range.first <= hostPort && hostPort <= range.last,
+        ),
     );
     if (chain.hook === 'input' && closed.length === 0) continue;
     const maker = makerOf(chain);
@@ -162,10 +202,11 @@ const baseChains = ({ nft, iptables }: Rulesets): BaseChain[] => {
 
 const describe = (maker: Maker, chain: BaseChain, { ports, prefix }: ObstacleQuery): Obstacle => {
   const [noun, them] = ports.length === 1 ? ['host port', 'it'] : ['host ports', 'them'];
+  const list = ports.map(({ hostPort, protocol }) => formatPort(hostPort, protocol)).join(', ');
   const blocks = chain.hook;
   const sentence =
     blocks === 'input'
-      ? `${maker.name} lets no other machine reach ${noun} ${ports.join(', ')}; to open ${them}:`
+      ? `${maker.name} lets no other machine reach ${noun} ${list}; to open ${them}:`
       : `${maker.name} drops what is routed to and from sandboxes; to let it through:`;
   const fix = blocks === 'input' ? maker.open(ports, chain) : maker.route(`${vethStem(prefix)}+`, chain);
   return { firewall: maker.name, blocks, sentence: `${sentence} ${fix}`, fix };

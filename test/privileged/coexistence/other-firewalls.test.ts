@@ -121,6 +121,37 @@ test.each(ALL_FIREWALLS)(
     }),
 );
 
+test.each(ALL_FIREWALLS.filter(({ closesHost }) => closesHost))(
+  'forwards of TCP and UDP are opened by one command: $name',
+  (firewall) =>
+    onMachine(firewall, async (machine) => {
+      const { host, neighbour, lanAddress } = machine;
+      // 5353, as it is open to the group of mDNS behind some of them.
+      const forwards = ['--bind', '0.0.0.0', '--forward', '8080:3000', '--forward', '5353:53/udp'];
+      await using run = host.run(() =>
+        startCli(['os', guestPath('udp-wasmedge'), ...forwards, '--', 'server', '53']),
+      );
+      const warning =
+        /^warning: .+ lets no other machine reach host ports 8080, 5353\/udp; to open them: (.+)$/m;
+      const [, fix = ''] = await run.printed(warning);
+      await run.printed(/ → \S+:53\/udp /);
+      const reach = async (): Promise<string[]> => {
+        const [stream, datagram] = await Promise.all([
+          probeFromInside(neighbour, { host: lanAddress, port: 8080 }),
+          probeFromInside(neighbour, { host: lanAddress, port: 5353, protocol: 'udp' }),
+        ]);
+        return [stream.outcome, datagram.outcome];
+      };
+
+      const shut = await reach();
+      expect(shut).not.toContain('connected');
+      expect(shut).not.toContain('answered');
+      await machine.run(fix);
+      expect(await reach()).toEqual(['connected', 'answered']);
+      await stop(machine, run);
+    }),
+);
+
 test.each(ALL_FIREWALLS)(
   'routed connections are let through by the command that is named: $name',
   (firewall) =>

@@ -2,16 +2,22 @@
  * A machine of its own for looking at a transport from outside: a network namespace in which the real command
  * runs, and a neighbour on its LAN. What is done to its rules concerns nobody else.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { expect } from 'vitest';
 import { createNamespace, type Namespace } from '../../../src/network/namespace.ts';
 import { type CliEnd, type CliRun, childrenOf, newPrefix, runCli, startCli } from '../../helpers/cli.ts';
 import { guestPath } from '../../helpers/engine.ts';
+import { OrdinaryUser } from '../../helpers/ordinary-user.ts';
 import { expectNothingLeft, linesOf, runInside } from '../network/test-network.ts';
 
-const GUEST = guestPath('addresses-wasmedge');
-const PROCESS_PORT = 3000;
+/** Programs that tell who they are talking to, and their arguments: which port, and where to listen. */
+const GUESTS = {
+  tcp: { name: 'addresses-wasmedge', args: ['3000'], forward: '3000' },
+  udp: { name: 'udp-wasmedge', args: ['server', '3000'], forward: '3000/udp' },
+} as const;
 /** Of the documentation range, RFC 5737. */
 const LAN = { hostAddress: '192.0.2.0', sandboxAddress: '192.0.2.1' };
 /** The first pair of the first pool, which nobody else uses on a machine of one's own. */
@@ -36,6 +42,20 @@ const CLIENT = `
   });
   socket.on('error', (error) => { clearTimeout(timer); tell({ failure: error.code }); });
   process.stdin.on('data', ask).on('end', () => process.exit());
+`;
+
+/** Asks the guest for datagrams whom it sees, again and again, as datagrams may get lost. */
+const DATAGRAM_CLIENT = `
+  const [host, port] = process.argv.slice(1);
+  const end = (word) => { console.log(JSON.stringify(word)); process.exit(); };
+  const socket = require('node:dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  setTimeout(end, ${PATIENCE_MS}, {});
+  socket.on('message', (bytes) => end({ answer: String(bytes) })).on('error', () => end({}));
+  socket.connect(Number(port), host, () => {
+    const ask = () => socket.send('who?', () => {});
+    ask();
+    setInterval(ask, 200);
+  });
 `;
 
 /** One end of a connection. */
@@ -66,8 +86,8 @@ export interface LabSandbox extends AsyncDisposable {
   readonly run: CliRun;
   /** The host port of its forward. */
   readonly port: number;
-  /** Its own address. */
-  readonly address: string;
+  /** Its own address, where it has one. */
+  readonly address: string | undefined;
   /** Process id of its engine. */
   readonly engine: number;
   /** Process ids of all that hold a TCP connection from or to a port, on the machine or inside. */
@@ -79,8 +99,10 @@ export interface StartOptions {
   readonly options: readonly string[];
   /** The address the app listens on, by default all it has. */
   readonly listenOn?: string;
-  /** Who types the command, by default root. */
-  readonly uid?: number;
+  /** Who types the command; by default root. */
+  readonly caller?: 'root' | 'user';
+  /** What the app speaks; by default TCP. */
+  readonly protocol?: 'tcp' | 'udp';
 }
 
 export interface Lab extends AsyncDisposable {
@@ -91,8 +113,10 @@ export interface Lab extends AsyncDisposable {
   /** Resolves when the forward is open; rejects with the command's words when it ends before. */
   start(options: StartOptions): Promise<LabSandbox>;
   connect(host: string, port: number, from?: 'machine' | 'neighbour'): Promise<Conversation>;
+  /** The address at which an app for datagrams sees a client of the machine; undefined if it gets no answer. */
+  askForDatagrams(host: string, port: number): Promise<string | undefined>;
   /** Runs `wasmrun gc`. */
-  collectGarbage(): Promise<CliEnd>;
+  collectGarbage(caller: 'root' | 'user'): Promise<CliEnd>;
   /** Runs a command of root's on the machine. */
   command(file: string, ...args: string[]): string;
 }
@@ -101,39 +125,51 @@ export const openLab = (): Lab => {
   const prefix = newPrefix();
   const stack = new AsyncDisposableStack();
   stack.use(expectNothingLeft(prefix));
+  const user = stack.use(new OrdinaryUser());
+  stack.defer(() => expect(user.remains(prefix)).toEqual([]));
   const host = stack.use(createNamespace(`${prefix}-host`));
   const neighbour = stack.use(createNamespace(`${prefix}-lan`));
   host.run(() => neighbour.connect({ veth: `${prefix}-lan`, ...LAN }));
   return {
     lanAddress: LAN.hostAddress,
     firstLink: FIRST_LINK,
-    start: (options) => startSandbox(host, prefix, options),
+    start: (options) => startSandbox({ host, prefix, user }, options),
     connect: (address, port, from = 'machine') =>
       startConversation(from === 'machine' ? host : neighbour, address, port),
-    collectGarbage: () => host.run(() => runCli(['gc'], { prefix })),
+    askForDatagrams: (address, port) => askForDatagrams(host, address, port),
+    collectGarbage: (caller) =>
+      host.run(() => (caller === 'user' ? user.run(['gc'], { prefix }) : runCli(['gc'], { prefix }))),
     command: (file, ...args) => runInside(host, file, ...args),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 };
 
+interface Surroundings {
+  readonly host: Namespace;
+  readonly prefix: string;
+  readonly user: OrdinaryUser;
+}
+
 const startSandbox = async (
-  host: Namespace,
-  prefix: string,
-  { options, listenOn, uid }: StartOptions,
+  { host, prefix, user }: Surroundings,
+  { options, listenOn, caller = 'root', protocol = 'tcp' }: StartOptions,
 ): Promise<LabSandbox> => {
-  const args = ['os', GUEST, '--forward', String(PROCESS_PORT), ...options, '--', String(PROCESS_PORT)];
-  if (listenOn !== undefined) args.push(listenOn);
-  const run = host.run(() => startCli(args, { prefix, ...(uid !== undefined && { uid }) }));
+  const { name, args, forward } = GUESTS[protocol];
+  const isRoot = caller === 'root';
+  const guest = isRoot ? guestPath(name) : user.guest(name);
+  const command = ['os', guest, '--forward', forward, ...options, '--', ...args];
+  if (listenOn !== undefined) command.push(listenOn);
+  const run = host.run(() => (isRoot ? startCli(command, { prefix }) : user.start(command, { prefix })));
   try {
-    const [, address = ''] = await run.printed(/^\S+ {2}(\S+) {2}\(namespace/m);
-    const url = new URL(await run.url());
-    const [engine = 0] = childrenOf(run.process.pid!);
+    const [, address] = await run.printed(/^\S+ {2}(?:(\d\S+) {2})?\((?:namespace|isolation) /m);
+    const [, port] = await run.printed(/^\S+:(\d+)(?:\/udp)? → /m);
+    const engine = engineOf(run.process);
     return {
       run,
-      port: Number(url.port),
+      port: Number(port),
       address,
       engine,
-      holdersOf: (port) => [run.process.pid!, engine].flatMap((pid) => holdersOfPort(pid, port)),
+      holdersOf: (hostPort) => [run.process.pid!, engine].flatMap((pid) => holdersOfPort(pid, hostPort)),
       async [Symbol.asyncDispose]() {
         run.process.kill('SIGTERM');
         await run.ended;
@@ -143,6 +179,15 @@ const startSandbox = async (
     await run[Symbol.asyncDispose]();
     throw error;
   }
+};
+
+/** Among what a supervisor has started. */
+const engineOf = ({ pid }: ChildProcess): number => {
+  const engine = childrenOf(pid!).find((child) =>
+    /engine.main/.test(readFileSync(`/proc/${child}/cmdline`, 'latin1')),
+  );
+  if (engine === undefined) throw new Error('there is no engine');
+  return engine;
 };
 
 /** Processes that hold a TCP socket from or to a port, by ss(8), in the namespace of a process. */
@@ -185,4 +230,15 @@ const readArrival = (answer: string): Arrival => {
     local: { address: local, port: Number(localPort) },
     peer: { address: peer, port: Number(peerPort) },
   };
+};
+
+const askForDatagrams = async (from: Namespace, host: string, port: number): Promise<string | undefined> => {
+  const child = from.run(() =>
+    spawn(process.execPath, ['-e', DATAGRAM_CLIENT, host, String(port)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
+  const [bytes] = (await once(child.stdout, 'data')) as [Buffer];
+  const { answer } = JSON.parse(bytes.toString()) as { answer?: string };
+  return answer?.split(' ')[0];
 };

@@ -6,14 +6,17 @@ import type { Arrival, Conversation, Lab, LabSandbox } from './transport-lab.ts'
 /** A way to run the command. */
 export interface TransportRow {
   readonly name: string;
+  readonly caller: 'root' | 'user';
   /** Options of `wasmrun os`. */
   readonly options: readonly string[];
 }
 
 export const ROWS: readonly TransportRow[] = [
-  { name: 'nftables', options: ['--transport', 'nftables'] },
-  { name: 'iptables', options: ['--transport', 'iptables'] },
-  { name: 'handoff', options: ['--transport', 'handoff'] },
+  { name: 'nftables', caller: 'root', options: ['--transport', 'nftables'] },
+  { name: 'iptables', caller: 'root', options: ['--transport', 'iptables'] },
+  { name: 'handoff', caller: 'root', options: ['--transport', 'handoff'] },
+  { name: 'handoff, without root', caller: 'user', options: ['--isolation', 'user-namespace'] },
+  { name: 'handoff, `--isolation virtual`', caller: 'user', options: ['--isolation', 'virtual'] },
 ];
 
 /** A question, and how its answer is found out on a machine of its own. */
@@ -23,8 +26,8 @@ export interface Property {
   observe(lab: Lab, row: TransportRow): Promise<string>;
 }
 
-/** uid of nobody on Debian; any but 0 would do. */
-const NOBODY = 65_534;
+/** The dummy address of RFC 7600, at which apps see clients of the relay. */
+const RELAYED = '192.0.0.8';
 /** More than an engine takes to notice that its supervisor is gone. */
 const END_PATIENCE_MS = 15_000;
 
@@ -57,6 +60,7 @@ const reached = (
   async observe(lab, row) {
     const listenOn = setting.listenOn?.(lab);
     await using sandbox = await lab.start({
+      caller: row.caller,
       options: [...row.options, ...(setting.options?.(lab) ?? [])],
       ...(listenOn !== undefined && { listenOn }),
     });
@@ -66,16 +70,33 @@ const reached = (
   },
 });
 
+/** By which way datagrams get in and answers out. */
+const reachedByDatagrams = (host: string): Property => ({
+  heading: `UDP to ${host}`,
+  async observe(lab, row) {
+    await using sandbox = await lab.start({ ...row, protocol: 'udp' });
+    const client = await lab.askForDatagrams(host, sandbox.port);
+    if (client === undefined) return 'no';
+    if (client === RELAYED) return 'relayed';
+    return client === lab.firstLink.hostAddress ? 'redirected' : `as ${client}`;
+  },
+});
+
 /** What is seen of a connection to 127.0.0.1. */
 const seen = (
   heading: string,
-  look: (conversation: Conversation, sandbox: LabSandbox, lab: Lab) => string | Promise<string>,
+  look: (
+    conversation: Conversation,
+    sandbox: LabSandbox,
+    lab: Lab,
+    row: TransportRow,
+  ) => string | Promise<string>,
 ): Property => ({
   heading,
-  async observe(lab, { options }) {
-    await using sandbox = await lab.start({ options });
+  async observe(lab, row) {
+    await using sandbox = await lab.start(row);
     await using conversation = await lab.connect('127.0.0.1', sandbox.port);
-    return await look(conversation, sandbox, lab);
+    return await look(conversation, sandbox, lab, row);
   },
 });
 
@@ -86,11 +107,15 @@ const flushRules = (lab: Lab, { run }: LabSandbox): Disposable => {
   return { [Symbol.dispose]: () => void run.process.kill('SIGCONT') };
 };
 
+const says = (error: unknown, words: RegExp): boolean => error instanceof Error && words.test(error.message);
+
 const processName = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
 
 export const PROPERTIES: readonly Property[] = [
   reached('127.0.0.1', {}),
   reached('::1', { host: () => '::1' }),
+  reachedByDatagrams('127.0.0.1'),
+  reachedByDatagrams('::1'),
   reached('LAN, with `--bind`', {
     options: ({ lanAddress }) => ['--bind', lanAddress],
     host: ({ lanAddress }) => lanAddress,
@@ -98,7 +123,20 @@ export const PROPERTIES: readonly Property[] = [
   }),
   reached('LAN, without', { host: ({ lanAddress }) => lanAddress, from: 'neighbour' }),
   reached('app listens on its 127.0.0.1 only', { listenOn: () => '127.0.0.1' }),
-  reached('app listens on its eth0 only', { listenOn: ({ firstLink }) => firstLink.sandboxAddress }),
+  {
+    heading: 'app listens on its eth0 only',
+    async observe(lab, row) {
+      const listenOn = lab.firstLink.sandboxAddress;
+      try {
+        await using sandbox = await lab.start({ ...row, listenOn });
+        await using conversation = await lab.connect('127.0.0.1', sandbox.port);
+        return wayOf(conversation.arrival, sandbox);
+      } catch (error) {
+        if (!says(error, /cannot listen/)) throw error;
+        return 'it has none';
+      }
+    },
+  },
   seen('the app sees the client', (conversation, _sandbox, lab) => clientOf(conversation, lab)),
   seen('processes in between', ({ port, pid }, sandbox) => {
     const others = sandbox.holdersOf(port).filter((holder) => holder !== pid && holder !== sandbox.engine);
@@ -108,11 +146,11 @@ export const PROPERTIES: readonly Property[] = [
     heading: 'needs root',
     async observe(lab, { options }) {
       try {
-        await using sandbox = await lab.start({ options, uid: NOBODY });
+        await using sandbox = await lab.start({ options, caller: 'user' });
         await using conversation = await lab.connect('127.0.0.1', sandbox.port);
         return yesOrNo(conversation.arrival === undefined);
       } catch (error) {
-        if (!(error instanceof Error && /needs root/.test(error.message))) throw error;
+        if (!says(error, /does not work with the isolation user-namespace/)) throw error;
         return 'yes';
       }
     },
@@ -126,12 +164,12 @@ export const PROPERTIES: readonly Property[] = [
     using _ = flushRules(lab, sandbox);
     return (await conversation.isAnswered()) ? 'go on' : 'break';
   }),
-  seen('after `kill -9` of wasmrun', async (_conversation, sandbox, lab) => {
+  seen('after `kill -9` of wasmrun', async (_conversation, sandbox, lab, { caller }) => {
     sandbox.run.process.kill('SIGKILL');
     await sandbox.run.ended;
     const isGone = await eventually(() => !isRunning(sandbox.engine), END_PATIENCE_MS);
     await using fresh = await lab.connect('127.0.0.1', sandbox.port);
-    await lab.collectGarbage();
+    await lab.collectGarbage(caller);
     if (fresh.arrival !== undefined) return 'goes on';
     return isGone ? 'the app ends' : 'unreachable';
   }),

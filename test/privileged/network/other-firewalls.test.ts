@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createNamespace, type Namespace } from '../../../src/network/namespace.ts';
-import type { Obstacle } from '../../../src/network/other-firewalls.ts';
+import type { ExposedPort, Obstacle } from '../../../src/network/other-firewalls.ts';
 import { expectNothingLeft, randomPrefix, runInside } from './test-network.ts';
 
 const MODULE = fileURLToPath(new URL('../../../src/network/other-firewalls.ts', import.meta.url));
@@ -17,7 +17,7 @@ const openHost = (prefix: string, ruleset: string): Namespace => {
 /** What wasmrun finds in the way on that host. */
 const findInside = (
   host: Namespace,
-  ports: number[],
+  ports: readonly ExposedPort[],
   environment: NodeJS.ProcessEnv = process.env,
 ): Obstacle[] => {
   const script = `
@@ -33,6 +33,9 @@ const findInside = (
   return JSON.parse(stdout);
 };
 
+const tcp = (hostPort: number): ExposedPort => ({ protocol: 'tcp', hostPort });
+const udp = (hostPort: number): ExposedPort => ({ protocol: 'udp', hostPort });
+
 describe('firewalls of others', () => {
   it('are found as they stand in the kernel, and their fix opens the port', async () => {
     const prefix = randomPrefix();
@@ -44,15 +47,19 @@ describe('firewalls of others', () => {
           type filter hook input priority filter; policy drop;
           ct state established,related accept
           tcp dport { 22, 9000-9010 } ct state new accept
+          meta l4proto { tcp, udp } th dport 53 accept
+          ip daddr 224.0.0.251 udp dport 5353 accept
         }
       }`,
     );
-    expect(findInside(host, [22, 9005])).toEqual([]);
-    const [obstacle, ...others] = findInside(host, [22, 8080]);
+    expect(findInside(host, [tcp(22), tcp(9005), tcp(53), udp(53)])).toEqual([]);
+    const closed = [tcp(8080), udp(22), udp(5353)];
+    const [obstacle, ...others] = findInside(host, [tcp(22), ...closed]);
     expect(others).toEqual([]);
     expect(obstacle).toMatchObject({ firewall: 'the nftables table inet filter', blocks: 'input' });
     runInside(host, 'sh', '-c', obstacle?.fix ?? 'false');
-    expect(findInside(host, [22, 8080])).toEqual([]);
+    expect(obstacle?.sentence).toContain(' host ports 8080, 22/udp, 5353/udp; ');
+    expect(findInside(host, closed)).toEqual([]);
   });
 
   it.each(['iptables', 'iptables-legacy'])(
@@ -62,11 +69,12 @@ describe('firewalls of others', () => {
       using _ = expectNothingLeft(prefix);
       await using host = openHost(prefix, '');
       runInside(host, kind, '--policy', 'INPUT', 'DROP');
-      const [obstacle, ...others] = findInside(host, [8080]);
+      const ports = [tcp(8080), udp(53), udp(8080)];
+      const [obstacle, ...others] = findInside(host, ports);
       expect(others).toEqual([]);
       expect(obstacle).toMatchObject({ firewall: kind, blocks: 'input' });
       runInside(host, 'sh', '-c', obstacle?.fix ?? 'false');
-      expect(findInside(host, [8080])).toEqual([]);
+      expect(findInside(host, ports)).toEqual([]);
     },
   );
 
@@ -75,6 +83,6 @@ describe('firewalls of others', () => {
     using _ = expectNothingLeft(prefix);
     await using host = openHost(prefix, '');
     runInside(host, 'iptables-nft', '--policy', 'INPUT', 'DROP');
-    expect(findInside(host, [8080], { PATH: '/nonexistent' })).toEqual([]);
+    expect(findInside(host, [tcp(8080)], { PATH: '/nonexistent' })).toEqual([]);
   });
 });

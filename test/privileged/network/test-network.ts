@@ -130,13 +130,13 @@ const firstOutput = async (child: ChildProcess): Promise<string> => {
 };
 
 export interface Outcome {
-  /** `connected`, `no answer`, or the error code of the socket. */
+  /** `connected`, over UDP `answered`, `no answer`, or the error code of the socket. */
   readonly outcome: string;
   /** Until the outcome was known. */
   readonly ms: number;
 }
 
-/** Connects from inside; a UDP socket sends, and waits for the error that comes back. */
+/** Connects from inside; a UDP socket sends, and waits for the answer or error that comes back. */
 const PROBE = `
   const { protocol, ...target } = JSON.parse(process.argv[1]);
   const begin = performance.now();
@@ -150,7 +150,7 @@ const PROBE = `
     socket.on('connect', () => end('connected')).on('error', (error) => end(error.code));
   } else {
     const socket = require('node:dgram').createSocket('udp4');
-    socket.on('error', (error) => end(error.code));
+    socket.on('error', (error) => end(error.code)).on('message', () => end('answered'));
     socket.connect(target.port, target.host, () => {
       socket.send('x');
       setInterval(() => socket.send('x', (error) => error && end(error.code)), 50);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { findObstacles, type Rulesets } from '../../../src/network/other-firewalls.ts';
+import { type ExposedPort, findObstacles, type Rulesets } from '../../../src/network/other-firewalls.ts';
 
 /**
  * Listings of firewalls as Debian 12 installs them, recorded in a network namespace: ufw and firewalld with
@@ -9,8 +9,11 @@ import { findObstacles, type Rulesets } from '../../../src/network/other-firewal
 const recorded = (name: string): string => readFileSync(new URL(`rulesets/${name}`, import.meta.url), 'utf8');
 
 const PREFIX = 'wasmrun';
-const inTheWay = (rulesets: Rulesets, ...ports: number[]) =>
+const obstaclesTo = (rulesets: Rulesets, ...ports: ExposedPort[]) =>
   findObstacles(rulesets, { ports, prefix: PREFIX });
+const tcp = (hostPort: number): ExposedPort => ({ protocol: 'tcp', hostPort });
+const udp = (hostPort: number): ExposedPort => ({ protocol: 'udp', hostPort });
+const inTheWay = (rulesets: Rulesets, ...ports: number[]) => obstaclesTo(rulesets, ...ports.map(tcp));
 
 describe.each<[string, Rulesets]>([
   ['iptables-save', { iptables: { iptables: recorded('ufw.iptables-save') } }],
@@ -28,6 +31,22 @@ describe.each<[string, Rulesets]>([
 
   it('is no obstacle to a port that it opens', () => {
     expect(inTheWay(rulesets, 22).filter(({ blocks }) => blocks === 'input')).toEqual([]);
+  });
+
+  it('does not open a port for UDP that it opens for TCP', () => {
+    expect(obstaclesTo(rulesets, tcp(22), udp(22))).toContainEqual(
+      expect.objectContaining({ blocks: 'input', fix: 'ufw allow 22/udp' }),
+    );
+  });
+
+  it('that lets mDNS in, to its group, does not open the port', () => {
+    expect(obstaclesTo(rulesets, udp(5353), tcp(8080), udp(53))).toContainEqual(
+      expect.objectContaining({
+        blocks: 'input',
+        sentence: expect.stringContaining('host ports 5353/udp, 8080, 53/udp; to open them: '),
+        fix: 'ufw allow 5353,53/udp && ufw allow 8080/tcp',
+      }),
+    );
   });
 
   it('drops what is routed', () => {
@@ -64,6 +83,13 @@ it('firewalld is recognised, though its policies accept', () => {
   ]);
 });
 
+it('firewalld opens both protocols at once', () => {
+  const rulesets = { nft: recorded('firewalld.nft-json'), iptables: {} };
+  expect(obstaclesTo(rulesets, tcp(8080), tcp(22), udp(22))).toContainEqual(
+    expect.objectContaining({ fix: 'firewall-cmd --add-port=8080/tcp --add-port=22/udp' }),
+  );
+});
+
 it.each<[string, Rulesets]>([
   ['iptables-save', { iptables: { iptables: recorded('docker.iptables-save') } }],
   ['nft', { nft: recorded('docker.nft-json'), iptables: {} }],
@@ -85,6 +111,7 @@ it('a firewall of the old kind is found by its last rule too', () => {
 :INPUT ACCEPT [0:0]
 :FORWARD ACCEPT [0:0]
 -A INPUT -p tcp -m multiport --dports 22,443 -j ACCEPT
+-A INPUT -p udp -m udp --dport 53 -j ACCEPT
 -A INPUT -j REJECT --reject-with icmp-host-prohibited
 COMMIT
 `;
@@ -93,6 +120,14 @@ COMMIT
     expect.objectContaining({
       firewall: 'iptables',
       fix: 'iptables -I INPUT -p tcp -m multiport --dports 8080 -j ACCEPT',
+    }),
+  ]);
+  expect(obstaclesTo({ iptables: { iptables: save } }, tcp(443), udp(53))).toEqual([]);
+  expect(obstaclesTo({ iptables: { iptables: save } }, tcp(53), udp(443))).toEqual([
+    expect.objectContaining({
+      fix:
+        'iptables -I INPUT -p tcp -m multiport --dports 53 -j ACCEPT && ' +
+        'iptables -I INPUT -p udp -m multiport --dports 443 -j ACCEPT',
     }),
   ]);
 });
