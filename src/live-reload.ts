@@ -12,7 +12,6 @@ import type { ReloadPolicy } from './watch/reload-policy.ts';
 import type { Sandbox, SandboxEnd } from './sandbox/sandbox.ts';
 
 export interface LiveReloadOptions {
-  readonly sandbox: Sandbox;
   /** Absolute directory that changed files are told relative to. */
   readonly directory: string;
   /** Absolute path of the configuration file, where there is one. */
@@ -46,6 +45,9 @@ interface Reason {
 export class LiveReload implements AsyncDisposable {
   readonly #options: LiveReloadOptions;
   #definition: SandboxDefinition;
+  #sandbox: Sandbox | undefined;
+  /** How the app ended before this began. */
+  #earlyEnd: SandboxEnd | WasmrunError | undefined;
   #pending: Reason | undefined;
   /** What is being done, until it is done. */
   #work: Promise<void> | undefined;
@@ -59,6 +61,13 @@ export class LiveReload implements AsyncDisposable {
   constructor(options: LiveReloadOptions, definition: SandboxDefinition) {
     this.#options = options;
     this.#definition = definition;
+  }
+
+  /** The sandbox runs; what has changed since the app was read is done now. */
+  begin(sandbox: Sandbox): void {
+    this.#sandbox = sandbox;
+    if (this.#pending !== undefined) this.#request([]);
+    else if (this.#earlyEnd !== undefined) this.guestEnded(this.#earlyEnd);
   }
 
   /** Files have changed; absolute paths. */
@@ -81,8 +90,10 @@ export class LiveReload implements AsyncDisposable {
 
   /** The version in charge has ended by itself. */
   guestEnded(end: SandboxEnd | WasmrunError): void {
-    if (this.#isDisposed) return;
-    const { onEvent, sandbox } = this.#options;
+    const sandbox = this.#sandbox;
+    this.#earlyEnd = end;
+    if (this.#isDisposed || sandbox === undefined) return;
+    const { onEvent } = this.#options;
     const isFailure = end instanceof WasmrunError;
     const how = isFailure ? end.message : `${sandbox.name} ended (${end.reason}) with status ${end.status}`;
     if (!isFailure && end.status === 0 && end.reason === 'exit') {
@@ -113,6 +124,7 @@ export class LiveReload implements AsyncDisposable {
     clearTimeout(this.#backoff);
     const since = this.#pending?.since ?? performance.now();
     this.#pending = { files: new Set([...(this.#pending?.files ?? []), ...files]), since };
+    if (this.#sandbox === undefined) return;
     // What is about to start is out of date already.
     this.#attempt?.abort();
     this.#work ??= this.#workOff().finally(() => (this.#work = undefined));
@@ -128,13 +140,15 @@ export class LiveReload implements AsyncDisposable {
         await this.#reload(reason, signal);
       } catch (error) {
         if (signal.aborted) this.#takeBack(reason);
-        else this.#tellFailure(reason, error);
+        else if (error instanceof WasmrunError) this.#failed(reason, error);
+        else throw error;
       }
     }
   }
 
   async #reload({ files, since }: Reason, signal: AbortSignal): Promise<void> {
-    const { sandbox, policy, graceMs, configFile, refresh, onEvent } = this.#options;
+    const sandbox = this.#running;
+    const { policy, graceMs, configFile, refresh, onEvent } = this.#options;
     const isConfigOnly = files.size > 0 && [...files].every((file) => file === configFile);
     const definition = await refresh(!isConfigOnly);
     if (signal.aborted) return this.#takeBack({ files, since });
@@ -150,6 +164,11 @@ export class LiveReload implements AsyncDisposable {
     onEvent({ type: 'reloaded', generation: number, files: this.#namesOf(files), ms });
   }
 
+  get #running(): Sandbox {
+    if (this.#sandbox === undefined) throw new Error('live reload has not begun');
+    return this.#sandbox;
+  }
+
   /** The next attempt is for these, too. */
   #takeBack({ files, since }: Reason): void {
     if (this.#isDisposed) return;
@@ -157,11 +176,12 @@ export class LiveReload implements AsyncDisposable {
     this.#pending = { files: new Set([...files, ...later]), since };
   }
 
-  #tellFailure({ files }: Reason, error: unknown): void {
-    if (!(error instanceof WasmrunError)) throw error;
-    const { sandbox, onEvent } = this.#options;
+  #failed({ files }: Reason, error: WasmrunError): void {
+    const { onEvent } = this.#options;
     const { code, message, hint } = error;
-    const { isOver, number } = sandbox.generation;
+    const { isOver, number } = this.#running.generation;
+    // The next attempt after a crash, not the next version.
+    if (files.size === 0 && isOver) return this.guestEnded(error);
     onEvent({
       type: 'reload-failed',
       files: this.#namesOf(files),

@@ -16,7 +16,6 @@ import { engineIdentity } from './sandbox/identity.ts';
 import { planSandbox, type SandboxPlan } from './sandbox/plan.ts';
 import { reclaim } from './sandbox/reclaim.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
-import type { SandboxEnd } from './sandbox/sandbox.ts';
 import type { SandboxStep } from './sandbox/start.ts';
 import { State } from './sandbox/state.ts';
 import { waitNotice } from './sandbox/wait-notice.ts';
@@ -77,9 +76,10 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
   using _listening = signals;
   const { log, events, captureOutput, onStep, watch } = request;
   try {
-    const guestEnds: (SandboxEnd | WasmrunError)[] = [];
-    let onGuestEnd = (end: SandboxEnd | WasmrunError): unknown => guestEnds.push(end);
     const definition = defineSandbox(request);
+    await using watching = new AsyncDisposableStack();
+    // Changes from now on are not missed.
+    const live = watch && (await watchApp(request, watch, { definition, stack: watching }));
     await using sandbox = await Sandbox.start(definition, {
       log,
       isolations: ISOLATIONS,
@@ -93,21 +93,16 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
       },
       onWait: () => signals.throwIfStopped(),
       captureOutput,
-      ...(watch !== undefined && { onGuestEnd: (end: SandboxEnd | WasmrunError) => void onGuestEnd(end) }),
+      onGuestEnd: live && ((end) => live.guestEnded(end)),
     });
     // A word of advice: nothing waits for it or fails with it.
     warnOfObstacles(sandbox.forwards, request).catch((error: unknown) => log.detail(String(error)));
-    await using live = new AsyncDisposableStack();
     signals.onFirst((signal) => {
-      void live.disposeAsync();
+      void watching.disposeAsync();
       sandbox.stop(signal);
     });
     signals.onSecond(() => sandbox.kill());
-    if (watch !== undefined) {
-      const reload = await watchApp(request, watch, { sandbox, definition, stack: live });
-      onGuestEnd = (end) => reload.guestEnded(end);
-      for (const end of guestEnds) onGuestEnd(end);
-    }
+    live?.begin(sandbox);
     const { status } = await sandbox.end();
     return status;
   } catch (error) {
@@ -120,15 +115,11 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
 /** As Ctrl-C does. */
 const interrupt = (): void => void process.kill(process.pid, 'SIGINT');
 
-/** Joins a running sandbox with the files of its app, until the stack is disposed of. */
+/** Watches the files of an app until the stack is disposed of. */
 const watchApp = async (
   { settings, app, log, events }: RunRequest,
   { root, refresh, onWatching }: WatchRequest,
-  {
-    sandbox,
-    definition,
-    stack,
-  }: { sandbox: Sandbox; definition: SandboxDefinition; stack: AsyncDisposableStack },
+  { definition, stack }: { definition: SandboxDefinition; stack: AsyncDisposableStack },
 ): Promise<LiveReload> => {
   const { LiveReload } = await import('./live-reload.ts');
   const { watchFiles } = await import('./watch/watch.ts');
@@ -149,7 +140,6 @@ const watchApp = async (
   const reload: LiveReload = stack.use(
     new LiveReload(
       {
-        sandbox,
         directory: app.directory,
         configFile,
         policy: watch.reload,

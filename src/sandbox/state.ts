@@ -78,14 +78,17 @@ export class State {
       throw error;
     }
     let current = record;
+    let { length } = Buffer.from(serialize(record));
     return {
       get record() {
         return current;
       },
       amend(additions) {
         current = { ...current, ...additions };
+        const text = Buffer.from(serialize(current));
         // One call, and never shorter: a reader finds the whole of it even if this process is killed here.
-        writeSync(fd, serialize(current), 0);
+        length = Math.max(length, text.length);
+        writeSync(fd, Buffer.concat([text, Buffer.alloc(length - text.length, ' ')]), 0, length, 0);
         return current;
       },
       [Symbol.dispose]: () => {

@@ -12,13 +12,15 @@ const PATIENCE_MS = 4000;
 const CLIENT = `
   const http = require('node:http');
   const url = process.argv[1];
+  // One connection for each client, for as long as the server lets it be.
+  const agent = process.argv[2] === 'keep-alive' ? new http.Agent({ keepAlive: true, maxSockets: ${CLIENTS} }) : false;
   const counts = {};
   let worst = 0;
   let stopped = false;
   process.stdin.resume().on('end', () => { stopped = true; });
   const request = () => new Promise((resolve) => {
     const failed = (error) => resolve(error.code || error.message);
-    http.get(url, { agent: false, timeout: ${PATIENCE_MS} }, (response) => {
+    http.get(url, { agent, timeout: ${PATIENCE_MS} }, (response) => {
       response.on('error', failed).on('end', () => resolve(String(response.statusCode))).resume();
     }).on('timeout', function () { this.destroy(new Error('timeout')); }).on('error', failed);
   });
@@ -31,7 +33,10 @@ const CLIENT = `
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   };
-  Promise.all(Array.from({ length: ${CLIENTS} }, client)).then(() => console.log(JSON.stringify({ counts, worst })));
+  Promise.all(Array.from({ length: ${CLIENTS} }, client)).then(() => {
+    console.log(JSON.stringify({ counts, worst }));
+    if (agent !== false) agent.destroy();
+  });
 `;
 
 export interface LoadResult {
@@ -48,11 +53,16 @@ export interface Load extends AsyncDisposable {
 
 /**
  * Starts the clients.
+ * @param how - whether each request has a connection of its own
  * @param inside - runs the action where the clients shall be, e.g. in a network namespace
  */
-export const startLoad = (url: string, inside: <T>(action: () => T) => T = (action) => action()): Load => {
+export const startLoad = (
+  url: string,
+  inside: <T>(action: () => T) => T = (action) => action(),
+  how: 'close' | 'keep-alive' = 'close',
+): Load => {
   const child = inside(() =>
-    spawn(process.execPath, ['-e', CLIENT, url], { stdio: ['pipe', 'pipe', 'inherit'] }),
+    spawn(process.execPath, ['-e', CLIENT, url, how], { stdio: ['pipe', 'pipe', 'inherit'] }),
   );
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));

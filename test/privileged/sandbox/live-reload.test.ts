@@ -1,0 +1,273 @@
+/** `--watch` as its user sees it: the files of a real app change while clients use it. */
+import { once } from 'node:events';
+import { copyFile, mkdtempDisposable, rename, rm, mkdir, writeFile } from 'node:fs/promises';
+import { lstatSync, readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  childrenOf,
+  eventually,
+  isRunning,
+  newPrefix,
+  remains,
+  runCli,
+  startCli,
+} from '../../helpers/cli.ts';
+import type { CliRun } from '../../helpers/cli.ts';
+import { guestPath } from '../../helpers/engine.ts';
+import { startLoad } from '../../helpers/load.ts';
+import { interfaces } from '../network/test-network.ts';
+
+const PATIENCE_MS = 15_000;
+
+let prefix = '';
+beforeEach(() => {
+  prefix = newPrefix();
+});
+// Only what a failed test has left behind.
+afterEach(() => runCli(['gc'], { prefix }));
+
+interface App extends AsyncDisposable {
+  readonly path: string;
+  readonly module: string;
+  /** Puts a guest of test/guests in the place of the module, as a build does: all at once. */
+  save(guest: string): Promise<void>;
+  configure(text: string): Promise<void>;
+}
+
+const createApp = async (guest: string, config = '[network]\nforwards = ["3000"]\n'): Promise<App> => {
+  const directory = await mkdtempDisposable(join(tmpdir(), 'wasmrun-live-'));
+  const module = join(directory.path, 'server.wasm');
+  const app: App = {
+    path: directory.path,
+    module,
+    async save(name) {
+      await copyFile(guestPath(name), `${module}.new`);
+      await rename(`${module}.new`, module);
+    },
+    configure: (text) => writeFile(join(directory.path, '.wasmrun.toml'), text),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+  await app.save(guest);
+  await app.configure(config);
+  return app;
+};
+
+const watch = (app: App, ...args: string[]): CliRun =>
+  startCli(['os', app.path, '--watch', ...args], { prefix });
+
+/** The engine of the version in charge: the newest, once the one before is gone. */
+const engineOf = async (run: CliRun): Promise<number> => {
+  const engines = (): number[] =>
+    childrenOf(run.process.pid!).filter(
+      (pid) =>
+        /node/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')) ||
+        /MainThread/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')),
+    );
+  expect(await eventually(() => engines().length === 1, PATIENCE_MS)).toBe(true);
+  return engines()[0]!;
+};
+
+const reloads = (run: CliRun): number => run.stderr().match(/^reloaded /gm)?.length ?? 0;
+
+/** Waits for the next version to be in charge after `change`. */
+const reloaded = async (run: CliRun, change: () => Promise<void>): Promise<void> => {
+  const before = reloads(run);
+  await change();
+  expect(await eventually(() => reloads(run) > before, PATIENCE_MS), run.stderr()).toBe(true);
+};
+
+const get = async (url: string): Promise<string> =>
+  (await fetch(url, { headers: { connection: 'close' } })).text();
+
+const stop = async (run: CliRun): Promise<void> => {
+  run.process.kill('SIGTERM');
+  const { status, stderr } = await run.ended;
+  expect(status, stderr).toBe(143);
+  expect(remains(prefix)).toEqual([]);
+};
+
+const VERSIONS = ['hello-wasix', 'hello-wasmedge', 'hello-preview1'] as const;
+
+describe.each(['nftables', 'iptables', 'handoff'])('a reload with %s', (transport) => {
+  test.each(['overlap', 'restart'])(
+    '(%s) fails no request, on new connections and on kept ones',
+    async (mode) => {
+      await using app = await createApp(
+        'hello-wasmedge',
+        `[network]\nforwards = ["3000"]\n[watch]\nreload = "${mode}"\n`,
+      );
+      await using run = watch(app, '--transport', transport);
+      const url = await run.url();
+      const first = await engineOf(run);
+      const [, address] = /^\S+ {2}([\d.]+)/m.exec(run.stderr())!;
+      const identity = (): unknown[] => [
+        lstatSync(`/run/netns/${prefix}-${/\(namespace \S+?-(\S+)\)/.exec(run.stderr())![1]}`).ino,
+        interfaces()
+          .filter((name) => name.startsWith(prefix))
+          .map((name) => readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8')),
+      ];
+      const before = transport === 'handoff' ? [] : identity();
+      await using fresh = startLoad(url);
+      await using kept = startLoad(url, (action) => action(), 'keep-alive');
+
+      for (const version of [...VERSIONS, ...VERSIONS]) await reloaded(run, () => app.save(version));
+
+      for (const load of [fresh, kept]) {
+        const { counts } = await load.stop();
+        expect(Object.keys(counts), JSON.stringify(counts)).toEqual(['200']);
+        expect(counts['200']).toBeGreaterThan(50);
+      }
+      const last = await engineOf(run);
+      expect(last).not.toBe(first);
+      expect(isRunning(first)).toBe(false);
+      // The same objects as before: nothing that leads in was made anew.
+      if (transport !== 'handoff') expect(identity()).toEqual(before);
+      expect(await get(`http://${address}:3000/`)).toContain('Hello');
+      expect(run.stderr().match(/→/g)).toHaveLength(1);
+      await stop(run);
+    },
+  );
+});
+
+describe('a new version', () => {
+  test('that cannot run leaves the old one serving, and the next save tries again', async () => {
+    await using app = await createApp('hello-wasmedge');
+    await using run = watch(app);
+    const url = await run.url();
+    const first = await engineOf(run);
+    await writeFile(app.module, 'not WebAssembly');
+    await run.printed(/^reload failed {2}server\.wasm {2}.*\(v1 goes on\)$/m);
+    expect(await get(url)).toContain('Hello');
+    expect(await engineOf(run)).toBe(first);
+    await reloaded(run, () => app.save('hello-wasix'));
+    expect(await get(url)).toContain('Hello');
+    await stop(run);
+  });
+
+  test('that ends before it listens leaves the old one serving', async () => {
+    await using app = await createApp('hello-wasmedge');
+    await using run = watch(app, '--', '3000');
+    const url = await run.url();
+    await app.save('crasher');
+    await run.printed(/^reload failed {2}server\.wasm {2}the app ended with status \d+ \(v1 goes on\)$/m);
+    expect(await get(url)).toContain('Hello');
+    await stop(run);
+  });
+
+  test('is brought by a change of the settings that concern it, by one for forwards alone none', async () => {
+    await using app = await createApp('hello-wasmedge');
+    await using run = watch(app);
+    const url = await run.url();
+    const first = await engineOf(run);
+    const port = new URL(url).port;
+
+    await app.configure(`[network]\nforwards = ["3000", "127.0.0.1::3000"]\n`);
+    const [, added] = await run.printed(/^(http:\/\/127\.0\.0\.1:\d+) → /m);
+    expect(await get(added!)).toContain('Hello');
+    expect(await engineOf(run)).toBe(first);
+
+    await app.configure('[network]\nforwards = ["3000"]\n');
+    await run.printed(/ closed$/m);
+    await expect(get(added!)).rejects.toThrow();
+    expect(await get(url)).toContain('Hello');
+
+    await app.configure('[network]\nforwards = ["3000"\n');
+    await run.printed(/^reload failed {2}\.wasmrun\.toml {2}.*\.wasmrun\.toml:\d+:\d+: /m);
+    expect(await get(url)).toContain('Hello');
+    expect(await engineOf(run)).toBe(first);
+
+    await reloaded(run, () => app.configure('[app]\nenv = { A = "1" }\n[network]\nforwards = ["3000"]\n'));
+    expect(new URL(url).port).toBe(port);
+    expect(await get(url)).toContain('Hello');
+    expect(await engineOf(run)).not.toBe(first);
+    await stop(run);
+  });
+
+  test('that crashes later is started again, less and less often, until a change', async () => {
+    await using app = await createApp('crasher', '[app]\nargs = ["exit", "3"]\n');
+    await using run = watch(app);
+    await run.printed(/with status 3; starting it again in 250 ms/);
+    await run.printed(/with status 3; starting it again in 500 ms/);
+    await run.printed(/6 times in a row; waiting for a change/);
+    await app.configure('[network]\nforwards = ["3000"]\n');
+    await app.save('hello-wasmedge');
+    expect(await get(await run.url())).toContain('Hello');
+    await stop(run);
+  }, 60_000);
+});
+
+describe('a connection that goes on', () => {
+  test('is given the grace, then ends properly', async () => {
+    await using app = await createApp(
+      'hello-wasmedge',
+      '[network]\nforwards = ["3000"]\n[watch]\ngrace_ms = 1500\n',
+    );
+    await using run = watch(app);
+    const { port } = new URL(await run.url());
+    const socket = connect(Number(port), '127.0.0.1');
+    await once(socket, 'connect');
+    // Half a request: the guest is in the middle of it.
+    socket.write('GET / HTTP/1.1\r\n');
+    let hasEnded = false;
+    socket.on('end', () => (hasEnded = true)).resume();
+    const failures: Error[] = [];
+    socket.on('error', (error) => failures.push(error));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await reloaded(run, () => app.save('hello-wasix'));
+    expect(hasEnded).toBe(false);
+    await once(socket, 'close');
+    expect([hasEnded, failures]).toEqual([true, []]);
+    await stop(run);
+  });
+});
+
+describe('nothing is left', () => {
+  test.each(['start', 'drain', 'stop'])('after Ctrl-C and a change during the %s', async (moment) => {
+    await using app = await createApp('hello-wasmedge');
+    await using run = watch(app);
+    await run.url();
+    if (moment === 'stop') run.process.kill('SIGINT');
+    await app.save('hello-wasix');
+    if (moment === 'drain') await run.printed(/^reloaded /m);
+    else if (moment === 'start') await new Promise((resolve) => setTimeout(resolve, 130));
+    run.process.kill('SIGINT');
+    expect((await run.ended).status).toBe(130);
+    expect(remains(prefix)).toEqual([]);
+  });
+
+  test('after 200 saves in one second, and the last of them is what runs', async () => {
+    await using app = await createApp('hello-wasmedge');
+    await using run = watch(app);
+    const url = await run.url();
+    for (let count = 0; count < 200; count += 1) {
+      await app.save(VERSIONS[count % 3]!);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    expect(await eventually(() => reloads(run) > 0, PATIENCE_MS)).toBe(true);
+    const latest = statSync(app.module).ino;
+    expect(latest).toBeGreaterThan(0);
+    await engineOf(run);
+    expect(reloads(run)).toBeLessThan(20);
+    expect(await get(url)).toContain('Hello');
+    await stop(run);
+  });
+
+  test('after the app was deleted and came back', async () => {
+    await using app = await createApp('hello-wasmedge');
+    await using run = watch(app);
+    const url = await run.url();
+    await rm(app.path, { recursive: true });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await get(url)).toContain('Hello');
+    await reloaded(run, async () => {
+      await mkdir(app.path);
+      await app.configure('[network]\nforwards = ["3000"]\n');
+      await app.save('hello-wasix');
+    });
+    expect(await get(url)).toContain('Hello');
+    await stop(run);
+  });
+});
