@@ -88,7 +88,6 @@ describe('wrong usage ends with 2', () => {
     [['os', '.', '--forwrd', '1:1'], "error: unknown option '--forwrd'", 'hint: did you mean --forward?'],
     [['os', '.', '--forward'], "option '--forward <spec>' argument missing", 'hint: '],
     [['os', '.', 'extra'], 'too many arguments', 'hint: arguments for the app itself go after --'],
-    [['os', '.', '--watch'], 'error: live reload is not available yet', 'later version'],
     [
       ['os', '.', '--forward', '8080->3000'],
       'flag --forward: forward "8080->3000"',

@@ -21,7 +21,14 @@ describe('defaults', () => {
         namespacePrefix: 'wasmrun',
         addressPool: ['10.231.0.0/16', '172.31.224.0/19', '192.168.231.0/24'],
       },
-      watch: { paths: [], ignore: [], debounceMs: 100 },
+      watch: {
+        paths: [],
+        ignore: [],
+        includeNodeModules: false,
+        reload: 'overlap',
+        graceMs: 10_000,
+        debounceMs: 100,
+      },
     });
     expect(new Set(Object.values(origins))).toEqual(new Set(['default']));
   });
