@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
 import type { Command, CommandUnknownOpts } from '@commander-js/extra-typings';
 import { configCommand } from './commands/config.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { gcCommand } from './commands/gc.ts';
 import { osCommand } from './commands/os.ts';
 import type { Stream } from './output.ts';
@@ -12,6 +13,7 @@ const EXAMPLES = `
 Examples:
   $ wasmrun os ./app --forward 8080:3000     then: curl http://localhost:8080
   $ wasmrun config show ./app --origin       where each setting comes from
+  $ wasmrun doctor                           what works here, and what stands in the way
   $ wasmrun gc                               clean up after a kill -9
 
 wasmrun os --help says more. Settings may also stand in .wasmrun.toml and in WASMRUN_* variables;
@@ -42,6 +44,7 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
     .addHelpText('after', EXAMPLES)
     .addCommand(osCommand(session))
     .addCommand(configCommand(session))
+    .addCommand(doctorCommand(session))
     .addCommand(gcCommand(session));
   for (const command of [program, ...descendants(program)]) {
     // Commander throws instead of ending the process, and leaves its errors to us to print.
