@@ -5,11 +5,10 @@
 import type { Control } from './control.ts';
 import type { DescriptorChannel } from './descriptor-channel.ts';
 import { WASI, toWasi } from './errno.ts';
-import * as libc from './libc.ts';
+import { replaceDescriptor } from './libc.ts';
 import type { ConnectMessage, ReplyPacket, ResolveMessage } from './messages.ts';
 import { POLLIN } from './poll.ts';
 import type { Poller } from './poll.ts';
-import { O_CLOEXEC } from './sockets.ts';
 import { formatIp } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
 
@@ -44,9 +43,8 @@ export class Broker {
     const { reply, socket } = answer;
     const result = reply.errno === 0 ? 0 : -toWasi(reply.errno);
     if (socket === undefined) return { result, isReplaced: false };
-    const isReplaced = libc.dup3(socket, hostFd, O_CLOEXEC) >= 0;
-    libc.close(socket);
-    return isReplaced ? { result, isReplaced } : { result: -WASI.EMFILE, isReplaced };
+    const replaced = replaceDescriptor(hostFd, socket);
+    return replaced < 0 ? { result: replaced, isReplaced: false } : { result, isReplaced: true };
   }
 
   /** The addresses of a host name as texts, or a positive WASI errno: ENOENT, EAGAIN. */

@@ -60,10 +60,7 @@ export class Connection extends StreamSocket {
   }
 
   override send(memory: GuestMemory): number {
-    if (this.#isParting && this.#isAsked) return this.#sendLastResponse(memory);
-    const length = super.send(memory);
-    if (length > 0) this.#note(memory, length);
-    return length;
+    return this.#isParting && this.#isAsked ? this.#sendLastResponse(memory) : this.#sendAsIs(memory);
   }
 
   /** From now on a response of HTTP tells the client to come back by another connection. */
@@ -120,17 +117,19 @@ export class Connection extends StreamSocket {
       LAST_CHUNK.equals(bytes.subarray(end - LAST_CHUNK.length, end));
   }
 
+  #sendAsIs(memory: GuestMemory): number {
+    const length = super.send(memory);
+    if (length > 0) this.#note(memory, length);
+    return length;
+  }
+
   /** As {@link send}, with a header more after the status line where there is one. */
   #sendLastResponse(memory: GuestMemory): number {
     const at = memory.iovPointers[0] ?? 0;
     const room = Math.min(memory.iovLengths[0] ?? 0, STATUS_LINE_LIMIT);
     const beginning = Buffer.from(memory.bytes.subarray(at, at + room));
     const lineLength = statusLineLength(beginning);
-    if (lineLength === 0 || isSwitchingProtocols(beginning)) {
-      const length = super.send(memory);
-      if (length > 0) this.#note(memory, length);
-      return length;
-    }
+    if (lineLength === 0 || isSwitchingProtocols(beginning)) return this.#sendAsIs(memory);
     const line = Buffer.concat([beginning.subarray(0, lineLength), CLOSE_HEADER]);
     if (!this.#sendAll(line)) return super.send(memory);
     this.#note(memory, lineLength);

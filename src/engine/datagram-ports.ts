@@ -1,16 +1,15 @@
 /** Which ports of UDP are forwarded, and by what else than their own socket datagrams for them come. */
-import type { Control } from './control.ts';
-import type { DescriptorChannel } from './descriptor-channel.ts';
 import { DatagramChannel } from './datagram-channel.ts';
 import { KernelPath } from './datagram-path.ts';
-import { failure } from './errno.ts';
 import * as libc from './libc.ts';
+import { PortHandover } from './port-handover.ts';
+import type { PortHandoverOptions } from './port-handover.ts';
 import { ports } from './ports.ts';
 import type { GoMessage, LaunchMessage } from './messages.ts';
 import type { Poller } from './poll.ts';
 import { AF_INET, SockaddrBuffer, ipv4Bytes, isLoopback } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
-import { O_CLOEXEC, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './sockets.ts';
+import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './sockets.ts';
 
 /** What a socket gets with a forwarded port. */
 export interface ForwardedPort {
@@ -21,13 +20,8 @@ export interface ForwardedPort {
   release(): void;
 }
 
-export interface DatagramPortsOptions extends Pick<
-  LaunchMessage,
-  'channels' | 'inherited' | 'keepListeners'
-> {
+export interface DatagramPortsOptions extends PortHandoverOptions, Pick<LaunchMessage, 'channels'> {
   readonly poller: Poller;
-  readonly control: Control;
-  readonly channel: DescriptorChannel;
   readonly sandboxAddress: GoMessage['sandboxAddress'];
 }
 
@@ -35,29 +29,21 @@ export class DatagramPorts {
   readonly #options: DatagramPortsOptions;
   /** By process port; a channel belongs to one guest socket at a time. */
   readonly #channels: Map<number, DatagramChannel>;
-  /** Bound sockets of an earlier engine, by port: the guest's, then its companion. */
-  readonly #inherited: Map<number, number[]>;
+  readonly #handover: PortHandover;
   readonly #announced = new Set<number>();
 
   constructor(options: DatagramPortsOptions) {
     this.#options = options;
-    const { channels, inherited, poller } = options;
+    const { channels, poller } = options;
     this.#channels = new Map(
       channels.map(({ fd, processPort }) => [processPort, new DatagramChannel(fd, poller)]),
     );
-    const own = inherited.filter(({ protocol }) => protocol === 'udp');
-    this.#inherited = new Map(
-      [...Map.groupBy(own, ({ port }) => port)].map(([port, all]) => [port, all.map(({ fd }) => fd)]),
-    );
+    this.#handover = new PortHandover('udp', options);
   }
 
   /** bind(2) on a socket of the guest; a port that an earlier engine had bound is taken over. */
   bind(hostFd: number, address: SocketAddress): number {
-    const inherited = this.#inherited.get(address.port)?.shift();
-    if (inherited === undefined) return ports().bind(hostFd, address);
-    const result = libc.dup3(inherited, hostFd, O_CLOEXEC);
-    libc.close(inherited);
-    return result < 0 ? failure() : 0;
+    return this.#handover.takeInto(hostFd, address.port) ?? ports().bind(hostFd, address);
   }
 
   /**
@@ -88,13 +74,11 @@ export class DatagramPorts {
   #announce(port: number, own: readonly number[]): void {
     if (this.#announced.has(port)) return;
     this.#announced.add(port);
-    const { control, channel, keepListeners } = this.#options;
-    const sockets = keepListeners ? own.filter((fd) => channel.send(fd)).length : 0;
-    control.send({ type: 'listening', protocol: 'udp', port, sockets });
+    this.#handover.announce(port, own);
   }
 
   #companion(port: number): KernelPath | undefined {
-    const inherited = this.#inherited.get(port)?.shift();
+    const inherited = this.#handover.take(port);
     return inherited === undefined ? this.#bindToSandboxAddress(port) : new KernelPath(inherited);
   }
 

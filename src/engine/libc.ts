@@ -4,6 +4,7 @@
  */
 import { koffi } from '../os/koffi.ts';
 import { libc } from '../os/libc.ts';
+import { failure } from './errno.ts';
 
 type Bytes = NodeJS.TypedArray;
 /** (fd, host address, length in bytes) */
@@ -45,7 +46,7 @@ export const setsockopt: (fd: number, level: number, name: number, value: Bytes,
   libc.func('int setsockopt(int, int, int, void *, uint32_t)');
 export const getsockopt: (fd: number, level: number, name: number, value: Bytes, length: Bytes) => number =
   libc.func('int getsockopt(int, int, int, void *, void *)');
-export const dup3: (from: number, to: number, flags: number) => number = libc.func('int dup3(int, int, int)');
+const dup3: (from: number, to: number, flags: number) => number = libc.func('int dup3(int, int, int)');
 export const close: (fd: number) => number = libc.func('int close(int)');
 export const lseek: (fd: number, offset: bigint, whence: number) => number | bigint = libc.func(
   'int64_t lseek(int, int64_t, int)',
@@ -63,3 +64,13 @@ const _exit: (status: number) => void = libc.func('void _exit(int)');
 
 /** Address of a buffer, to put it into a struct that is passed on. The buffer must outlive the call. */
 export const addressOf = (buffer: Bytes): bigint => koffi.address(buffer);
+
+/** fcntl.h */
+const O_CLOEXEC = 0o2000000;
+
+/** Has a descriptor go on as another one, which is used up. Returns 0 or a negated WASI errno. */
+export const replaceDescriptor = (fd: number, by: number): number => {
+  const result = dup3(by, fd, O_CLOEXEC) < 0 ? failure() : 0;
+  close(by);
+  return result;
+};

@@ -5,14 +5,14 @@
  */
 import { errno } from '../os/libc.ts';
 import type { Connections } from './connections.ts';
-import type { Control } from './control.ts';
-import type { DescriptorChannel } from './descriptor-channel.ts';
 import { FILETYPE } from './descriptor.ts';
 import { EAGAIN, EINTR, WASI, failure, toWasi } from './errno.ts';
 import * as libc from './libc.ts';
 import type { GoMessage, LaunchMessage } from './messages.ts';
 import type { Poller } from './poll.ts';
 import { POLLIN } from './poll.ts';
+import { PortHandover } from './port-handover.ts';
+import type { PortHandoverOptions } from './port-handover.ts';
 import { ports } from './ports.ts';
 import { AF_INET, ipv4Bytes, isLoopback } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
@@ -128,10 +128,8 @@ let unbound: number | undefined;
 const neverReady = (): number =>
   (unbound ??= libc.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 
-export interface ListenerOptions extends Pick<LaunchMessage, 'handed' | 'inherited' | 'keepListeners'> {
+export interface ListenerOptions extends PortHandoverOptions, Pick<LaunchMessage, 'handed'> {
   readonly poller: Poller;
-  readonly control: Control;
-  readonly channel: DescriptorChannel;
   readonly connections: Connections;
   readonly sandboxAddress: GoMessage['sandboxAddress'];
 }
@@ -141,29 +139,20 @@ export class ListenerFactory {
   readonly #options: ListenerOptions;
   /** Handed-off host listeners by process port, then by the id the supervisor knows them by. */
   readonly #handed = new Map<number, Map<number, number>>();
-  /** Sockets of an earlier engine that listen in the sandbox's namespace, by port. */
-  readonly #inherited: Map<number, number[]>;
+  readonly #handover: PortHandover;
   /** Who accepts from what was handed off for a port: the first of the guest's listeners there. */
   readonly #listening = new Map<number, Listener>();
   readonly #all = new Set<Listener>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#inherited = new Map(
-      [
-        ...Map.groupBy(
-          options.inherited.filter(({ protocol }) => protocol === 'tcp'),
-          ({ port }) => port,
-        ),
-      ].map(([port, all]) => [port, all.map(({ fd }) => fd)]),
-    );
+    this.#handover = new PortHandover('tcp', options);
     for (const { fd, id, processPort } of options.handed) this.#keep(fd, id, processPort);
   }
 
   /** bind(2) on a socket of the guest; a port that an earlier engine listened on is taken over. */
   bind(socket: StreamSocket, address: SocketAddress): number {
-    const inherited = this.#inherited.get(address.port)?.shift();
-    return inherited === undefined ? socket.bind(address) : socket.become(inherited);
+    return this.#handover.takeInto(socket.hostFd, address.port) ?? socket.bind(address);
   }
 
   /** listen(2) on a bound socket; the result takes the socket's place in the descriptor table. */
@@ -175,7 +164,8 @@ export class ListenerFactory {
     if (typeof address === 'number') return address;
     const needsCompanion = isLoopback(address.ip) && this.#handed.has(address.port);
     const companions =
-      this.#takeInherited(address.port) ?? (needsCompanion ? this.#listenOnSandboxAddress(address.port) : []);
+      this.#handover.takeRest(address.port) ??
+      (needsCompanion ? this.#listenOnSandboxAddress(address.port) : []);
     const listener = this.#assemble(socket.hostFd, address.port, companions);
     listener.flags = socket.flags;
     return listener;
@@ -183,7 +173,7 @@ export class ListenerFactory {
 
   /** A listener on every address of the sandbox, for modules that can only accept. */
   preopen(port: number): Listener | number {
-    const [inherited, ...companions] = this.#takeInherited(port) ?? [];
+    const [inherited, ...companions] = this.#handover.takeRest(port) ?? [];
     const fd = inherited ?? openListening(new Uint8Array(4), port);
     if (fd < 0) return fd;
     libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
@@ -219,13 +209,6 @@ export class ListenerFactory {
     this.#handed.set(processPort, handed.set(id, fd));
   }
 
-  /** What is left of an earlier engine's sockets of a port; undefined where it had none. */
-  #takeInherited(port: number): readonly number[] | undefined {
-    const inherited = this.#inherited.get(port);
-    this.#inherited.delete(port);
-    return inherited;
-  }
-
   #assemble(own: number, port: number, companions: readonly number[]): Listener {
     const { poller, connections } = this.#options;
     const isFirst = !this.#listening.has(port);
@@ -235,7 +218,7 @@ export class ListenerFactory {
       own,
       { sources, poller, connections },
       {
-        announce: () => this.#announce(port, [own, ...companions]),
+        announce: () => this.#handover.announce(port, [own, ...companions]),
         release: () => {
           // The handed-off sockets stay open for the guest's next listener on this port.
           if (this.#listening.get(port) === listener) this.#listening.delete(port);
@@ -248,12 +231,6 @@ export class ListenerFactory {
     if (isFirst) this.#listening.set(port, listener);
     this.#all.add(listener);
     return listener;
-  }
-
-  #announce(port: number, own: readonly number[]): void {
-    const { control, channel, keepListeners } = this.#options;
-    const sockets = keepListeners ? own.filter((fd) => channel.send(fd)).length : 0;
-    control.send({ type: 'listening', protocol: 'tcp', port, sockets });
   }
 
   /** A loopback-only service (Flask's default) is reached through the sandbox's address, on its own port only. */

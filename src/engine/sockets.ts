@@ -30,9 +30,6 @@ export const MSG_DONTWAIT = 0x40;
 /** No SIGPIPE; Node ignores it anyway, a library in the engine might not. */
 export const MSG_NOSIGNAL = 0x4000;
 
-/** fcntl.h */
-export const O_CLOEXEC = 0o2000000;
-
 const sockaddr = new SockaddrBuffer();
 
 export abstract class Socket extends Descriptor {
@@ -145,13 +142,6 @@ export class StreamSocket extends Socket {
     // An accepted socket that was reset could be bound again: to a port of the host, if it came from there.
     if (!this.mayListen) return -WASI.EINVAL;
     return ports().bind(this.hostFd, address);
-  }
-
-  /** Goes on as another socket, which was bound before; that descriptor is used up. */
-  become(bound: number): number {
-    const result = libc.dup3(bound, this.hostFd, O_CLOEXEC);
-    libc.close(bound);
-    return result < 0 ? failure() : 0;
   }
 
   override setOption(level: number, name: number, value: Uint8Array): number {
