@@ -3,13 +3,13 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { DescriptorPacket, FromEngine, ToEngine } from '../engine/messages.ts';
+import type { FromEngine, ToEngine } from '../engine/messages.ts';
 import { CONTROL_FD, FIRST_INHERITED_FD } from '../engine/messages.ts';
-import { packetSocketPair, sendDescriptor } from '../os/descriptor-passing.ts';
-import { SystemCallError } from '../os/libc.ts';
+import { packetSocketPair } from '../os/descriptor-passing.ts';
 import { readEngineLines } from './engine-line.ts';
 import { engineCommand } from './engine-binary.ts';
 import type { Enclosure } from './isolation.ts';
+import { SocketChannel } from './socket-channel.ts';
 
 export interface EngineOptions {
   readonly enclosure: Pick<Enclosure, 'spawn'>;
@@ -34,21 +34,20 @@ export interface ProcessEnd {
 export class EngineProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #control: Socket;
-  /** This side of the channel that sockets are handed over on; closed when the engine is disposed of. */
-  readonly channel: number;
+  /** Closed when the engine is disposed of. */
+  readonly channel: SocketChannel;
   /** This side's ends of the streams. */
   readonly channels: readonly Socket[];
   /** Resolves when the process is gone and all its output has been passed on. */
   readonly ended: Promise<ProcessEnd>;
   readonly #onMessage: EngineOptions['onMessage'];
   #isGone = false;
-  #isDisposed = false;
 
   constructor({ enclosure, inherited, channelCount, onOutput, onMessage, hasInput }: EngineOptions) {
     this.#onMessage = onMessage;
     const output = onOutput === undefined ? 'inherit' : 'pipe';
     const [channel, engineChannel] = packetSocketPair();
-    this.channel = channel;
+    this.channel = new SocketChannel(channel);
     const channels = Array.from({ length: channelCount }, () => 'pipe' as const);
     const { file, args } = engineCommand();
     this.#child = enclosure.spawn(file, args, {
@@ -93,16 +92,6 @@ export class EngineProcess implements AsyncDisposable {
     if (!this.#isGone) this.#control.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** Hands a socket over; this process keeps its own descriptor. */
-  hand(packet: DescriptorPacket, socket: number): void {
-    try {
-      sendDescriptor(this.channel, JSON.stringify(packet), socket);
-    } catch (error) {
-      // An engine that just died: `ended` tells.
-      if (!(error instanceof SystemCallError)) throw error;
-    }
-  }
-
   /** Ends an engine that says what none of ours would say. */
   distrust(): void {
     this.kill();
@@ -121,8 +110,6 @@ export class EngineProcess implements AsyncDisposable {
     this.kill();
     await this.ended.catch(() => {});
     for (const stream of [this.#control, ...this.channels]) stream.destroy();
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
-    closeSync(this.channel);
+    this.channel[Symbol.dispose]();
   }
 }

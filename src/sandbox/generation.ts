@@ -14,7 +14,6 @@ import type {
 import { WasmrunError, isErrorCode } from '../errors.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
 import { formatPort } from '../network/forward.ts';
-import { receiveDescriptor } from '../os/descriptor-passing.ts';
 import type { Protocol } from '../os/socket.ts';
 import type { SandboxDefinition } from './definition.ts';
 import { EngineProcess } from './engine-process.ts';
@@ -148,7 +147,7 @@ export class Generation implements AsyncDisposable {
 
   /** One more host port leads to it. */
   attach({ fd, id, processPort }: HeldListener): void {
-    this.#engine.hand({ kind: 'listener', id, processPort }, fd);
+    this.#engine.channel.hand({ kind: 'listener', id, processPort }, fd);
     this.#engine.send({ type: 'attach' });
   }
 
@@ -213,7 +212,7 @@ export class Generation implements AsyncDisposable {
   #keepSockets({ protocol, port, sockets }: ListeningMessage): boolean {
     const kept: KeptSocket[] = [];
     for (let count = 0; count < sockets; count += 1) {
-      const fd = this.#receiveSocket();
+      const fd = this.#engine.channel.take();
       if (fd === undefined) {
         for (const { fd } of kept) closeSync(fd);
         return false;
@@ -222,14 +221,6 @@ export class Generation implements AsyncDisposable {
     }
     if (kept.length > 0) this.#options.onKept(formatPort(port, protocol), kept);
     return true;
-  }
-
-  #receiveSocket(): number | undefined {
-    try {
-      return receiveDescriptor(this.#engine.channel)?.descriptor;
-    } catch {
-      return undefined;
-    }
   }
 }
 

@@ -10,7 +10,6 @@ import type { ConnectMessage, ReplyPacket, ResolveMessage } from '../engine/mess
 import { plainAddress } from '../network/egress.ts';
 import type { EgressPolicy } from '../network/egress.ts';
 import type { NamespaceIdentity } from '../network/namespace.ts';
-import { receiveDescriptor, sendDescriptor } from '../os/descriptor-passing.ts';
 import { SystemCallError } from '../os/libc.ts';
 import {
   SOCK_NONBLOCK,
@@ -21,6 +20,7 @@ import {
   openSocketNamespace,
 } from '../os/socket.ts';
 import type { RefusedEvent } from './events.ts';
+import type { SocketChannel } from './socket-channel.ts';
 
 /** Most addresses of a name that are passed on: a reply is one short message. */
 const MAX_ADDRESSES = 16;
@@ -32,8 +32,7 @@ const LOOKUP_PAUSE_MS = 5000;
 const ERRNO = { ENOENT: 2, EAGAIN: 11, EACCES: 13, EINPROGRESS: 115, ECONNREFUSED: 111 } as const;
 
 export interface OutboundOptions {
-  /** This side of the channel that sockets are handed over on. */
-  readonly channel: number;
+  readonly channel: SocketChannel;
   readonly policy: EgressPolicy;
   /** The sandbox's own namespace: there its guest connects to itself; absent where it has none. */
   readonly namespace: NamespaceIdentity | undefined;
@@ -65,19 +64,10 @@ export class OutboundBroker {
       void this.#resolve(message.name);
       return true;
     }
-    const socket = this.#receiveSocket();
+    const socket = this.#options.channel.take();
     if (socket === undefined) return false;
     void this.#connect(message, socket).finally(() => closeSync(socket));
     return true;
-  }
-
-  #receiveSocket(): number | undefined {
-    try {
-      return receiveDescriptor(this.#options.channel)?.descriptor;
-    } catch (error) {
-      if (error instanceof SystemCallError) return undefined;
-      throw error;
-    }
   }
 
   async #connect(message: ConnectMessage, socket: number): Promise<void> {
@@ -179,16 +169,7 @@ export class OutboundBroker {
 
   #reply(reply: Omit<ReplyPacket, 'kind'>, socket?: number): void {
     this.#isBusy = false;
-    try {
-      sendDescriptor(
-        this.#options.channel,
-        JSON.stringify({ kind: 'reply', ...reply } satisfies ReplyPacket),
-        socket,
-      );
-    } catch (error) {
-      // The engine is gone; its end is reported elsewhere.
-      if (!(error instanceof SystemCallError)) throw error;
-    }
+    this.#options.channel.hand({ kind: 'reply', ...reply }, socket);
   }
 }
 

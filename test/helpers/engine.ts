@@ -18,6 +18,7 @@ import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';
+import { SocketChannel } from '../../src/sandbox/socket-channel.ts';
 
 const ENGINE = fileURLToPath(new URL('../../src/engine/main.ts', import.meta.url));
 const GUESTS = new URL('../guests/', import.meta.url);
@@ -71,7 +72,8 @@ export const startEngine = (options: EngineOptions): EngineRun => {
   const { guest, go, stdin, keepStdin, processEnv = {}, together = [], ...rest } = options;
   const { descriptors = [], channelCount = 0, ...launch } = rest;
   const channels = Array.from({ length: channelCount }, () => 'pipe' as const);
-  const [channel, engineChannel] = packetSocketPair();
+  const [supervisorChannel, engineChannel] = packetSocketPair();
+  const channel = new SocketChannel(supervisorChannel);
   const refused: RefusedEvent[] = [];
   // The real one; the namespace the guest is in is the host's own.
   const broker = new OutboundBroker({
@@ -118,7 +120,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     child.on('error', reject);
     child.on('close', (status, signal) => {
       closed = true;
-      closeSync(channel);
+      channel[Symbol.dispose]();
       changed();
       const end = messages.find((message) => message.type === 'exited' || message.type === 'failed');
       resolve({ status, signal, end });

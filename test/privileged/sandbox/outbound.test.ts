@@ -9,6 +9,7 @@ import { packetSocketPair, receiveDescriptor, sendDescriptor } from '../../../sr
 import { inNewNamespace } from '../../../src/os/network-namespace.ts';
 import { SOCK_STREAM, openSocket } from '../../../src/os/socket.ts';
 import { OutboundBroker } from '../../../src/sandbox/outbound.ts';
+import { SocketChannel } from '../../../src/sandbox/socket-channel.ts';
 import { openDescriptors } from '../../helpers/cli.ts';
 
 const AF_INET = 2;
@@ -23,7 +24,8 @@ interface Lab extends Disposable {
 }
 
 const openLab = (): Lab => {
-  const [channel, engine] = packetSocketPair();
+  const [supervisor, engine] = packetSocketPair();
+  const channel = new SocketChannel(supervisor);
   const { inside, namespace } = inNewNamespace(() => ({
     inside: openSocket(AF_INET, SOCK_STREAM),
     namespace: statSync('/proc/thread-self/ns/net', { bigint: true }),
@@ -40,7 +42,8 @@ const openLab = (): Lab => {
     engine,
     inside,
     [Symbol.dispose]() {
-      for (const fd of [channel, engine, inside]) closeSync(fd);
+      channel[Symbol.dispose]();
+      for (const fd of [engine, inside]) closeSync(fd);
     },
   };
 };
