@@ -1,19 +1,23 @@
 /** Why facilities of a system cannot be used: asked once, told in one wording. */
 import type { ProbeResult } from '../os/probe.ts';
+import type { IsolationName } from './names.ts';
 import type { TransportName } from './transport.ts';
 
-/** Why a firewall or a transport cannot be used here. */
+/** A firewall, a transport (one that is named after a firewall is that), or an isolation. */
+type FacilityName = TransportName | IsolationName;
+
+/** Why a facility cannot be used here. */
 export interface Refusal {
-  readonly name: TransportName;
+  readonly name: FacilityName;
   /** Why not, as a clause: `nft is not installed`. */
   readonly reason: string;
   /** What the user can do about it. */
   readonly hint?: string;
 }
 
-/** Something that can say whether it works here: a firewall, a transport. */
+/** Something that can say whether it works here. */
 interface Facility {
-  readonly name: TransportName;
+  readonly name: FacilityName;
   probe(): Promise<ProbeResult>;
 }
 
@@ -29,7 +33,7 @@ export const describeRefusals = (refusals: readonly Refusal[]): string[] =>
  * works where that firewall does, so both are one question.
  */
 export class Probes {
-  readonly #results = new Map<TransportName, Promise<ProbeResult>>();
+  readonly #results = new Map<FacilityName, Promise<ProbeResult>>();
 
   /** Why it cannot be used; undefined where it works. */
   async refusal(facility: Facility): Promise<Refusal | undefined> {

@@ -8,6 +8,7 @@ import type { IsolationName } from '../network/names.ts';
 import type { Link, NamespaceIdentity } from '../network/namespace.ts';
 import type { Transport, TransportName } from '../network/transport.ts';
 import type { AppUser } from '../os/app-user.ts';
+import type { ProbeResult } from '../os/probe.ts';
 import type { EnclosureRecord, SandboxRecord } from './record.ts';
 
 /** For whom an enclosure is planned. */
@@ -60,6 +61,8 @@ export interface Isolation {
   readonly hasLink: boolean;
   /** Does `auto` choose it here, where it chose none before it? */
   suits(): boolean;
+  /** Can it be used here? Leaves nothing behind. */
+  probe(): Promise<ProbeResult>;
   /**
    * Chooses names and addresses among the living; makes nothing. Call under the lock.
    * @throws {WasmrunError} NAME_IN_USE, ADDRESS_POOL_EXHAUSTED

@@ -1,4 +1,5 @@
 /** `wasmrun config`: questions about the settings. */
+import { loadAppSettings } from '../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
 /** The command as commander sees it. */
@@ -17,16 +18,10 @@ export const configCommand = (session: Session) =>
     );
 
 const showConfig = async ({ output }: Session, path: string, withOrigin: boolean): Promise<void> => {
-  const { loadSettings } = await import('../../config/settings.ts');
   const { locateApp } = await import('../../runtime/resolve.ts');
   const { printSettings } = await import('../settings-text.ts');
   const { directory } = await locateApp(path);
-  const loaded = await loadSettings({
-    appDirectory: directory,
-    flags: {},
-    environment: process.env,
-    workingDirectory: process.cwd(),
-  });
+  const loaded = await loadAppSettings(directory);
   const { configFile = null, ...settings } = loaded.settings;
   const origins = withOrigin ? { origins: Object.fromEntries(loaded.origins()) } : {};
   output.result(printSettings(loaded, withOrigin), { configFile, settings, ...origins });

@@ -1,5 +1,6 @@
 /** `wasmrun doctor`: what works here, and what stands in the way. */
 import type { Diagnosis, Facility } from '../../diagnosis.ts';
+import { loadAppSettings } from '../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
 /** The command as commander sees it. */
@@ -12,16 +13,10 @@ export const doctorCommand = (session: Session) =>
     .action((app) => examine(session, app));
 
 const examine = async ({ output }: Session, path: string): Promise<void> => {
-  const { loadSettings } = await import('../../config/settings.ts');
   const { locateApp } = await import('../../runtime/resolve.ts');
   const { diagnose } = await import('../../diagnosis.ts');
   const { directory } = await locateApp(path);
-  const { settings } = await loadSettings({
-    appDirectory: directory,
-    flags: {},
-    environment: process.env,
-    workingDirectory: process.cwd(),
-  });
+  const { settings } = await loadAppSettings(directory);
   const diagnosis = await diagnose(settings);
   output.result(describe(diagnosis), diagnosis);
 };

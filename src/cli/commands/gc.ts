@@ -1,5 +1,6 @@
 /** `wasmrun gc`: removes what sandboxes left behind that were ended by force. */
 import { silentLog } from '../../log.ts';
+import { loadAppSettings } from '../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
 /** The command as commander sees it. */
@@ -12,13 +13,7 @@ export const gcCommand = (session: Session) =>
     .action(({ dryRun = false }) => removeLeftovers(session, dryRun));
 
 const removeLeftovers = async ({ output, json }: Session, dryRun: boolean): Promise<void> => {
-  const { loadSettings } = await import('../../config/settings.ts');
-  const { settings } = await loadSettings({
-    appDirectory: process.cwd(),
-    flags: {},
-    environment: process.env,
-    workingDirectory: process.cwd(),
-  });
+  const { settings } = await loadAppSettings(process.cwd());
   const { collectGarbage } = await import('../../wasmrun.ts');
   const leftovers = await collectGarbage(settings.network.namespacePrefix, {
     dryRun,

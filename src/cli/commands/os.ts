@@ -4,6 +4,7 @@ import type { Log } from '../../log.ts';
 import type { ResolvedApp } from '../../runtime/resolve.ts';
 import type { ForwardEvent } from '../../sandbox/events.ts';
 import type { WatchControls } from '../../wasmrun.ts';
+import { loadAppSettings } from '../app-settings.ts';
 import { collect, newCommand, type Session } from '../session.ts';
 
 const EXAMPLES = `
@@ -146,17 +147,11 @@ const readApp = async (
   flags: Flags,
   build: 'now' | 'no' | 'later' = 'now',
 ): Promise<ReadApp> => {
-  const { loadSettings } = await import('../../config/settings.ts');
   const { locateApp, resolveApp } = await import('../../runtime/resolve.ts');
   const { RUNTIMES } = await import('../../../runtimes/index.ts');
 
   const { directory, file } = await locateApp(path);
-  const { settings } = await loadSettings({
-    appDirectory: directory,
-    flags,
-    environment: process.env,
-    workingDirectory: process.cwd(),
-  });
+  const { settings } = await loadAppSettings(directory, flags);
   const app = await resolveApp(path, settings, RUNTIMES, output.log, build);
   const { exposureWarnings } = await import('../exposure.ts');
   const warnings = exposureWarnings(settings.network);

@@ -12,6 +12,10 @@ export const namespaceIsolation: Isolation = {
   name: 'namespace',
   hasLink: true,
   suits: mayManageNetworks,
+  probe: async () =>
+    mayManageNetworks()
+      ? { ok: true }
+      : { ok: false, reason: 'it needs root', hint: 'run wasmrun with sudo' },
   plan: ({ name, prefix, addressPools, user, living }) => {
     const namespace = namespaceName(prefix, name);
     checkNamespaceFree(namespace);

@@ -14,6 +14,15 @@ export const userNamespaceIsolation: Isolation = {
   hasLink: false,
   // Where the kernel forbids it, the error says what else there is: nothing weaker is chosen in silence.
   suits: () => true,
+  probe: async () => {
+    try {
+      await using _namespace = await createUserNamespace(undefined);
+      return { ok: true };
+    } catch (error) {
+      if (!(error instanceof WasmrunError)) throw error;
+      return { ok: false, reason: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
+    }
+  },
   plan: ({ user }) => ({ record: { isolation: 'user-namespace' }, open: () => enclose(user) }),
 };
 

@@ -11,6 +11,7 @@ export const virtualIsolation: Isolation = {
   hasLink: false,
   // Where there is something better, this has to be asked for.
   suits: () => process.platform !== 'linux',
+  probe: async () => ({ ok: true }),
   plan: ({ user }) => ({
     record: { isolation: 'virtual' },
     open: async () => ({
