@@ -99,7 +99,7 @@ const endByInput = async (child: ChildProcess, ended: Promise<unknown>): Promise
 };
 
 /** Starts a server behind the way of the contestant, on a host of its own. */
-export const startContestant = async (
+const startContestant = async (
   contestant: Contestant,
   index: number,
   { prefix, server }: { readonly prefix: string; readonly server: string },
@@ -119,6 +119,19 @@ export const startContestant = async (
     port: Number(port),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+};
+
+/** Starts servers behind the ways of all of them, which live as long as the stack. */
+export const startContestants = async (
+  contestants: readonly Contestant[],
+  stack: AsyncDisposableStack,
+  options: { readonly prefix: string; readonly server: string },
+): Promise<Target[]> => {
+  const targets: Target[] = [];
+  for (const [index, contestant] of contestants.entries()) {
+    targets.push(stack.use(await startContestant(contestant, index, options)));
+  }
+  return targets;
 };
 
 export interface Measurement {

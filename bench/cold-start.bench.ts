@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { engineBinary } from '../src/sandbox/engine-binary.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../test/helpers/free-port.ts';
 import { median, printTable, ratio } from './table.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));

@@ -8,8 +8,8 @@
  *   npm run bench -- connect [--rounds 60] [--connections 100] [--markdown]
  */
 import { parseArgs } from 'node:util';
-import { buildTools, measure, newPrefix, startContestant } from './bench-host.ts';
-import type { Contestant, Target } from './bench-host.ts';
+import { buildTools, measure, newPrefix, startContestants } from './bench-host.ts';
+import type { Contestant } from './bench-host.ts';
 import { median, pairedRatio, printPromises, printTable, ratio } from './table.ts';
 import type { Promised } from './table.ts';
 
@@ -61,10 +61,7 @@ const print = (title: string, figures: Figures): void => {
 await using stack = new AsyncDisposableStack();
 const tools = stack.use(buildTools());
 const prefix = newPrefix();
-const targets: Target[] = [];
-for (const [index, contestant] of CONTESTANTS.entries()) {
-  targets.push(stack.use(await startContestant(contestant, index, { prefix, server: tools.server })));
-}
+const targets = await startContestants(CONTESTANTS, stack, { prefix, server: tools.server });
 const rounds = Number(values.rounds);
 const connections = Number(values.connections);
 console.log(`A new connection, ${rounds} rounds in turns, medians of paired ratios`);

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { freePort } from './free-port.ts';
+import { freePort } from '../test/helpers/free-port.ts';
 import { printPromises, printTable } from './table.ts';
 import type { Promised } from './table.ts';
 

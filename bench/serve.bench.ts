@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import type { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { engineBinary, engineCommand } from '../src/sandbox/engine-binary.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../test/helpers/free-port.ts';
 import { median, printTable, ratio } from './table.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));

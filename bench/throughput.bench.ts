@@ -8,8 +8,8 @@
  *   npm run bench -- throughput [--sessions 8] [--rounds 3] [--milliseconds 250] [--markdown]
  */
 import { parseArgs } from 'node:util';
-import { buildTools, measure, newPrefix, startContestant } from './bench-host.ts';
-import type { Contestant, Target } from './bench-host.ts';
+import { buildTools, measure, newPrefix, startContestants } from './bench-host.ts';
+import type { Contestant } from './bench-host.ts';
 import { CONTAINER_ENGINES } from './container-engines.ts';
 import { median, pairedRatio, printPromises, printTable, ratio } from './table.ts';
 import type { Promised } from './table.ts';
@@ -45,10 +45,7 @@ const runSession = async (isFirst: boolean): Promise<Session> => {
   await using stack = new AsyncDisposableStack();
   const tools = stack.use(buildTools());
   const prefix = newPrefix();
-  const targets: Target[] = [];
-  for (const [index, contestant] of CONTESTANTS.entries()) {
-    targets.push(stack.use(await startContestant(contestant, index, { prefix, server: tools.server })));
-  }
+  const targets = await startContestants(CONTESTANTS, stack, { prefix, server: tools.server });
   for (const [index, start] of CONTAINER_ENGINES.entries()) {
     const options = { prefix, index: CONTESTANTS.length + index, server: tools.server };
     try {

@@ -2,8 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { FIRST_INHERITED_FD } from '../../src/engine/messages.ts';
 import type {
@@ -184,13 +183,4 @@ export const startEngine = (options: EngineOptions): EngineRun => {
       await ended;
     },
   };
-};
-
-/** A port that was free a moment ago, for guests that bind one themselves on the host's loopback. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 };

@@ -6,7 +6,7 @@ import { callModule, words } from '../../helpers/call-guest.ts';
 import type { HostCall } from '../../helpers/call-guest.ts';
 import { startWithChannel } from '../../helpers/datagram-supervisor.ts';
 import type { Supervisor } from '../../helpers/datagram-supervisor.ts';
-import { freePort } from '../../helpers/engine.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import type { EngineRun } from '../../helpers/engine.ts';
 import { ModuleFolder } from '../../helpers/wasm-encoder.ts';
 

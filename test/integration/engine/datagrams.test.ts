@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeFrame, RELAYED_ADDRESS } from '../../../src/os/datagram-frame.ts';
 import { startWithChannel } from '../../helpers/datagram-supervisor.ts';
 import type { Answer } from '../../helpers/datagram-supervisor.ts';
-import { freePort } from '../../helpers/engine.ts';
+import { freePort } from '../../helpers/free-port.ts';
 
 const startServer = async (how: string, ip = '127.0.0.1', abi = 'wasmedge') => {
   const port = await freePort();

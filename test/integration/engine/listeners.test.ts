@@ -8,7 +8,8 @@ import { holdHostPort } from '../../../src/network/host-listener.ts';
 import type { HeldPort } from '../../../src/network/host-listener.ts';
 import { callModule, words } from '../../helpers/call-guest.ts';
 import type { HostCall } from '../../helpers/call-guest.ts';
-import { freePort, startEngine } from '../../helpers/engine.ts';
+import { startEngine } from '../../helpers/engine.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import type { EngineRun } from '../../helpers/engine.ts';
 import { ModuleFolder } from '../../helpers/wasm-encoder.ts';
 

@@ -6,7 +6,8 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../helpers/cli.ts';
-import { freePort, startEngine } from '../../helpers/engine.ts';
+import { startEngine } from '../../helpers/engine.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import type { EngineRun } from '../../helpers/engine.ts';
 
 const MANY = 1000;

@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { buildNative } from '../../../scripts/build-guests.ts';
-import { freePort, startEngine } from '../../helpers/engine.ts';
+import { startEngine } from '../../helpers/engine.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import type { EngineRun } from '../../helpers/engine.ts';
 
 /** Simultaneous connections one single-threaded guest must serve. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { freePort, startEngine } from '../../helpers/engine.ts';
+import { startEngine } from '../../helpers/engine.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import type { EngineOptions } from '../../helpers/engine.ts';
 
 const EXPECTED = `

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PrintedPlan } from '../../../src/cli/plan-text.ts';
 import { newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
 import { guestPath } from '../../helpers/engine.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { linesOf } from '../network/test-network.ts';
 
 const BIN = fileURLToPath(new URL('../../../bin/wasmrun.cjs', import.meta.url));
@@ -40,16 +41,6 @@ const planOf = async (...args: string[]): Promise<PrintedPlan> => {
 
 const inputsOf = ({ steps }: PrintedPlan): string[] =>
   steps.flatMap(({ commands }) => commands.flatMap(({ input }) => input ?? []));
-
-/** A port nobody listens on at this moment. */
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 /** Loads texts in a network namespace where nothing stands, and lists what stands then. */
 const listAfter = (texts: readonly string[], load: string, list: string): string[] =>

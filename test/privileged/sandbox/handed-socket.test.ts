@@ -5,7 +5,8 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { newPrefix, remains, startCli } from '../../helpers/cli.ts';
-import { freePort, guestPath } from '../../helpers/engine.ts';
+import { guestPath } from '../../helpers/engine.ts';
+import { freePort } from '../../helpers/free-port.ts';
 
 test.each(['rebind-wasmedge', 'rebind-wasix'])(
   '%s gets nothing out of an accepted connection',

@@ -7,8 +7,8 @@ import type { ForwardEvent } from '../../../src/sandbox/events.ts';
 import { virtualIsolation } from '../../../src/sandbox/isolations/virtual.ts';
 import { Sandbox } from '../../../src/sandbox/sandbox.ts';
 import { newPrefix, remains } from '../../helpers/cli.ts';
-import { guestPath } from '../../helpers/engine.ts';
 import { createFakePfctl } from '../../helpers/fake-pfctl.ts';
+import { defineHello } from '../../helpers/hello-sandbox.ts';
 
 test.each([
   ['are followed: it carries the forwards', true, 'pf'],
@@ -21,27 +21,16 @@ test.each([
   const opened = Promise.withResolvers<void>();
   {
     await using sandbox = await Sandbox.start(
-      {
-        name: 'hello',
-        nameIsExplicit: false,
-        prefix,
-        module: guestPath('hello-preview1'),
-        args: ['hello'],
-        env: {},
-        directories: [],
-        tmpfs: [],
+      defineHello(prefix, {
         isolation: 'virtual',
-        outbound: { mode: 'none', rules: [] },
+        transport: 'pf',
         forwards: [3000, 3000].map((processPort) => ({
           protocol: 'tcp',
           addresses: ['127.0.0.1', '::1'],
           hostPort: 0,
           processPort,
         })),
-        transport: 'pf',
-        addressPools: ['10.231.0.0/16'],
-        user: { uid: 65_534, gid: 65_534 },
-      },
+      }),
       {
         log: { detail() {}, info: (line) => void lines.push(line), warn() {} },
         isolations: [virtualIsolation],

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { eventually, newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
-import { freePort, guestPath } from '../../helpers/engine.ts';
+import { guestPath } from '../../helpers/engine.ts';
+import { freePort } from '../../helpers/free-port.ts';
 
 const TRANSPORTS = ['nftables', 'iptables', 'handoff'];
 const GREETING = 'Hello from inside the sandbox\n';

@@ -14,7 +14,7 @@ import { virtualIsolation } from '../../../src/sandbox/isolations/virtual.ts';
 import type { SandboxOptions } from '../../../src/sandbox/sandbox.ts';
 import type { SandboxStep } from '../../../src/sandbox/start.ts';
 import { childrenOf, eventually, newPrefix, openDescriptors, remains } from '../../helpers/cli.ts';
-import { guestPath } from '../../helpers/engine.ts';
+import { defineHello } from '../../helpers/hello-sandbox.ts';
 
 const STEPS: readonly SandboxStep[] = [
   'ports',
@@ -29,24 +29,6 @@ const STEPS: readonly SandboxStep[] = [
 
 const NFTABLES = createNftablesBackend();
 const IPTABLES = createIptablesBackend();
-
-const define = (prefix: string, changes: Partial<SandboxDefinition> = {}): SandboxDefinition => ({
-  name: 'hello',
-  nameIsExplicit: false,
-  prefix,
-  module: guestPath('hello-preview1'),
-  args: ['hello'],
-  env: {},
-  directories: [],
-  tmpfs: [],
-  forwards: [{ protocol: 'tcp', addresses: ['127.0.0.1', '::1'], hostPort: 0, processPort: 3000 }],
-  isolation: 'namespace',
-  transport: 'auto',
-  outbound: { mode: 'none', rules: [] },
-  addressPools: ['10.231.0.0/16'],
-  user: { uid: 65_534, gid: 65_534 },
-  ...changes,
-});
 
 const options = (changes: Partial<SandboxOptions> = {}): SandboxOptions => ({
   log: silentLog,
@@ -72,7 +54,7 @@ test('a wanted transport is asked once whether it works', async () => {
   const prefix = newPrefix();
   {
     const changes = options({ transports: [transport] });
-    await using _ = await Sandbox.start(define(prefix, { transport: 'nftables' }), changes);
+    await using _ = await Sandbox.start(defineHello(prefix, { transport: 'nftables' }), changes);
   }
   expect(asked).toBe(1);
   expect(remains(prefix)).toEqual([]);
@@ -103,9 +85,9 @@ describe.each(ISOLATIONS)('a start that fails (%s)', (_name, isolation) => {
       hostPort: 0,
       processPort: 3000,
     }));
-    await expect(Sandbox.start(define(prefix, { ...isolation, forwards }), options({ onStep }))).rejects.toBe(
-      failure,
-    );
+    await expect(
+      Sandbox.start(defineHello(prefix, { ...isolation, forwards }), options({ onStep })),
+    ).rejects.toBe(failure);
 
     expect(seen).toEqual(STEPS.slice(0, STEPS.indexOf(failing) + 1));
     expect(remains(prefix)).toEqual([]);
@@ -118,7 +100,7 @@ describe.each(ISOLATIONS)('a start that fails (%s)', (_name, isolation) => {
     const prefix = newPrefix();
     const attempt = (): Promise<unknown> =>
       Sandbox.start(
-        define(prefix, isolation),
+        defineHello(prefix, isolation),
         options({
           onStep: (step) => {
             if (step === 'transport') throw new Error('injected');
@@ -135,7 +117,9 @@ describe.each(ISOLATIONS)('a start that fails (%s)', (_name, isolation) => {
   test('because the module is none, with the namespace already there', async () => {
     const prefix = newPrefix();
     const module = new URL(import.meta.url).pathname;
-    await expect(Sandbox.start(define(prefix, { ...isolation, module }), options())).rejects.toMatchObject({
+    await expect(
+      Sandbox.start(defineHello(prefix, { ...isolation, module }), options()),
+    ).rejects.toMatchObject({
       code: 'MODULE_INVALID',
       exitStatus: 126,
     });
@@ -146,7 +130,7 @@ describe.each(ISOLATIONS)('a start that fails (%s)', (_name, isolation) => {
     const prefix = newPrefix();
     const directories = [{ hostPath: '/nowhere/at/all', guestPath: '/data', readOnly: true }];
     await expect(
-      Sandbox.start(define(prefix, { ...isolation, directories }), options()),
+      Sandbox.start(defineHello(prefix, { ...isolation, directories }), options()),
     ).rejects.toMatchObject({
       code: 'MOUNT_FAILED',
     });
@@ -161,7 +145,7 @@ describe('a running sandbox', () => {
     let hostPort = 0;
     {
       await using _sandbox = await Sandbox.start(
-        define(prefix),
+        defineHello(prefix),
         options({
           onEvent: (event) => {
             if (event.type === 'forward') opened.resolve(event);
@@ -188,10 +172,12 @@ describe('a running sandbox', () => {
   test('has a name of its own: a derived one gets a number, a chosen one is refused', async () => {
     const prefix = newPrefix();
     {
-      await using first = await Sandbox.start(define(prefix), options());
-      await using second = await Sandbox.start(define(prefix), options());
+      await using first = await Sandbox.start(defineHello(prefix), options());
+      await using second = await Sandbox.start(defineHello(prefix), options());
       expect([first.name, second.name]).toEqual(['hello', 'hello-2']);
-      await expect(Sandbox.start(define(prefix, { nameIsExplicit: true }), options())).rejects.toMatchObject({
+      await expect(
+        Sandbox.start(defineHello(prefix, { nameIsExplicit: true }), options()),
+      ).rejects.toMatchObject({
         code: 'NAME_IN_USE',
         exitStatus: 125,
         message: `a sandbox named hello is already running (pid ${process.pid})`,
@@ -204,7 +190,7 @@ describe('a running sandbox', () => {
     const prefix = newPrefix();
     const opened = Promise.withResolvers<number>();
     await using _first = await Sandbox.start(
-      define(prefix),
+      defineHello(prefix),
       options({
         onEvent: (event) => {
           if (event.type === 'forward') opened.resolve(event.hostPort);
@@ -215,7 +201,7 @@ describe('a running sandbox', () => {
     const forwards = [
       { protocol: 'tcp' as const, addresses: ['127.0.0.1', '::1'], hostPort, processPort: 3000 },
     ];
-    await expect(Sandbox.start(define(prefix, { forwards }), options())).rejects.toMatchObject({
+    await expect(Sandbox.start(defineHello(prefix, { forwards }), options())).rejects.toMatchObject({
       code: 'PORT_IN_USE',
       message: expect.stringContaining(`host port ${hostPort} is already in use by`),
     });
@@ -238,7 +224,7 @@ describe('a running sandbox', () => {
           if (event.type === 'forward') used.push(event.transport);
         };
         const log = { ...silentLog, info: (message: string) => void refusals.push(message) };
-        return Sandbox.start(define(prefix, { transport }), options({ ...both, onEvent, log }));
+        return Sandbox.start(defineHello(prefix, { transport }), options({ ...both, onEvent, log }));
       };
       await using _first = await start('iptables');
       await using _second = await start('auto');
@@ -263,7 +249,7 @@ describe('a running sandbox', () => {
         if (event.type === 'started') events.push(event);
       };
       const starts = Array.from({ length: 40 }, async () =>
-        all.use(await Sandbox.start(define(prefix), options({ onEvent }))),
+        all.use(await Sandbox.start(defineHello(prefix), options({ onEvent }))),
       );
       await Promise.all(starts);
       expect(new Set(events.map(({ address }) => address)).size).toBe(40);

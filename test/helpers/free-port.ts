@@ -1,4 +1,4 @@
-/** A port for a server that cannot be given a listening socket. */
+/** A port for a program that binds one itself and cannot be given a listening socket. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
