@@ -33,11 +33,14 @@ export class NftError extends Error {
   readonly isMissing: boolean;
   /** The script makes something that is there already. */
   readonly isExisting: boolean;
+  /** Somebody else changed the rule set while it was read; nothing has happened. */
+  readonly isInterrupted: boolean;
 
   constructor(message: string) {
     super(message.trim());
     this.isMissing = message.includes('No such file or directory');
     this.isExisting = message.includes('File exists');
+    this.isInterrupted = message.includes('Interrupted system call');
   }
 }
 
@@ -52,9 +55,22 @@ export const createNftRunner = (library: string = LIBRARY): NftRunner => {
   let runner: NftRunner | undefined;
   return async (script) => {
     runner ??= loadLibrary(library) ?? runNftCommand;
-    return runner(script);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await runner(script);
+      } catch (error) {
+        if (attempt === ATTEMPTS || !(error instanceof NftError && error.isInterrupted)) throw error;
+      }
+    }
   };
 };
+
+/**
+ * Before it sends a script, nftables reads what stands. Where somebody changes the rule set in that moment, the
+ * kernel says so (NLM_F_DUMP_INTR, "Dump consistency" in the kernel's netlink documentation) and nothing was
+ * sent: it has to be asked again. Each attempt meets another change only by chance.
+ */
+const ATTEMPTS = 20;
 
 /**
  * Runs a script as one transaction: all of it happens or nothing.
