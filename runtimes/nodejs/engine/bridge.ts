@@ -1,0 +1,259 @@
+/**
+ * The engine's end of native/bridge.c: memory of the guest, texts and byte arrays in it, calls in both directions.
+ */
+import { Values, VALUE_SIZE } from './values.ts';
+import type { Crossing } from './values.ts';
+
+/** Functions of native/bridge.c; addresses are of values. */
+export interface BridgeExports {
+  bridge_function(result: number, number: number, length: number): void;
+  bridge_native_function(result: number, number: number): void;
+  bridge_string(result: number, utf8: number, length: number): void;
+  bridge_string16(result: number, text: number, length: number): void;
+  bridge_bytes(result: number, bytes: number, length: number): void;
+  bridge_array(result: number): void;
+  bridge_object(result: number): void;
+  bridge_set_element(array: number, index: number, value: number): number;
+  bridge_set_property(object: number, name: number, value: number): number;
+  bridge_element(result: number, array: number, index: number): void;
+  bridge_property(result: number, object: number, name: number): void;
+  bridge_length(array: number): number;
+  bridge_global(result: number): void;
+  bridge_text(value: number, length: number): number;
+  bridge_free_text(text: number): void;
+  bridge_bytes_of(value: number, length: number): number;
+  bridge_typed_array_kind(value: number): number;
+  bridge_copy(result: number, value: number): void;
+  bridge_free(value: number): void;
+  bridge_call(result: number, callee: number, self: number, count: number, values: number): number;
+  bridge_evaluate(result: number, source: number, length: number, name: number, flags: number): number;
+  bridge_keep_entries(object: number): void;
+  bridge_entry(result: number, name: number): void;
+  bridge_is_proxy(value: number): number;
+  bridge_proxy_parts(target: number, handler: number, proxy: number): void;
+  bridge_promise(result: number, promise: number): number;
+  bridge_run_job(result: number): number;
+}
+
+/** What the bridge needs of the module of QuickJS itself. */
+export interface QuickJsExports {
+  readonly memory: WebAssembly.Memory;
+  malloc(size: number): number;
+  free(address: number): void;
+}
+
+/** A function of the engine. It may throw; the guest gets an Error with the same message and code. */
+export type HostFunction = (...values: never[]) => Crossing;
+/** A function that reads its arguments and writes its result where they lie; values are of `VALUE_SIZE` bytes. */
+export type RawHostFunction = (count: number, values: number, result: number) => void;
+
+/** quickjs.h: JS_EVAL_TYPE_GLOBAL. */
+export const EVALUATE_GLOBAL = 0;
+/** Texts up to this many bytes are put together in a place that is always there. */
+const SCRATCH_SIZE = 65_536;
+
+/** An exception of the guest, as text: the guest reports its own errors, so this is a fault of ours. */
+export class GuestError extends Error {
+  override readonly name = 'GuestError';
+}
+
+export class Bridge {
+  readonly exports: BridgeExports;
+  readonly values: Values;
+  readonly #engine: QuickJsExports;
+  readonly #functions: RawHostFunction[] = [];
+  readonly #scratch: number;
+  readonly #length: number;
+  #views: { readonly words: Int32Array; readonly bytes: Buffer };
+
+  constructor(engine: QuickJsExports, exports: BridgeExports) {
+    this.#engine = engine;
+    this.exports = exports;
+    this.#views = viewsOf(engine.memory);
+    this.#scratch = engine.malloc(SCRATCH_SIZE);
+    this.#length = engine.malloc(4);
+    this.values = new Values(this);
+  }
+
+  /** Views of the guest's memory; they hold until it grows, which any call into the guest may make it. */
+  get memory(): { readonly words: Int32Array; readonly bytes: Buffer } {
+    // A memory that grew has left its old buffer empty.
+    if (this.#views.words.length === 0) this.#views = viewsOf(this.#engine.memory);
+    return this.#views;
+  }
+
+  /** Room for values in the guest's memory. */
+  allocate(size: number): number {
+    const address = this.#engine.malloc(size);
+    if (address === 0) throw new RangeError('the guest is out of memory');
+    return address;
+  }
+
+  release(address: number): void {
+    this.#engine.free(address);
+  }
+
+  /** The characters of a string. */
+  text(address: number): string {
+    const text = this.exports.bridge_text(address, this.#length);
+    if (text === 0) return '';
+    const { bytes, words } = this.memory;
+    const result = bytes.utf8Slice(text, text + words[this.#length >> 2]!);
+    this.exports.bridge_free_text(text);
+    return result;
+  }
+
+  /** A view of the bytes of a Uint8Array, valid until the guest runs again; undefined for all else. */
+  bytes(address: number): Uint8Array | undefined {
+    if (this.exports.bridge_typed_array_kind(address) !== UINT8_ARRAY) return undefined;
+    const start = this.exports.bridge_bytes_of(address, this.#length);
+    const { bytes, words } = this.memory;
+    return bytes.subarray(start, start + words[this.#length >> 2]!);
+  }
+
+  newText(result: number, text: string): void {
+    if (!text.isWellFormed()) return this.#newText16(result, text);
+    // A UTF-16 unit takes at most three bytes of UTF-8.
+    const isShort = text.length * 3 <= SCRATCH_SIZE;
+    const start = isShort ? this.#scratch : this.allocate(text.length * 3);
+    const length = this.memory.bytes.utf8Write(text, start);
+    this.exports.bridge_string(result, start, length);
+    if (!isShort) this.release(start);
+  }
+
+  newBytes(result: number, bytes: Uint8Array): void {
+    const isShort = bytes.length <= SCRATCH_SIZE;
+    const start = isShort ? this.#scratch : this.allocate(bytes.length);
+    this.memory.bytes.set(bytes, start);
+    this.exports.bridge_bytes(result, start, bytes.length);
+    if (!isShort) this.release(start);
+  }
+
+  /** Calls `action` with the address of a name as C has it. */
+  withName<Result>(name: string, action: (pointer: number) => Result): Result {
+    const bytes = Buffer.from(`${name}\0`);
+    const pointer = this.allocate(bytes.length);
+    this.memory.bytes.set(bytes, pointer);
+    try {
+      return action(pointer);
+    } finally {
+      this.release(pointer);
+    }
+  }
+
+  /** Gives a function of the engine a number, by which the guest's function object knows it, across snapshots. */
+  register(implementation: HostFunction): number {
+    const call = implementation as unknown as (...values: Crossing[]) => Crossing;
+    return this.registerRaw((count, values, result) => {
+      const read: Crossing[] = Array.from({ length: count });
+      for (let index = 0; index < count; index += 1)
+        read[index] = this.values.read(values + index * VALUE_SIZE);
+      this.values.write(result, call(...read));
+    });
+  }
+
+  registerRaw(implementation: RawHostFunction): number {
+    return this.#functions.push(implementation) - 1;
+  }
+
+  /** The import `wasmrun_call` of native/bridge.c. */
+  readonly onCall = (number: number, count: number, values: number, result: number): number => {
+    try {
+      this.#functions[number]!(count, values, result);
+      return 0;
+    } catch (error) {
+      if (error instanceof ThrownByGuest) return 1;
+      this.#writeError(result, error);
+      return 1;
+    }
+  };
+
+  /** Calls a function of the guest. Throws {@link GuestError}. */
+  call(callee: number, values: readonly Crossing[]): Crossing {
+    const count = values.length;
+    const frame = this.allocate((count + 2) * VALUE_SIZE);
+    const [result, self, first] = [frame, frame + VALUE_SIZE, frame + 2 * VALUE_SIZE];
+    this.values.write(self, undefined);
+    for (let index = 0; index < count; index += 1)
+      this.values.write(first + index * VALUE_SIZE, values[index]);
+    const failed = this.exports.bridge_call(result, callee, self, count, first);
+    for (let index = 0; index < count; index += 1) this.exports.bridge_free(first + index * VALUE_SIZE);
+    try {
+      if (failed !== 0) throw this.guestError(result);
+      const value = this.values.read(result);
+      return value instanceof Uint8Array ? Uint8Array.from(value) : value;
+    } finally {
+      this.exports.bridge_free(result);
+      this.release(frame);
+    }
+  }
+
+  /** Evaluates a script; its value is left at `result`. Throws {@link GuestError}. */
+  evaluate(source: string, name: string, result: number): void {
+    if (!this.tryEvaluate(source, name, result)) {
+      const error = this.guestError(result);
+      this.exports.bridge_free(result);
+      throw error;
+    }
+  }
+
+  /** Evaluates a script; false where `result` is what it threw. */
+  tryEvaluate(source: string, name: string, result: number): boolean {
+    // JS_Eval wants a zero after the text.
+    const start = this.allocate(source.length * 3 + 1);
+    const length = this.memory.bytes.utf8Write(source, start);
+    this.memory.bytes[start + length] = 0;
+    const failed = this.withName(name, (pointer) =>
+      this.exports.bridge_evaluate(result, start, length, pointer, EVALUATE_GLOBAL),
+    );
+    this.release(start);
+    return failed === 0;
+  }
+
+  /** What the guest threw, with its stack, as an error of ours. */
+  guestError(thrown: number): GuestError {
+    const part = this.allocate(VALUE_SIZE);
+    this.withName('stack', (name) => this.exports.bridge_property(part, thrown, name));
+    const stack = this.values.read(part);
+    this.exports.bridge_free(part);
+    this.release(part);
+    return new GuestError(`${this.text(thrown)}\n${typeof stack === 'string' ? stack : ''}`);
+  }
+
+  /** An Error object that carries the message and code of one of the engine. */
+  #writeError(result: number, error: unknown): void {
+    const { message = String(error), code } = error as NodeJS.ErrnoException;
+    this.evaluate(
+      '(message, code) => Object.assign(new Error(message), code === undefined ? {} : { code })',
+      'wasmrun:error',
+      result,
+    );
+    const maker = this.allocate(4 * VALUE_SIZE);
+    this.exports.bridge_copy(maker, result);
+    this.exports.bridge_free(result);
+    this.values.write(maker + VALUE_SIZE, undefined);
+    this.values.write(maker + 2 * VALUE_SIZE, message);
+    this.values.write(maker + 3 * VALUE_SIZE, code);
+    this.exports.bridge_call(result, maker, maker + VALUE_SIZE, 2, maker + 2 * VALUE_SIZE);
+    for (const index of [0, 2, 3]) this.exports.bridge_free(maker + index * VALUE_SIZE);
+    this.release(maker);
+  }
+
+  #newText16(result: number, text: string): void {
+    const start = this.allocate(text.length * 2);
+    this.memory.bytes.ucs2Write(text, start);
+    this.exports.bridge_string16(result, start, text.length);
+    this.release(start);
+  }
+}
+
+/** Thrown by a function of the engine that has put what the guest is to catch where its result goes. */
+export class ThrownByGuest extends Error {}
+
+/** quickjs.h, JS_TYPED_ARRAY_UINT8. */
+const UINT8_ARRAY = 2;
+
+const viewsOf = ({ buffer }: WebAssembly.Memory): { words: Int32Array; bytes: Buffer } => ({
+  words: new Int32Array(buffer),
+  bytes: Buffer.from(buffer),
+});

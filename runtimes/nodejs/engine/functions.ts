@@ -1,0 +1,82 @@
+/** The engine's halves of guest/host.ts that belong to no family of their own. */
+import { randomFillSync } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { bindingShape, constantsOfEngine } from './binding-shapes.ts';
+import { ThrownByGuest } from './bridge.ts';
+import type { Bridge } from './bridge.ts';
+import type { EngineFunctions } from './guest.ts';
+import { librarySource } from './library.ts';
+import { textFunctions } from './text-functions.ts';
+import { VALUE_SIZE } from './values.ts';
+
+export interface LaunchedApp {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+export const coreFunctions = (bridge: Bridge, app: () => LaunchedApp): EngineFunctions => ({
+  plain: {
+    ...textFunctions,
+    librarySource: (id: string) => librarySource(id),
+    bindingShape: (name: string) => bindingShape(name),
+    constants: () => constantsOfEngine(),
+    launch: () => JSON.stringify(app()),
+    now: () => performance.now(),
+    write: (fd: number, bytes: Uint8Array) => writeSync(fd, bytes),
+    random: (length: number) => randomFillSync(new Uint8Array(length)),
+    exit: (status: number) => process.exit(status),
+  },
+  raw: {
+    compile: (_, values, result) => {
+      const [parameters, body, filename] = [0, 1, 2].map((index) => bridge.text(values + index * VALUE_SIZE));
+      compile(bridge, result, { parameters: parameters!, body: body!, filename: filename! });
+    },
+    compileLibrary: (_, values, result) => {
+      const id = bridge.text(values + VALUE_SIZE);
+      const body = librarySource(id);
+      if (body === undefined) throw new Error(`No such built-in module: ${id}`);
+      compile(bridge, result, { parameters: bridge.text(values), body, filename: `node:${id}` });
+    },
+    promise: (_, values, result) => {
+      const value = bridge.allocate(VALUE_SIZE);
+      const state = bridge.exports.bridge_promise(value, values);
+      bridge.exports.bridge_array(result);
+      const number = bridge.allocate(VALUE_SIZE);
+      bridge.values.write(number, state);
+      bridge.exports.bridge_set_element(result, 0, number);
+      bridge.exports.bridge_set_element(result, 1, value);
+      bridge.release(number);
+      bridge.release(value);
+    },
+    isProxy: (_, values, result) => {
+      bridge.values.write(result, bridge.exports.bridge_is_proxy(values) === 1);
+    },
+    proxyParts: (_, values, result) => {
+      const parts = bridge.allocate(2 * VALUE_SIZE);
+      bridge.exports.bridge_proxy_parts(parts, parts + VALUE_SIZE, values);
+      bridge.exports.bridge_array(result);
+      bridge.exports.bridge_set_element(result, 0, parts);
+      bridge.exports.bridge_set_element(result, 1, parts + VALUE_SIZE);
+      bridge.release(parts);
+    },
+    runMicrotasks: (_, __, result) => {
+      for (;;) {
+        const state = bridge.exports.bridge_run_job(result);
+        if (state === 2) bridge.exports.bridge_free(result);
+        if (state === 0) break;
+      }
+      bridge.values.write(result, undefined);
+    },
+  },
+});
+
+/** Leaves a function at `result`, or what the body's syntax is wrong about. Throws ThrownByGuest. */
+const compile = (
+  bridge: Bridge,
+  result: number,
+  { parameters, body, filename }: { parameters: string; body: string; filename: string },
+): void => {
+  if (!bridge.tryEvaluate(`(function (${parameters}) {${body}\n})`, filename, result))
+    throw new ThrownByGuest();
+};

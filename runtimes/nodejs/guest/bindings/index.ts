@@ -1,0 +1,47 @@
+/** The bindings of Node's library that the guest has, by name; each is made when it is first asked for. */
+import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
+import type { Binding } from '../binding-shape.ts';
+import { createBuffer } from './buffer.ts';
+import { createBuiltins } from './builtins.ts';
+import { createOs } from './os.ts';
+import { createCredentials, createProcessMethods } from './process.ts';
+import * as small from './small.ts';
+import { createStringDecoder } from './string-decoder.ts';
+import { createErrors, createTaskQueue } from './task-queue.ts';
+import { createEncoding, createUrl } from './text.ts';
+import { createTimers } from './timers.ts';
+import { typeTests } from './types.ts';
+import { createUtil } from './util.ts';
+
+export const bindings: Readonly<Record<string, () => Binding>> = {
+  async_context_frame: createAsyncContextFrame,
+  async_wrap: createAsyncWrap,
+  buffer: createBuffer,
+  builtins: createBuiltins,
+  config: small.createConfig,
+  constants: small.createConstants,
+  credentials: createCredentials,
+  diagnostics_channel: small.createDiagnosticsChannel,
+  encoding_binding: createEncoding,
+  errors: createErrors,
+  inspector: small.createInspector,
+  messaging: small.createMessaging,
+  mksnapshot: small.createSnapshot,
+  os: createOs,
+  options: small.createOptions,
+  performance: small.createPerformance,
+  permission: small.createPermission,
+  process_methods: createProcessMethods,
+  sea: small.createSea,
+  string_decoder: createStringDecoder,
+  symbols: small.createSymbols,
+  task_queue: createTaskQueue,
+  timers: createTimers,
+  trace_events: small.createTraceEvents,
+  types: () => ({ ...typeTests }),
+  url: createUrl,
+  util: createUtil,
+  uv: small.createUv,
+  wasm_web_api: small.createWasmWebApi,
+  worker: small.createWorker,
+};

@@ -1,0 +1,160 @@
+/** `internalBinding('task_queue')` and `('errors')`: jobs of promises, ticks, and what nobody has caught. */
+import { clearStack, emitDestroyed } from '../async-context.ts';
+import type { Binding } from '../binding-shape.ts';
+import { shapedBinding } from '../binding-shape.ts';
+import { privateSymbols } from '../constants.ts';
+import { host } from '../host.ts';
+
+/** env.h, TickInfo::Fields. */
+const HAS_TICK_SCHEDULED = 0;
+const HAS_REJECTION_TO_WARN = 1;
+/** env.h, ExitInfo fields. */
+const HAS_EXIT_CODE = 2;
+const EXIT_CODE = 1;
+
+const tickInfo = new Uint8Array(2);
+let processTicks: (() => void) | undefined;
+let onRejection: ((type: number, promise: unknown, reason: unknown) => void) | undefined;
+let enhanceStack: ((error: unknown) => void)[] = [];
+let process: NodeJS.Process & Record<PropertyKey, unknown>;
+
+/** node_task_queue.cc, promiseRejectEvents: what is told of promises. */
+const REJECTED = 0;
+const HANDLED = 1;
+
+export const useProcess = (given: typeof process): void => {
+  process = given;
+};
+
+export const createTaskQueue = (): Binding => ({
+  tickInfo,
+  promiseRejectEvents: {
+    kPromiseRejectWithNoHandler: REJECTED,
+    kPromiseHandlerAddedAfterReject: HANDLED,
+    kPromiseResolveAfterResolved: 2,
+    kPromiseRejectAfterResolved: 3,
+  },
+  enqueueMicrotask: (job: () => void) => {
+    void resolved.then(() => {
+      try {
+        job();
+      } catch (error) {
+        uncaught(error);
+      }
+    });
+  },
+  runMicrotasks: () => {
+    host.runMicrotasks();
+    takeRejections();
+  },
+  setTickCallback: (callback: () => void) => {
+    processTicks = callback;
+  },
+  setPromiseRejectCallback: (callback: typeof onRejection) => {
+    onRejection = callback;
+  },
+});
+
+const resolved = Promise.resolve();
+
+/** QuickJS tells the engine of rejections at once; the library is told of them after the jobs. */
+const takeRejections = (): void => {
+  for (;;) {
+    const next = host.nextRejection();
+    if (next === undefined) return;
+    const [promise, reason, isHandled] = next;
+    onRejection?.(isHandled ? HANDLED : REJECTED, promise, isHandled ? undefined : reason);
+  }
+};
+
+/** What has to be done after each callback (InternalCallbackScope::Close). */
+export const afterCallback = (): void => {
+  for (;;) {
+    try {
+      if (tickInfo[HAS_TICK_SCHEDULED] === 0) {
+        host.runMicrotasks();
+        takeRejections();
+      }
+      if (tickInfo[HAS_TICK_SCHEDULED] === 0 && tickInfo[HAS_REJECTION_TO_WARN] === 0) break;
+      processTicks!.call(process);
+    } catch (error) {
+      uncaught(error);
+    }
+  }
+  emitDestroyed();
+};
+
+/** Runs what the engine has called the guest for, with all that follows from it. */
+export const runCallback = (callback: () => unknown): void => {
+  try {
+    callback();
+  } catch (error) {
+    uncaught(error);
+  }
+  afterCallback();
+};
+
+/** errors::TriggerUncaughtException: the library decides; where nobody handles it, that is the end. */
+export const uncaught = (error: unknown, fromPromise = false): void => {
+  const handler = process['_fatalException'] as (error: unknown, fromPromise: boolean) => boolean;
+  let isHandled: boolean;
+  try {
+    isHandled = handler.call(process, error, fromPromise);
+  } catch (another) {
+    report(another);
+    host.exit(7);
+  }
+  clearStack();
+  if (isHandled) return;
+  report(error);
+  const exitInfo = process[privateSymbols['exit_info_private_symbol']!] as Int32Array;
+  host.exit(exitInfo[HAS_EXIT_CODE] === 1 ? exitInfo[EXIT_CODE]! : 1);
+};
+
+/** As Node prints what nobody has caught. */
+const report = (error: unknown): void => {
+  for (const enhance of enhanceStack) {
+    try {
+      enhance(error);
+    } catch {
+      // The stack stays as it is.
+    }
+  }
+  host.printText(2, `${describe(error)}\n\nNode.js ${process.version}\n`);
+};
+
+const describe = (error: unknown): string => {
+  if (typeof error !== 'object' || error === null) return `Uncaught:\n${String(error)}`;
+  try {
+    const { stack } = error as Error;
+    const arrow = (error as Record<PropertyKey, unknown>)[privateSymbols['arrow_message_private_symbol']!];
+    const text = typeof stack === 'string' ? headed(error as Error, stack) : String(error);
+    return typeof arrow === 'string' ? `${arrow}\n${text}` : text;
+  } catch {
+    return 'Uncaught: an object that cannot be shown';
+  }
+};
+
+/** QuickJS leaves name and message out of the stack. */
+const headed = ({ name, message }: Error, stack: string): string =>
+  stack.includes(message) ? stack : `${name}${message === '' ? '' : `: ${message}`}\n${stack}`;
+
+export const createErrors = (): Binding => ({
+  exitCodes: shapedBinding('errors')['exitCodes'],
+  setPrepareStackTraceCallback: () => undefined,
+  setGetSourceMapErrorSource: () => undefined,
+  setSourceMapsEnabled: () => undefined,
+  setMaybeCacheGeneratedSourceMap: () => undefined,
+  setEnhanceStackForFatalException: (before: (error: unknown) => void, after: (error: unknown) => void) => {
+    enhanceStack = [before, after];
+  },
+  noSideEffectsToString: (value: unknown) => {
+    try {
+      return String(value);
+    } catch {
+      return '';
+    }
+  },
+  triggerUncaughtException: uncaught,
+  getErrorSourcePositions: () => undefined,
+});

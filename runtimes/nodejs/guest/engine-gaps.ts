@@ -1,0 +1,166 @@
+/**
+ * What Node's library expects of V8 and QuickJS has not, or has in another way. Run before anything of the library is.
+ */
+
+type Callable = (...values: never[]) => unknown;
+
+const define = (target: object, name: PropertyKey, value: unknown): void => {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
+};
+
+const globals = globalThis as unknown as Record<string, unknown>;
+
+/** Texts as they were before Node's own classes take the names. */
+export const native = {
+  URL: globals['URL'] as typeof URL,
+  TextDecoder: globals['TextDecoder'] as typeof TextDecoder,
+  TextEncoder: globals['TextEncoder'] as typeof TextEncoder,
+  structuredClone: globals['structuredClone'] as (value: unknown) => unknown,
+};
+
+/** There is one thread, so that every operation is atomic. */
+const atomics = {
+  load: (array: number[], index: number) => array[index],
+  store: (array: number[], index: number, value: number) => (array[index] = value),
+  exchange: (array: number[], index: number, value: number) => {
+    const old = array[index]!;
+    array[index] = value;
+    return old;
+  },
+  compareExchange: (array: number[], index: number, expected: number, value: number) => {
+    const old = array[index]!;
+    if (old === expected) array[index] = value;
+    return old;
+  },
+  add: (array: number[], index: number, value: number) => {
+    const old = array[index]!;
+    array[index] = old + value;
+    return old;
+  },
+  sub: (array: number[], index: number, value: number) => {
+    const old = array[index]!;
+    array[index] = old - value;
+    return old;
+  },
+  and: (array: number[], index: number, value: number) => {
+    const old = array[index]!;
+    array[index] = old & value;
+    return old;
+  },
+  or: (array: number[], index: number, value: number) => {
+    const old = array[index]!;
+    array[index] = old | value;
+    return old;
+  },
+  isLockFree: () => true,
+  wait: () => 'timed-out',
+  waitAsync: () => ({ async: false, value: 'timed-out' }),
+  notify: () => 0,
+  pause: () => undefined,
+  [Symbol.toStringTag]: 'Atomics',
+};
+
+/** Methods of V8's call sites (https://v8.dev/docs/stack-trace-api) that QuickJS has not, and what they answer. */
+const CALL_SITE_DEFAULTS: Readonly<Record<string, unknown>> = {
+  isEval: false,
+  getEvalOrigin: undefined,
+  getThis: undefined,
+  getTypeName: null,
+  getMethodName: null,
+  isToplevel: true,
+  isAsync: false,
+  isConstructor: false,
+  isPromiseAll: false,
+  getPromiseIndex: null,
+  getScriptHash: '',
+  getPosition: 0,
+  getEnclosingLineNumber: 0,
+  getEnclosingColumnNumber: 0,
+};
+
+interface CallSite {
+  isNative(): boolean;
+  getFileName(): string | null;
+  getFunctionName(): string | null;
+  getLineNumber(): number;
+  getColumnNumber(): number;
+}
+
+const completeCallSites = (): void => {
+  const errors = Error as unknown as {
+    prepareStackTrace: ((error: Error, sites: CallSite[]) => string) | undefined;
+  };
+  let prototype: CallSite | undefined;
+  errors.prepareStackTrace = (_, sites) => {
+    prototype = Object.getPrototypeOf(sites[0]) as CallSite;
+    return '';
+  };
+  void new Error('to see a call site').stack;
+  errors.prepareStackTrace = undefined;
+  if (prototype === undefined) return;
+  for (const [name, answer] of Object.entries(CALL_SITE_DEFAULTS)) {
+    if (!(name in prototype)) define(prototype, name, () => answer);
+  }
+  define(prototype, 'getScriptNameOrSourceURL', function (this: CallSite) {
+    return this.getFileName();
+  });
+  const { getFunctionName } = prototype;
+  define(prototype, 'getFunctionName', function (this: CallSite) {
+    const name = getFunctionName.call(this);
+    return name === '<anonymous>' || name === '' ? null : name;
+  });
+  define(prototype, 'toString', function (this: CallSite) {
+    const name = this.getFunctionName();
+    const place = this.isNative()
+      ? 'native'
+      : `${this.getFileName()}:${this.getLineNumber()}:${this.getColumnNumber()}`;
+    return name === null ? place : `${name} (${place})`;
+  });
+};
+
+/** V8 writes native functions on one line, and libraries look for that. */
+const shortenNativeFunctions = (): void => {
+  const original = Function.prototype.toString;
+  const long = '{\n    [native code]\n}';
+  const { toString } = {
+    toString(this: Callable) {
+      const text = original.call(this);
+      return text.length < 120 && text.endsWith(long) ? text.replace(long, '{ [native code] }') : text;
+    },
+  };
+  define(Function.prototype, 'toString', toString);
+};
+
+/** Names QuickJS or its extensions define and Node defines itself. */
+const NODE_DEFINES = [
+  'structuredClone',
+  'URL',
+  'URLSearchParams',
+  'TextDecoder',
+  'TextEncoder',
+  'console',
+  'queueMicrotask',
+  'performance',
+  'DOMException',
+  'atob',
+  'btoa',
+];
+
+export const fillEngineGaps = (): void => {
+  for (const name of NODE_DEFINES) delete globals[name];
+  if (globals['Atomics'] === undefined) define(globals, 'Atomics', atomics);
+  // Looked at while the library starts; nothing of it works, so it is taken away again (see boot.ts).
+  if (globals['WebAssembly'] === undefined) {
+    define(globals, 'WebAssembly', {
+      Module: class {},
+      Instance: class {},
+      Memory: class {},
+      compile: () => undefined,
+      instantiate: () => undefined,
+    });
+  }
+  if (globals['Intl'] === undefined) define(globals, 'Intl', {});
+  Error.stackTraceLimit ??= 10;
+  shortenNativeFunctions();
+  completeCallSites();
+};

@@ -1,0 +1,28 @@
+/* What the library asks thousands of times a second, or QuickJS tells only in C. */
+#include "natives.h"
+
+#define FUNCTION(name) \
+  static JSValue name(JSContext *ctx, JSValue self, int count, JSValue *arguments, int magic, JSValue *data)
+
+#define INT(value) ((JSValue)(unsigned)(value))
+#define TAG_OBJECT (-1)
+
+/* classOf(value): a number for what kind of object it is, whatever its prototype; 0 for what is none. */
+FUNCTION(class_of) {
+  if (count < 1 || JS_TAG_OF(arguments[0]) != TAG_OBJECT) return INT(0);
+  return INT(JS_GetClassID(arguments[0]));
+}
+
+/* asciiSlice(bytes, start, end): the text there, or undefined where it is not ASCII alone. */
+FUNCTION(ascii_slice) {
+  unsigned length = 0;
+  unsigned char *bytes = JS_GetUint8Array(ctx, &length, arguments[0]);
+  unsigned start = (unsigned)arguments[1], end = (unsigned)arguments[2];
+  if (bytes == 0 || end > length || start > end) return JS_UNDEFINED;
+  for (unsigned at = start; at < end; at += 1) {
+    if (bytes[at] & 0x80) return JS_UNDEFINED;
+  }
+  return JS_NewStringLen(ctx, (const char *)bytes + start, end - start);
+}
+
+JSCFunctionData *const native_functions[] = {class_of, ascii_slice};

@@ -1,0 +1,52 @@
+/*
+ * What the bridge uses of the C interface of QuickJS-NG, as quickjs-wasi exports it to its extensions
+ * (https://quickjs-ng.github.io/quickjs/developer-guide/api). On wasm32 a value is 64 bits wide: its tag above, a
+ * pointer or number below.
+ */
+#ifndef QUICKJS_H
+#define QUICKJS_H
+
+typedef unsigned long long JSValue;
+typedef struct JSContext JSContext;
+typedef struct JSRuntime JSRuntime;
+typedef JSValue JSCFunctionData(JSContext *, JSValue self, int count, JSValue *arguments, int magic, JSValue *data);
+
+#define JS_TAG_OF(value) ((int)((value) >> 32))
+#define JS_UNDEFINED (3ull << 32)
+#define JS_EXCEPTION (6ull << 32)
+
+JSValue JS_NewCFunctionData(JSContext *, JSCFunctionData *, int length, int magic, int data_count, JSValue *data);
+JSValue JS_NewStringLen(JSContext *, const char *utf8, unsigned length);
+JSValue JS_NewStringUTF16(JSContext *, const unsigned short *text, unsigned length);
+JSValue JS_NewUint8ArrayCopy(JSContext *, const unsigned char *bytes, unsigned length);
+JSValue JS_NewArray(JSContext *);
+JSValue JS_NewObject(JSContext *);
+JSValue JS_DupValue(JSContext *, JSValue);
+void JS_FreeValue(JSContext *, JSValue);
+JSValue JS_GetGlobalObject(JSContext *);
+JSValue JS_GetPropertyUint32(JSContext *, JSValue, unsigned index);
+JSValue JS_GetPropertyStr(JSContext *, JSValue, const char *name);
+int JS_SetPropertyUint32(JSContext *, JSValue, unsigned index, JSValue);
+int JS_SetPropertyStr(JSContext *, JSValue, const char *name, JSValue);
+int JS_DefinePropertyValueStr(JSContext *, JSValue, const char *name, JSValue, int flags);
+int JS_GetLength(JSContext *, JSValue, long long *length);
+const char *JS_ToCStringLen2(JSContext *, unsigned *length, JSValue, int cesu8);
+void JS_FreeCString(JSContext *, const char *);
+unsigned char *JS_GetUint8Array(JSContext *, unsigned *length, JSValue);
+int JS_GetTypedArrayType(JSValue);
+unsigned JS_GetClassID(JSValue);
+JSValue JS_GetTypedArrayBuffer(JSContext *, JSValue, unsigned *offset, unsigned *length, unsigned *element_size);
+unsigned char *JS_GetArrayBuffer(JSContext *, unsigned *length, JSValue);
+JSValue JS_Call(JSContext *, JSValue function, JSValue self, int count, JSValue *arguments);
+JSValue JS_Eval(JSContext *, const char *source, unsigned length, const char *filename, int flags);
+JSValue JS_GetException(JSContext *);
+JSValue JS_Throw(JSContext *, JSValue);
+int JS_IsProxy(JSValue);
+int JS_PromiseState(JSContext *, JSValue);
+JSValue JS_PromiseResult(JSContext *, JSValue);
+JSValue JS_GetProxyTarget(JSContext *, JSValue);
+JSValue JS_GetProxyHandler(JSContext *, JSValue);
+int JS_ExecutePendingJob(JSRuntime *, JSContext **);
+int JS_IsJobPending(JSRuntime *);
+
+#endif
