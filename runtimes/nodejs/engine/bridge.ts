@@ -98,7 +98,7 @@ export class Bridge {
     const text = this.exports.bridge_text(address, this.#length);
     if (text === 0) return '';
     const { bytes, words } = this.memory;
-    const result = bytes.utf8Slice(text, text + words[this.#length >> 2]!);
+    const result = bytes.toString('utf8', text, text + words[this.#length >> 2]!);
     this.exports.bridge_free_text(text);
     return result;
   }
@@ -116,7 +116,7 @@ export class Bridge {
     // A UTF-16 unit takes at most three bytes of UTF-8.
     const isShort = text.length * 3 <= SCRATCH_SIZE;
     const start = isShort ? this.#scratch : this.allocate(text.length * 3);
-    const length = this.memory.bytes.utf8Write(text, start);
+    const length = this.memory.bytes.write(text, start, 'utf8');
     this.exports.bridge_string(result, start, length);
     if (!isShort) this.release(start);
   }
@@ -201,7 +201,7 @@ export class Bridge {
   tryEvaluate(source: string, name: string, result: number): boolean {
     // JS_Eval wants a zero after the text.
     const start = this.allocate(source.length * 3 + 1);
-    const length = this.memory.bytes.utf8Write(source, start);
+    const length = this.memory.bytes.write(source, start, 'utf8');
     this.memory.bytes[start + length] = 0;
     const failed = this.withName(name, (pointer) =>
       this.exports.bridge_evaluate(result, start, length, pointer, EVALUATE_GLOBAL),
@@ -241,7 +241,7 @@ export class Bridge {
 
   #newText16(result: number, text: string): void {
     const start = this.allocate(text.length * 2);
-    this.memory.bytes.ucs2Write(text, start);
+    this.memory.bytes.write(text, start, 'utf16le');
     this.exports.bridge_string16(result, start, text.length);
     this.release(start);
   }
