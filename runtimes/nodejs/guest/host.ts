@@ -71,6 +71,39 @@ export interface Host {
   /** Of user and system, in µs. */
   cpuUsage(): readonly [number, number];
   kill(pid: number, signal: number): number;
+
+  // Handles. The engine calls back by the number it has given each: see main.ts.
+  handleRef(id: number, isRef: boolean): void;
+  handleClose(id: number): void;
+  /** A number for one of the three standard streams. */
+  openStandardStream(fd: number): number;
+  streamRead(id: number, isOn: boolean): number;
+  /** What is read goes to this parser (0: none) before the guest gets it. */
+  streamConsumer(id: number, parser: number): void;
+  /** Twice the number of bytes, plus one where they are not all gone yet; negative: an error of libuv. */
+  streamWrite(id: number, bytes: Uint8Array): number;
+  /** As UTF-8. */
+  streamWriteText(id: number, text: string): number;
+  streamWriteLatin1(id: number, text: string): number;
+  /** 0: done; 1: as soon as all is written. */
+  streamShutdown(id: number): number;
+  /** A number for a bound socket, or an error. */
+  tcpBind(address: string, port: number, ipv6Only: boolean): number;
+  tcpListen(id: number, backlog: number): number;
+  /** Begins to connect the handle `id`, or a new one if that is 0, and returns its number, or an error. */
+  tcpConnect(id: number, address: string, port: number): number;
+  /** Family, port and address with spaces between, or an error. */
+  tcpAddress(id: number, isPeer: boolean): string;
+  tcpOption(id: number, option: 'nodelay' | 'keepalive', value: number): number;
+  /** The peer is to see a reset; the handle has to be closed besides. */
+  tcpReset(id: number): void;
+  /** Columns and rows of the terminal. */
+  windowSize(): [number, number];
+  watchSignal(signal: number, isOn: boolean): void;
+  lookUp(lookup: number, name: string): void;
+  /** The address in the form of RFC 5952; undefined for what is none. */
+  canonicalIp(address: string): string | undefined;
+  ipv6Bytes(address: string): Uint8Array | undefined;
   /** A number for what kind of object it is, whatever its prototype says; 0 for what is none. */
   classOf(value: unknown): number;
   /** The text between two positions, or undefined where it is not ASCII alone. */

@@ -1,12 +1,67 @@
 /** What runs first in the guest: brings the library up and gives the engine the functions it calls. */
-import { fillEngineGaps } from './engine-gaps.ts';
 import { bootLibrary } from './boot.ts';
+import { deliverSignal } from './bindings/terminal.ts';
+import { onAddresses } from './bindings/dns.ts';
+import { handleOf } from './bindings/handles.ts';
+import { Stream } from './bindings/streams.ts';
+import { runCallback } from './bindings/task-queue.ts';
+import { TCP } from './bindings/tcp.ts';
+import { hasDeferred, hasImmediates, runImmediates, runTimers, takeDeferred } from './bindings/timers.ts';
+import { fillEngineGaps } from './engine-gaps.ts';
 import { host } from './host.ts';
+import { readLaunch } from './launch.ts';
 
 fillEngineGaps();
 const library = bootLibrary();
+
+const onStream = (id: number, action: (stream: Stream) => void): void => {
+  const stream = handleOf(id);
+  if (stream instanceof Stream) runCallback(() => action(stream));
+};
+
+const onTcp = (id: number, action: (socket: TCP) => void): void => {
+  const socket = handleOf(id);
+  if (socket instanceof TCP) runCallback(() => action(socket));
+};
+
 host.setEntries({
-  run() {
-    library.runMain('internal/main/run_main_module');
+  /** Starts the app. */
+  run: () => {
+    readLaunch();
+    runCallback(() => library.runMain('internal/main/run_main_module'));
+  },
+  timers: () => runCallback(runTimers),
+  /** Operations of the bindings that have ended. */
+  deferred: () => {
+    for (const action of takeDeferred()) runCallback(action);
+    return hasDeferred();
+  },
+  immediates: () => {
+    runCallback(runImmediates);
+    return hasImmediates();
+  },
+  data: (id: number, bytes: Uint8Array) => onStream(id, (stream) => stream.onData(bytes)),
+  events: (id: number, length: number, events: never) =>
+    onStream(id, (stream) => stream.onEvents(length, events)),
+  readError: (id: number, status: number) => onStream(id, (stream) => stream.onReadError(status)),
+  written: (id: number, status: number) => onStream(id, (stream) => stream.onWritten(status)),
+  shutDown: (id: number, status: number) => onStream(id, (stream) => stream.onShutdown(status)),
+  connection: (id: number, status: number, client: number) =>
+    onTcp(id, (server) => server.onConnection(status, client)),
+  connected: (id: number, status: number) => onTcp(id, (socket) => socket.onConnected(status)),
+  addresses: (lookup: number, error: number, list: string) =>
+    runCallback(() => onAddresses(lookup, error, list)),
+  signal: (signal: number) => runCallback(() => deliverSignal(signal)),
+  /** Nothing keeps the app alive any more: it may find something else to do. */
+  beforeExit: () =>
+    runCallback(() => library.process.emit('beforeExit', (library.process.exitCode ?? 0) as number)),
+  /** The app has ended by itself: its exit status. */
+  atExit: () => {
+    const { process } = library;
+    if (process['_exiting'] !== true) {
+      process['_exiting'] = true;
+      runCallback(() => process.emit('exit', (process.exitCode ?? 0) as number));
+    }
+    return process.exitCode ?? 0;
   },
 });

@@ -3,11 +3,15 @@ import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
+import { createDns } from './dns.ts';
 import { createOs } from './os.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
 import * as small from './small.ts';
+import { createStreamWrap } from './streams.ts';
 import { createStringDecoder } from './string-decoder.ts';
 import { createErrors, createTaskQueue } from './task-queue.ts';
+import { createTcp } from './tcp.ts';
+import { createPipe, createSignal, createTty } from './terminal.ts';
 import { createEncoding, createUrl } from './text.ts';
 import { createTimers } from './timers.ts';
 import { typeTests } from './types.ts';
@@ -18,6 +22,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   async_wrap: createAsyncWrap,
   buffer: createBuffer,
   builtins: createBuiltins,
+  cares_wrap: createDns,
   config: small.createConfig,
   constants: small.createConstants,
   credentials: createCredentials,
@@ -31,13 +36,18 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   options: small.createOptions,
   performance: small.createPerformance,
   permission: small.createPermission,
+  pipe_wrap: createPipe,
   process_methods: createProcessMethods,
   sea: small.createSea,
+  signal_wrap: createSignal,
+  stream_wrap: createStreamWrap,
   string_decoder: createStringDecoder,
   symbols: small.createSymbols,
   task_queue: createTaskQueue,
+  tcp_wrap: createTcp,
   timers: createTimers,
   trace_events: small.createTraceEvents,
+  tty_wrap: createTty,
   types: () => ({ ...typeTests }),
   url: createUrl,
   util: createUtil,
