@@ -78,3 +78,7 @@ export class WasmrunError extends Error {
     this.exitStatus = CODES[code];
   }
 }
+
+/** Also true of an error from another bundle, which has a class of its own. */
+export const isWasmrunError = (error: unknown): error is WasmrunError =>
+  error instanceof Error && error.name === 'WasmrunError';

@@ -206,5 +206,5 @@ export class LiveReload implements AsyncDisposable {
 }
 
 /** Everything that makes a version of the app. */
-const appOf = ({ module, args, env, directories, tmpfs, outbound }: SandboxDefinition): string =>
-  JSON.stringify({ module, args, env, directories, tmpfs, outbound });
+const appOf = ({ module, driver, args, env, directories, tmpfs, outbound }: SandboxDefinition): string =>
+  JSON.stringify({ module, driver, args, env, directories, tmpfs, outbound });

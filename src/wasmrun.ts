@@ -239,11 +239,8 @@ const defineSandbox = ({ settings, app }: Pick<RunRequest, 'settings' | 'app'>):
     name: app.name,
     nameIsExplicit: app.nameIsExplicit,
     prefix: network.namespacePrefix,
-    module: app.program.modulePath,
-    args: app.program.args,
+    ...guestOf(app, settings),
     env: settings.app.env,
-    directories: settings.app.directories,
-    tmpfs: [...new Set([...settings.app.tmpfs, ...scratchFor(settings)])],
     forwards: network.forwards
       .flatMap((spec) => expandForward(spec))
       .map((spec): RequestedForward => ({
@@ -260,9 +257,24 @@ const defineSandbox = ({ settings, app }: Pick<RunRequest, 'settings' | 'app'>):
   };
 };
 
-/** A mounted directory takes the place of the scratch one. */
-const scratchFor = ({ app }: Settings): string[] =>
-  app.directories.some(({ guestPath }) => guestPath === SCRATCH) ? [] : [SCRATCH];
+type Guest = Pick<SandboxDefinition, 'module' | 'driver' | 'args' | 'directories' | 'tmpfs'>;
+
+/** What the runtime needs, as far as the user has not put something else in its place. */
+const guestOf = ({ program }: ResolvedApp, { app }: Settings): Guest => {
+  const { modulePath, driver, options, args, directories = [], tmpfs = [] } = program;
+  const chosen = new Set([...app.directories.map(({ guestPath }) => guestPath), ...app.tmpfs]);
+  const needed = directories.filter(({ guestPath }) => !chosen.has(guestPath));
+  const mounts = [...app.directories, ...needed];
+  const mounted = new Set(mounts.map(({ guestPath }) => guestPath));
+  const inMemory = [...tmpfs, SCRATCH].filter((guestPath) => !mounted.has(guestPath));
+  return {
+    module: modulePath,
+    ...(driver !== undefined && { driver: { path: driver, options } }),
+    args,
+    directories: mounts,
+    tmpfs: [...new Set([...app.tmpfs, ...inMemory])],
+  };
+};
 
 /** Turns signals into two wishes: stop, and stop now. A signal that comes before anyone listens is kept. */
 class StopSignals implements Disposable {

@@ -7,7 +7,7 @@ import { EAGAIN } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { isComplete, isSwitchingProtocols, statusLineLength } from './http-response.ts';
 import * as libc from './libc.ts';
-import { POLLOUT } from './poll.ts';
+import { POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, StreamSocket } from './sockets.ts';
 
@@ -43,8 +43,8 @@ export class Connection extends StreamSocket {
     this.#onClose = onClose;
   }
 
-  override close(): number {
-    const result = super.close();
+  protected override closeHost(): number {
+    const result = super.closeHost();
     this.#onClose(this);
     return result;
   }

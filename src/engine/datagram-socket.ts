@@ -11,7 +11,7 @@ import type { DatagramPorts, ForwardedPort } from './datagram-ports.ts';
 import { FILETYPE } from './descriptor.ts';
 import { WASI } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { POLLIN, POLLOUT } from './poll.ts';
+import { POLLIN, POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { fromMapped, isLoopback, toMapped } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
@@ -73,9 +73,9 @@ export class DatagramSocket extends Socket {
     return channel?.isReady === true && this.#sources.includes(channel) ? READY : this.#sourceFds;
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     this.#forwarded?.release();
-    return super.close();
+    return super.closeHost();
   }
 
   override peerAddress(): SocketAddress | number {
@@ -131,6 +131,7 @@ export class DatagramSocket extends Socket {
     this.#sources = sources;
     this.#sourceFds = sources.map(({ hostFd }) => hostFd);
     this.#turn = 0;
+    this.watcher?.changed();
   }
 
   #pathTo({ ip }: SocketAddress): DatagramPath {

@@ -69,6 +69,14 @@ export interface OpenRequest {
   readonly flags: number;
 }
 
+/** Is told what {@link Descriptor.pollFds} would not tell in time. */
+export interface DescriptorWatcher {
+  /** They are others from now on. */
+  changed(): void;
+  /** They are about to be closed, or to stand for something else. */
+  release(): void;
+}
+
 export abstract class Descriptor {
   abstract readonly filetype: number;
   /** {@link FDFLAG} bits the guest sees and sets. */
@@ -76,6 +84,8 @@ export abstract class Descriptor {
   rights: bigint = RIGHT.all;
   /** Guest path of a preopened directory. */
   preopenPath: string | undefined;
+  /** Who waits for it beyond a single call. */
+  watcher: DescriptorWatcher | undefined;
 
   get nonBlocking(): boolean {
     return (this.flags & FDFLAG.nonblock) !== 0;
@@ -83,7 +93,15 @@ export abstract class Descriptor {
 
   /** Host descriptors to poll for this one; empty means always ready. */
   abstract pollFds(): readonly number[];
-  abstract close(): number;
+
+  /** The guest has no such descriptor any more. */
+  close(): number {
+    this.watcher?.release();
+    return this.closeHost();
+  }
+
+  /** Gives everything of the host back. */
+  protected abstract closeHost(): number;
 
   setFlags(flags: number): number {
     this.flags = flags;

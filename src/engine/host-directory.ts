@@ -66,7 +66,7 @@ export class HostDirectory extends Descriptor {
     return [];
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     return close(this.#hostFd) < 0 ? failure() : 0;
   }
 

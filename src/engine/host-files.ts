@@ -7,7 +7,7 @@ import type { FileStat, FileTimes } from './descriptor.ts';
 import { WASI, failure, toWasi } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { close, lseek } from './libc.ts';
-import { POLLIN, POLLOUT } from './poll.ts';
+import { POLLIN, POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { readInto, writeFrom } from './transfer.ts';
 
@@ -108,7 +108,7 @@ export class HostFile extends Descriptor {
     return this.filetype === FILETYPE.regularFile ? [] : [this.#hostFd];
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     return close(this.#hostFd) < 0 ? failure() : 0;
   }
 

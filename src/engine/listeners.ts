@@ -10,21 +10,13 @@ import { EAGAIN, EINTR, WASI, failure, toWasi } from './errno.ts';
 import * as libc from './libc.ts';
 import type { GoMessage, LaunchMessage } from './messages.ts';
 import type { Poller } from './poll.ts';
-import { POLLIN } from './poll.ts';
+import { NEVER_READY, POLLIN } from './poll-events.ts';
 import { PortHandover } from './port-handover.ts';
 import type { PortHandoverOptions } from './port-handover.ts';
 import { ports } from './ports.ts';
 import { AF_INET, ipv4Bytes, isLoopback } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
-import {
-  SOCK_CLOEXEC,
-  SOCK_DGRAM,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  SOL_SOCKET,
-  Socket,
-  StreamSocket,
-} from './sockets.ts';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, Socket, StreamSocket } from './sockets.ts';
 
 /** socket.h, netinet/tcp.h */
 const SO_REUSEADDR = 2;
@@ -71,7 +63,7 @@ export class Listener extends Socket {
     return this.#polled;
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     return this.#release();
   }
 
@@ -112,7 +104,8 @@ export class Listener extends Socket {
   #change(): void {
     this.#turn = 0;
     const isIdle = this.#isPaused || this.#sources.length === 0;
-    this.#polled.splice(0, this.#polled.length, ...(isIdle ? [neverReady()] : this.#sources));
+    this.#polled.splice(0, this.#polled.length, ...(isIdle ? [NEVER_READY] : this.#sources));
+    this.watcher?.changed();
   }
 
   /** The guest is at its first accept, or waits for it: it really listens. */
@@ -122,11 +115,6 @@ export class Listener extends Socket {
     this.#announce();
   }
 }
-
-let unbound: number | undefined;
-/** A descriptor that no poll for reading finds ready: nobody can send to a socket without a port. */
-const neverReady = (): number =>
-  (unbound ??= libc.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 
 export interface ListenerOptions extends PortHandoverOptions, Pick<LaunchMessage, 'handed'> {
   readonly poller: Poller;

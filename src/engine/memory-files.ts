@@ -33,7 +33,7 @@ export class MemoryFile extends Descriptor {
     return [];
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     this.#store.release(this.#node);
     return 0;
   }
@@ -137,7 +137,7 @@ export class MemoryDirectory extends Descriptor {
   override pollFds(): readonly number[] {
     return [];
   }
-  override close(): number {
+  protected override closeHost(): number {
     return 0;
   }
   override read(): number {

@@ -9,6 +9,26 @@ export interface GuestProgram {
   readonly modulePath: string;
   /** `argv` of the guest, its own name first. */
   readonly args: readonly string[];
+  /**
+   * Absolute path of the JavaScript module that runs the guest inside the engine ({@link driverPath}). Absent
+   * for a WASI command, which runs by itself.
+   */
+  readonly driver?: string;
+  /** For the driver alone: plain JSON. */
+  readonly options?: unknown;
+  /** What the program needs to find; a directory that the user mounts at the same place goes before it. */
+  readonly directories?: readonly ProgramDirectory[];
+  /** Guest paths of in-memory file systems that the program needs; mounted directories go before them. */
+  readonly tmpfs?: readonly string[];
+}
+
+/** A directory of the host that a program needs. */
+export interface ProgramDirectory {
+  /** Absolute path on the host. */
+  readonly hostPath: string;
+  /** Absolute path the guest sees. */
+  readonly guestPath: string;
+  readonly readOnly: boolean;
 }
 
 /** An app that is to be made ready. */

@@ -1,6 +1,7 @@
 /** Which Node runs the engine, and which file. A sandbox whose wall is V8 pins its V8. */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { packageProgram } from '../os/package-file.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -30,11 +31,5 @@ export const engineBinary = (): string => {
   }
 };
 
-/** The program that runs the guest: bundled, or its source when this runs from source itself. */
-const engineEntry = (): string => {
-  // A package can resolve itself by its own name (Node, "Self-referencing a package").
-  const root = dirname(require.resolve('wasmrun/package.json'));
-  return import.meta.url.endsWith('.ts')
-    ? join(root, 'src', 'engine', 'main.ts')
-    : join(root, 'dist', 'engine', 'main.cjs');
-};
+/** The program that runs the guest. */
+const engineEntry = (): string => packageProgram('src/engine/main.ts', 'dist/engine/main.cjs');

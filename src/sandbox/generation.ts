@@ -245,13 +245,14 @@ const launchMessage = ({
   inherited,
   isReplaceable,
 }: GenerationOptions): LaunchMessage => {
-  const { module, args, env, directories, tmpfs } = definition;
+  const { module, driver, args, env, directories, tmpfs } = definition;
   const { virtualPorts, engineUser } = enclosure;
   let fd = FIRST_INHERITED_FD;
   const { listeners } = ports;
   return {
     type: 'launch',
     module,
+    ...(driver === undefined ? {} : { driver }),
     args,
     env,
     directories,

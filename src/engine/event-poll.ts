@@ -1,0 +1,217 @@
+/**
+ * The loop of a reactor: descriptors are watched, each with a callback, and one call waits for all of them and
+ * for the supervisor. Level-triggered: what a callback leaves undone comes again.
+ */
+import type { Control } from './control.ts';
+import type { Descriptor, DescriptorWatcher } from './descriptor.ts';
+import { Epoll } from './epoll.ts';
+import { HostLoop } from './host-loop.ts';
+import { NEVER_READY, POLLERR, POLLHUP, POLLIN, POLLOUT } from './poll-events.ts';
+
+/** Told whatever is waited for. */
+const ALWAYS_TOLD = POLLERR | POLLHUP;
+
+/** What is watched, until it is disposed of. */
+export interface Watch extends Disposable {
+  /** Waits for other events from now on; 0 for none, not even errors. */
+  change(events: number): void;
+}
+
+export type WatchCallback = (events: number) => void;
+
+export class EventPoll {
+  readonly #control: Control;
+  readonly #epoll = new Epoll();
+  /** By host descriptor. */
+  readonly #members: (Member | undefined)[] = [];
+  /** Of the next member: an event of one that is gone must not reach who got its descriptor's number. */
+  #generation = 0;
+  /** Watches of what epoll(7) does not take, because it is always ready. */
+  readonly #alwaysReady = new Set<SetWatch>();
+  #isDispatching = false;
+  #hostLoop: HostLoop | undefined;
+  #holds = 0;
+  #isHostDue = false;
+  #hostWatch: Watch | undefined;
+
+  constructor(control: Control) {
+    this.#control = control;
+    this.watch(control.fd, POLLIN, () => this.#control.onReadable());
+  }
+
+  /**
+   * Calls back whenever `target` is ready for one of the `events` (POLLIN, POLLOUT), with those, POLLERR and
+   * POLLHUP. A descriptor can be watched once at a time, and its watch ends with it; a bare host descriptor has
+   * to be closed after its watch. Datagrams that were only peeked at do not count.
+   * @throws {SystemCallError} for what cannot be waited for
+   */
+  watch(target: Descriptor | number, events: number, callback: WatchCallback): Watch {
+    return new SetWatch(this.#set, target, events, callback);
+  }
+
+  /**
+   * Waits until something that is watched is ready, the supervisor has given an order, `ms` have passed
+   * (Infinity: for ever), or, while it is held, Node's own loop is due. Then calls back whoever has to be. What
+   * a callback throws comes out of here; the other events come again.
+   */
+  wait(ms: number): void {
+    if (this.#isDispatching) throw new Error('EventPoll.wait() was called by one of its own callbacks');
+    const count = this.#epoll.wait(this.#limit(ms));
+    this.#isDispatching = true;
+    try {
+      for (let index = 0; index < count; index += 1) {
+        const member = this.#members[this.#epoll.fd(index)];
+        if (member?.generation === this.#epoll.generation(index))
+          member.watch.tell(this.#epoll.events(index));
+      }
+      for (const watch of this.#alwaysReady) watch.tell(POLLIN | POLLOUT);
+    } finally {
+      this.#isDispatching = false;
+    }
+  }
+
+  /**
+   * Work of Node itself is under way (its thread pool, TLS): until it is disposed of, {@link wait} also returns
+   * when Node's own loop has something to do. {@link isHostDue} tells, {@link hostTurn} lets it.
+   */
+  hold(): Disposable {
+    this.#holds += 1;
+    this.#hostWatch ??= this.watch(this.#host().fd, POLLIN, () => (this.#isHostDue = true));
+    let isHeld = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (isHeld) this.#unhold();
+        isHeld = false;
+      },
+    };
+  }
+
+  /** Node has something to do that its loop does not know of: a tick, a promise. The next wait does not block. */
+  requestHostTurn(): void {
+    this.#isHostDue = true;
+  }
+
+  /** Is Node's own loop to have a turn? */
+  get isHostDue(): boolean {
+    return this.#isHostDue;
+  }
+
+  /** Gives Node's own loop one turn: what is ready there is done when this resolves. */
+  async hostTurn(): Promise<void> {
+    this.#isHostDue = false;
+    await this.#host().turn();
+  }
+
+  #host(): HostLoop {
+    return (this.#hostLoop ??= new HostLoop());
+  }
+
+  #unhold(): void {
+    this.#holds -= 1;
+    if (this.#holds > 0) return;
+    this.#hostWatch?.[Symbol.dispose]();
+    this.#hostWatch = undefined;
+  }
+
+  #limit(ms: number): number {
+    if (this.#alwaysReady.size > 0 || this.#isHostDue) return 0;
+    if (this.#holds === 0) return ms;
+    const hostMs = this.#host().dueInMs();
+    if (hostMs <= 0) this.#isHostDue = true;
+    return Math.min(ms, hostMs);
+  }
+
+  readonly #set: WatchSet = {
+    add: (fd, events, watch) => {
+      if (this.#members[fd] !== undefined) throw new Error(`descriptor ${fd} is watched already`);
+      this.#generation = (this.#generation + 1) | 0;
+      const member = { generation: this.#generation, watch };
+      const isTaken = this.#epoll.add(fd, events, member.generation);
+      if (isTaken) this.#members[fd] = member;
+      return isTaken;
+    },
+    modify: (fd, events) => this.#epoll.modify(fd, events, this.#members[fd]!.generation),
+    remove: (fd) => {
+      this.#members[fd] = undefined;
+      this.#epoll.remove(fd);
+    },
+    alwaysReady: this.#alwaysReady,
+  };
+}
+
+/** A host descriptor in the set, by the watch that brought it. */
+interface Member {
+  readonly generation: number;
+  readonly watch: SetWatch;
+}
+
+/** What a watch does to the set. */
+interface WatchSet {
+  /** False for a descriptor that is always ready. */
+  add(fd: number, events: number, watch: SetWatch): boolean;
+  modify(fd: number, events: number): void;
+  remove(fd: number): void;
+  readonly alwaysReady: Set<SetWatch>;
+}
+
+class SetWatch implements Watch, DescriptorWatcher {
+  readonly #set: WatchSet;
+  readonly #target: Descriptor | number;
+  readonly #callback: WatchCallback;
+  #events: number;
+  /** What of it is in the set. */
+  #hostFds: number[] = [];
+
+  constructor(set: WatchSet, target: Descriptor | number, events: number, callback: WatchCallback) {
+    this.#set = set;
+    this.#target = target;
+    this.#events = events;
+    this.#callback = callback;
+    if (typeof target !== 'number') {
+      if (target.watcher !== undefined) throw new Error('the descriptor is watched already');
+      target.watcher = this;
+    }
+    this.changed();
+  }
+
+  change(events: number): void {
+    if (events === this.#events) return;
+    const wasIdle = this.#events === 0;
+    this.#events = events;
+    if (events === 0) this.release();
+    else if (wasIdle) this.changed();
+    else for (const fd of this.#hostFds) this.#set.modify(fd, events);
+  }
+
+  changed(): void {
+    if (this.#events === 0) return;
+    const wanted = typeof this.#target === 'number' ? [this.#target] : this.#target.pollFds();
+    this.#set.alwaysReady.delete(this);
+    for (const fd of this.#hostFds) if (!wanted.includes(fd)) this.#set.remove(fd);
+    const kept = this.#hostFds.filter((fd) => wanted.includes(fd));
+    this.#hostFds = kept;
+    for (const fd of wanted) {
+      if (fd === NEVER_READY || kept.includes(fd)) continue;
+      if (this.#set.add(fd, this.#events, this)) kept.push(fd);
+      else this.#set.alwaysReady.add(this);
+    }
+    if (wanted.length === 0) this.#set.alwaysReady.add(this);
+  }
+
+  release(): void {
+    this.#set.alwaysReady.delete(this);
+    for (const fd of this.#hostFds.splice(0)) this.#set.remove(fd);
+  }
+
+  /** Calls back if that is what is waited for, still. */
+  tell(events: number): void {
+    const told = this.#events === 0 ? 0 : events & (this.#events | ALWAYS_TOLD);
+    if (told !== 0) this.#callback(told);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+    this.#events = 0;
+    if (typeof this.#target !== 'number' && this.#target.watcher === this) this.#target.watcher = undefined;
+  }
+}
