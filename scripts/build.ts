@@ -5,7 +5,7 @@
  * needs are bundled along, with their licences; all others stay outside.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
 
@@ -23,6 +23,7 @@ const isExternal = (id: string): boolean =>
 for (const [name, input] of [
   ['cli', 'src/cli/main.ts'],
   ['engine', 'src/engine/main.ts'],
+  ['drivers/nodejs', 'runtimes/nodejs/driver.ts'],
 ] as const) {
   await build({
     input: `${root}${input}`,
@@ -38,6 +39,15 @@ for (const [name, input] of [
     },
   });
 }
+
+// What runs inside a guest is a script of its own.
+await build({
+  input: `${root}runtimes/nodejs/guest/main.ts`,
+  platform: 'neutral',
+  logLevel: 'warn',
+  output: { file: `${root}dist/drivers/nodejs/guest.js`, format: 'iife', sourcemap: false },
+});
+copyFileSync(`${root}runtimes/nodejs/native/bridge.wasm`, `${root}dist/drivers/nodejs/bridge.wasm`);
 
 const licences = BUNDLED.map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,

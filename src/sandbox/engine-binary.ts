@@ -10,6 +10,8 @@ const ENGINE_FLAGS = [
   '--wasm-lazy-validation',
   // Else the signal opens a debugger on the sandbox's loopback, where the guest may reach it.
   '--disable-sigusr1',
+  // Drivers hand some of what Node's own bindings compute on to guests.
+  '--expose-internals',
 ];
 
 /** What is started as the engine. */

@@ -43,7 +43,7 @@ export interface QuickJsExports {
 }
 
 /** A function of the engine. It may throw; the guest gets an Error with the same message and code. */
-export type HostFunction = (...values: never[]) => Crossing;
+export type HostFunction = (...values: never[]) => Crossing | void;
 /** A function that reads its arguments and writes its result where they lie; values are of `VALUE_SIZE` bytes. */
 export type RawHostFunction = (count: number, values: number, result: number) => void;
 
@@ -111,6 +111,22 @@ export class Bridge {
     return bytes.subarray(start, start + words[this.#length >> 2]!);
   }
 
+  /** Where the bytes of a Uint8Array lie in the guest's memory. */
+  locate(address: number): { readonly address: number; readonly length: number } {
+    const start = this.exports.bridge_bytes_of(address, this.#length);
+    return { address: start, length: start === 0 ? 0 : this.memory.words[this.#length >> 2]! };
+  }
+
+  /** Calls `action` with where a string lies as UTF-8, without its leaving the guest. */
+  withText<Result>(address: number, action: (start: number, length: number) => Result): Result {
+    const start = this.exports.bridge_text(address, this.#length);
+    try {
+      return action(start, this.memory.words[this.#length >> 2]!);
+    } finally {
+      this.exports.bridge_free_text(start);
+    }
+  }
+
   newText(result: number, text: string): void {
     if (!text.isWellFormed()) return this.#newText16(result, text);
     // A UTF-16 unit takes at most three bytes of UTF-8.
@@ -122,6 +138,10 @@ export class Bridge {
   }
 
   newBytes(result: number, bytes: Uint8Array): void {
+    // What lies in the guest's memory already has not to be brought there.
+    if (bytes.buffer === this.memory.bytes.buffer) {
+      return this.exports.bridge_bytes(result, bytes.byteOffset, bytes.length);
+    }
     const isShort = bytes.length <= SCRATCH_SIZE;
     const start = isShort ? this.#scratch : this.allocate(bytes.length);
     this.memory.bytes.set(bytes, start);

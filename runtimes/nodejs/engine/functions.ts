@@ -4,18 +4,17 @@ import { writeSync } from 'node:fs';
 import { bindingShape, constantsOfEngine } from './binding-shapes.ts';
 import { ThrownByGuest } from './bridge.ts';
 import type { Bridge } from './bridge.ts';
-import type { EngineFunctions } from './guest.ts';
+import type { EngineFunctions, Rejection } from './guest.ts';
+import type { Launch } from './launch.ts';
 import { librarySource } from './library.ts';
 import { textFunctions } from './text-functions.ts';
 import { VALUE_SIZE } from './values.ts';
 
-export interface LaunchedApp {
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-}
-
-export const coreFunctions = (bridge: Bridge, app: () => LaunchedApp): EngineFunctions => ({
+export const coreFunctions = (
+  bridge: Bridge,
+  app: () => Launch,
+  rejections: Rejection[],
+): EngineFunctions => ({
   plain: {
     ...textFunctions,
     librarySource: (id: string) => librarySource(id),
@@ -25,7 +24,16 @@ export const coreFunctions = (bridge: Bridge, app: () => LaunchedApp): EngineFun
     now: () => performance.now(),
     write: (fd: number, bytes: Uint8Array) => writeSync(fd, bytes),
     random: (length: number) => randomFillSync(new Uint8Array(length)),
-    exit: (status: number) => process.exit(status),
+    printText: (fd: number, text: string) => void writeSync(fd, text),
+    sleep: (milliseconds: number) => {
+      // Nothing else runs in a sandbox meanwhile, as in Node itself.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+    },
+    memoryUsage: () => memoryUsage(bridge),
+    cpuUsage: () => {
+      const { user, system } = process.cpuUsage();
+      return [user, system];
+    },
   },
   raw: {
     compile: (_, values, result) => {
@@ -60,6 +68,20 @@ export const coreFunctions = (bridge: Bridge, app: () => LaunchedApp): EngineFun
       bridge.exports.bridge_set_element(result, 1, parts + VALUE_SIZE);
       bridge.release(parts);
     },
+    nextRejection: (_, __, result) => {
+      const next = rejections.shift();
+      if (next === undefined) return bridge.values.write(result, undefined);
+      bridge.exports.bridge_array(result);
+      const part = bridge.allocate(VALUE_SIZE);
+      for (const [index, handle] of [next.promise, next.reason].entries()) {
+        bridge.exports.bridge_copy(part, handle.ptr);
+        bridge.exports.bridge_set_element(result, index, part);
+        handle.dispose();
+      }
+      bridge.values.write(part, next.isHandled);
+      bridge.exports.bridge_set_element(result, 2, part);
+      bridge.release(part);
+    },
     runMicrotasks: (_, __, result) => {
       for (;;) {
         const state = bridge.exports.bridge_run_job(result);
@@ -70,6 +92,12 @@ export const coreFunctions = (bridge: Bridge, app: () => LaunchedApp): EngineFun
     },
   },
 });
+
+/** Resident set, then heap total and used (the guest's memory), external, array buffers; bytes. */
+const memoryUsage = (bridge: Bridge): number[] => {
+  const { length } = bridge.memory.bytes;
+  return [process.memoryUsage.rss(), length, length, 0, 0];
+};
 
 /** Leaves a function at `result`, or what the body's syntax is wrong about. Throws ThrownByGuest. */
 const compile = (

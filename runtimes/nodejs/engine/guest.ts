@@ -38,9 +38,28 @@ interface Internals {
   readonly loadedExtensions: readonly { readonly name: string; readonly instance: WebAssembly.Instance }[];
 }
 
+const internalsOf = (vm: QuickJS): Internals => vm as unknown as Internals;
+
 const BRIDGE = 'wasmrun';
 /** Those of native/natives.c, in its order. */
 const NATIVE_FUNCTIONS = ['classOf', 'asciiSlice'] as const;
+
+/** A value QuickJS told of, held until it is disposed of. */
+interface Held extends Disposable {
+  /** Its address. */
+  readonly ptr: number;
+  dispose(): void;
+}
+
+/** A promise nobody handles the rejection of; or that somebody does, after all. */
+export interface Rejection {
+  readonly promise: Held;
+  readonly reason: Held;
+  readonly isHandled: boolean;
+}
+
+/** What functions of the engine are made with. */
+export type MakeFunctions = (bridge: Bridge, rejections: Rejection[]) => EngineFunctions;
 
 export class Guest {
   readonly bridge: Bridge;
@@ -60,14 +79,14 @@ export class Guest {
   static async create(
     parts: GuestParts,
     limits: GuestLimits,
-    functions: (bridge: Bridge) => EngineFunctions,
+    functions: MakeFunctions,
     script: string,
   ): Promise<Guest> {
-    const { vm, bridge } = await start((options) => QuickJS.create(options), parts, limits);
+    const { vm, bridge, rejections } = await start((options) => QuickJS.create(options), parts, limits);
     const guest = new Guest(vm, bridge);
     const object = bridge.allocate(3 * VALUE_SIZE);
     bridge.exports.bridge_object(object);
-    for (const [name, number] of registerAll(bridge, functions(bridge))) {
+    for (const [name, number] of registerAll(bridge, functions(bridge, rejections))) {
       bridge.exports.bridge_function(object + VALUE_SIZE, number, 0);
       bridge.withName(name, (pointer) =>
         bridge.exports.bridge_set_property(object, pointer, object + VALUE_SIZE),
@@ -94,13 +113,21 @@ export class Guest {
   static async restore(
     parts: GuestParts,
     limits: GuestLimits,
-    functions: (bridge: Bridge) => EngineFunctions,
+    functions: MakeFunctions,
     snapshot: Uint8Array,
   ): Promise<Guest> {
     const saved = QuickJS.deserializeSnapshot(snapshot);
-    const { vm, bridge } = await start((options) => QuickJS.restore(saved, options), parts, limits);
-    registerAll(bridge, functions(bridge));
+    const { vm, bridge, rejections } = await start(
+      (options) => QuickJS.restore(saved, options),
+      parts,
+      limits,
+    );
+    registerAll(bridge, functions(bridge, rejections));
     return new Guest(vm, bridge);
+  }
+
+  get memory(): WebAssembly.Memory {
+    return internalsOf(this.#vm).exports.memory;
   }
 
   snapshot(): Uint8Array {
@@ -136,20 +163,24 @@ const start = async (
   make: (options: QuickJSOptions) => Promise<QuickJS>,
   { quickjs, bridge: bridgeModule, extensions }: GuestParts,
   limits: GuestLimits,
-): Promise<{ vm: QuickJS; bridge: Bridge }> => {
+): Promise<{ vm: QuickJS; bridge: Bridge; rejections: Rejection[] }> => {
+  const rejections: Rejection[] = [];
   let bridge: Bridge | undefined;
   const vm = await make({
     wasm: quickjs,
     memoryLimit: limits.memory,
     maxStackSize: limits.stack,
+    onUnhandledRejection: (promise, reason, isHandled) => {
+      rejections.push({ promise: promise.dup(), reason: reason.dup(), isHandled });
+    },
     wasi: () => ({
       wasmrun_call: (number: number, count: number, values: number, result: number) =>
         bridge!.onCall(number, count, values, result),
     }),
     extensions: [...extensions, { name: BRIDGE, wasm: bridgeModule }],
   });
-  const { exports, loadedExtensions } = vm as unknown as Internals;
+  const { exports, loadedExtensions } = internalsOf(vm);
   const loaded = loadedExtensions.find(({ name }) => name === BRIDGE)!;
   bridge = new Bridge(exports, loaded.instance.exports as unknown as BridgeExports);
-  return { vm, bridge };
+  return { vm, bridge, rejections };
 };

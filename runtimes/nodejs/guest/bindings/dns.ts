@@ -78,5 +78,6 @@ export const createDns = (): Binding => ({
   getnameinfo: () => UV_EAI_NONAME,
   canonicalizeIP: (address: string) => host.canonicalIp(address),
   convertIpv6StringToBuffer: (address: string) => host.ipv6Bytes(address),
-  strerror: (code: number) => (code === ENOTIMP ? 'Name servers cannot be asked in a sandbox of wasmrun' : 'DNS error'),
+  strerror: (code: number) =>
+    code === ENOTIMP ? 'Name servers cannot be asked in a sandbox of wasmrun' : 'DNS error',
 });

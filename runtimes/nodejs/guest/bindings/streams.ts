@@ -16,7 +16,6 @@ const ARRAY_BUFFER_OFFSET = 1;
 const BYTES_WRITTEN = 2;
 const LAST_WRITE_WAS_ASYNC = 3;
 
-
 const state = shapedBinding('stream_wrap')['streamBaseState'] as Int32Array;
 
 class WriteWrap extends Request {
@@ -113,7 +112,6 @@ export class Stream extends Handle {
     }
     return this.#written(request, host.streamWrite(this.id, joined(parts)));
   }
-
 
   /** `result`: twice the bytes, and one more where they are not all gone yet; negative: an error. */
   #written(request: Request, result: number): number {

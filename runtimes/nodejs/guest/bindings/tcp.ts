@@ -23,7 +23,13 @@ class TCPConnectWrap extends Request {
   }
 }
 
-type OnConnect = (status: number, handle: TCP, request: Request, readable: boolean, writable: boolean) => void;
+type OnConnect = (
+  status: number,
+  handle: TCP,
+  request: Request,
+  readable: boolean,
+  writable: boolean,
+) => void;
 
 export class TCP extends Stream {
   onconnection: ((status: number, client?: TCP) => void) | undefined;

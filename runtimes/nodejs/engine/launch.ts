@@ -1,0 +1,40 @@
+/** What an app is started with: what the runtime has found out, and what the user gave the sandbox. */
+import type { EngineServices } from '../../../src/engine/driver.ts';
+
+/** From runtimes/nodejs/index.ts to the driver. */
+export interface NodeOptions {
+  /** Absolute path of the file to run, as the guest sees it. */
+  readonly entry: string;
+  /** Absolute path the app starts in. */
+  readonly workingDirectory: string;
+  /** Flags of node that were given, for `process.execArgv`. */
+  readonly execArgv: readonly string[];
+  /** Options of node by their long names. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Bytes the app may use; absent for the default. */
+  readonly memory?: number;
+}
+
+/** As guest/launch.ts reads it. */
+export interface Launch {
+  readonly argv: readonly string[];
+  readonly execArgv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly cwd: string;
+}
+
+/** The one port that forwards lead to is what the app is to listen on, unless it was told otherwise. */
+const portOf = ({ ports }: EngineServices): Record<string, string> =>
+  new Set(ports).size === 1 ? { PORT: String(ports[0]) } : {};
+
+export const launchOf = (
+  { entry, workingDirectory, execArgv, options }: NodeOptions,
+  services: EngineServices,
+): Launch => ({
+  argv: ['node', entry, ...services.args.slice(1)],
+  execArgv,
+  options,
+  env: { ...portOf(services), ...services.env },
+  cwd: workingDirectory,
+});

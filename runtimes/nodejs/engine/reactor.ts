@@ -1,0 +1,112 @@
+/**
+ * The loop of a Node.js app, in the order of libuv's (uv_run): timers, what has ended, waiting, immediates. The guest
+ * runs only while it is called; everything it waits for is watched here.
+ */
+import type { EngineServices } from '../../../src/engine/driver.ts';
+import type { Guest, EngineFunctions } from './guest.ts';
+import type { HandleTable } from './handle-table.ts';
+
+/** Signal numbers (signal(7)) the supervisor's orders stand for. */
+const SIGTERM = 15;
+
+export class Reactor {
+  readonly #guest: Guest;
+  readonly #services: EngineServices;
+  readonly #table: HandleTable;
+  readonly #state: ReactorState;
+
+  constructor(guest: Guest, services: EngineServices, table: HandleTable, state: ReactorState) {
+    this.#guest = guest;
+    this.#services = services;
+    this.#table = table;
+    this.#state = state;
+  }
+
+  /** Runs the app until nothing keeps it alive; resolves with its exit status. */
+  async run(): Promise<number> {
+    this.#guest.call('run');
+    for (;;) {
+      await this.#turn();
+      if (this.#isAlive()) continue;
+      this.#guest.call('beforeExit');
+      if (!this.#isAlive()) return Number(this.#guest.call('atExit'));
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const state = this.#state;
+    if (state.timerAt <= performance.now()) {
+      state.timerAt = Infinity;
+      this.#guest.call('timers');
+    }
+    if (state.isWoken) this.#runDeferred();
+    const { events } = this.#services;
+    events.wait(this.#patience());
+    if (events.isHostDue) await events.hostTurn();
+    if (state.hasImmediates) this.#guest.call('immediates');
+    if (state.isWoken) this.#runDeferred();
+  }
+
+  #runDeferred(): void {
+    this.#state.isWoken = false;
+    this.#guest.call('deferred');
+  }
+
+  /** How long there is nothing to do, in milliseconds. */
+  #patience(): number {
+    const state = this.#state;
+    if (state.isWoken || state.hasImmediates || !this.#isAlive()) return 0;
+    return Math.max(0, state.timerAt - performance.now());
+  }
+
+  #isAlive(): boolean {
+    const { timerAt, isTimerRef, isWoken, hasImmediates } = this.#state;
+    return isWoken || hasImmediates || (isTimerRef && timerAt !== Infinity) || this.#table.isAlive;
+  }
+
+  /** The supervisor wants the app to end: whether it listens for that. */
+  stop(): boolean {
+    if (!this.#state.signals.has(SIGTERM)) return false;
+    this.#guest.call('signal', SIGTERM);
+    return true;
+  }
+}
+
+/** What the guest has told of its timers and immediates. */
+export class ReactorState {
+  /** When the next timer is due, as `performance.now()` has it; Infinity for never. */
+  timerAt = Infinity;
+  isTimerRef = true;
+  /** The guest has work to do as soon as it can. */
+  isWoken = false;
+  hasImmediates = false;
+  readonly signals = new Set<number>();
+
+  readonly functions: EngineFunctions = {
+    plain: {
+      setTimer: (milliseconds: number, isRef: boolean) => {
+        this.timerAt = performance.now() + milliseconds;
+        this.isTimerRef = isRef;
+        return undefined;
+      },
+      refTimer: (isRef: boolean) => {
+        this.isTimerRef = isRef;
+        return undefined;
+      },
+      refImmediate: (isRef: boolean) => {
+        this.hasImmediates = isRef;
+        return undefined;
+      },
+      wake: () => {
+        this.isWoken = true;
+        return undefined;
+      },
+      watchSignal: (signal: number, isOn: boolean) => {
+        if (isOn) this.signals.add(signal);
+        else this.signals.delete(signal);
+        return undefined;
+      },
+    },
+    raw: {},
+  };
+}
