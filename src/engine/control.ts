@@ -13,6 +13,7 @@ const NEWLINE = 0x0a;
 export class Control {
   readonly fd = CONTROL_FD;
   readonly #received: ToEngine[] = [];
+  #onStop: ((signal: number) => boolean) | undefined;
   #onOrder: ((message: ToEngine) => void) | undefined;
   /** How many orders have been obeyed: what is being waited for may be another one afterwards. */
   orders = 0;
@@ -48,7 +49,10 @@ export class Control {
   /** Does what was received already: more than one message may come in one piece. */
   obey(): void {
     for (const message of this.#received.splice(0)) {
-      if (message.type === 'stop') this.exit({ status: 0, reason: 'stopped' });
+      if (message.type === 'stop') {
+        if (this.#onStop?.(message.signal) === true) continue;
+        this.exit({ status: 0, reason: 'stopped' });
+      }
       this.#onOrder?.(message);
       this.orders += 1;
     }
@@ -57,6 +61,11 @@ export class Control {
   /** From now on `action` does what the supervisor orders while the guest runs, but for stopping. */
   onOrder(action: (message: ToEngine) => void): void {
     this.#onOrder = action;
+  }
+
+  /** From now on `action` is asked first: true from it leaves the guest to end by itself. */
+  onStop(action: (signal: number) => boolean): void {
+    this.#onStop = action;
   }
 
   /** Reports the end of the guest and leaves the process at once. */

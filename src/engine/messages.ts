@@ -97,9 +97,11 @@ export interface GoMessage {
   readonly sandboxAddress?: string;
 }
 
-/** Leave the guest at its next blocking call and exit. */
+/** Leave the guest at its next blocking call and exit; a guest that listens for the signal leaves by itself. */
 export interface StopMessage {
   readonly type: 'stop';
+  /** Number of the signal that stands for it (signal(7)). */
+  readonly signal: number;
 }
 
 /**

@@ -167,8 +167,8 @@ export class Generation implements AsyncDisposable {
   }
 
   /** Leave at the next blocking call. */
-  stop(): void {
-    this.#engine.send({ type: 'stop' });
+  stop(signal: number): void {
+    this.#engine.send({ type: 'stop', signal });
   }
 
   kill(): void {

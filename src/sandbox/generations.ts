@@ -119,8 +119,8 @@ export class Generations implements AsyncDisposable {
     await Promise.all(this.#leaving);
   }
 
-  stop(): void {
-    for (const generation of this.#all) generation.stop();
+  stop(signal: number): void {
+    for (const generation of this.#all) generation.stop(signal);
   }
 
   kill(): void {

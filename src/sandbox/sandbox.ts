@@ -105,7 +105,7 @@ export class Sandbox implements AsyncDisposable {
   stop(signal: number): void {
     if (this.#stopSignal !== undefined) return;
     this.#stopSignal = signal;
-    this.#generations.stop();
+    this.#generations.stop(signal);
     const { current } = this.#generations;
     if (current.isOver) this.#over.resolve({ status: 128 + signal, reason: 'stopped' });
     setTimeout(() => {

@@ -24,6 +24,7 @@ export class Reactor {
 
   /** Runs the app until nothing keeps it alive; resolves with its exit status. */
   async run(): Promise<number> {
+    this.#services.control.onStop((signal) => this.#onStop(signal));
     this.#guest.call('run');
     for (;;) {
       await this.#turn();
@@ -65,9 +66,11 @@ export class Reactor {
   }
 
   /** The supervisor wants the app to end: whether it listens for that. */
-  stop(): boolean {
-    if (!this.#state.signals.has(SIGTERM)) return false;
-    this.#guest.call('signal', SIGTERM);
+  #onStop(signal: number): boolean {
+    // 0 where nobody has sent a signal: the sandbox is stopped all the same.
+    const wanted = signal === 0 ? SIGTERM : signal;
+    if (!this.#state.signals.has(wanted)) return false;
+    this.#guest.call('signal', wanted);
     return true;
   }
 }
