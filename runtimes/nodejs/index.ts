@@ -1,0 +1,47 @@
+/** Runtime for apps that are written for Node.js. */
+import { readdir } from 'node:fs/promises';
+import { WasmrunError } from '../../src/errors.ts';
+import type { App, GuestProgram, Runtime } from '../../src/runtime/runtime.ts';
+import { findAppEntry } from './app-entry.ts';
+import { describeNodeApp, type NodeApp } from './node-app.ts';
+import { readPackageJson } from './package-json.ts';
+
+export const nodejsRuntime: Runtime = {
+  name: 'nodejs',
+  runsModules: false,
+
+  async detect(directory: string): Promise<string | undefined> {
+    try {
+      // Without one a directory of scripts could be anything.
+      if (readPackageJson(directory) === undefined) return undefined;
+      const { reason } = await findAppEntry({ directory });
+      return reason.includes('package.json') ? reason : `package.json, ${reason}`;
+    } catch (error) {
+      if (!(error instanceof WasmrunError)) throw error;
+      return (await isForSomethingElse(directory)) ? undefined : 'package.json';
+    }
+  },
+
+  prepare: async (app: App): Promise<GuestProgram> => toGuestProgram(await describeNodeApp(app)),
+};
+
+/**
+ * Is there another reason for a `package.json` that starts nothing here? Beside a WebAssembly module it is there
+ * for the module's build. One that does not even try to start something describes a library, or only tools.
+ */
+const isForSomethingElse = async (directory: string): Promise<boolean> => {
+  if ((await readdir(directory)).some((name) => name.endsWith('.wasm'))) return true;
+  try {
+    const description = readPackageJson(directory);
+    return description?.start === undefined && description?.main === undefined;
+  } catch {
+    return false;
+  }
+};
+
+/** How the engine is told to start the app: the one place where the runtime's two sides meet. */
+const toGuestProgram = ({ entry }: NodeApp): GuestProgram => {
+  throw new WasmrunError('RUNTIME_UNAVAILABLE', `this version cannot start ${entry.file} yet`, {
+    hint: 'it recognises apps for Node.js; the engine that runs them comes with a later version',
+  });
+};
