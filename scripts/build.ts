@@ -14,8 +14,8 @@ rmSync(`${root}dist`, { recursive: true, force: true });
 const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 process.exitCode = status ?? 1;
 
-/** Pure JavaScript, needed by every start, and slow to find and load file by file. */
-const BUNDLED = ['commander', 'ipaddr.js', 'smol-toml'];
+/** Pure JavaScript, needed by most starts, and slow to find and load file by file. */
+const BUNDLED = ['commander', 'ipaddr.js', 'smol-toml', 'unbash'];
 
 const isExternal = (id: string): boolean =>
   !id.startsWith('.') && !id.startsWith('/') && !BUNDLED.includes(id);

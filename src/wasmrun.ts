@@ -95,6 +95,7 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
       captureOutput,
       onGuestEnd: live && ((end) => live.guestEnded(end)),
     });
+    for (const text of app.program.notices ?? []) log.warn(text);
     // A word of advice: nothing waits for it or fails with it.
     warnOfObstacles(sandbox.forwards, request).catch((error: unknown) => log.detail(String(error)));
     signals.onFirst((signal) => {
@@ -240,7 +241,6 @@ const defineSandbox = ({ settings, app }: Pick<RunRequest, 'settings' | 'app'>):
     nameIsExplicit: app.nameIsExplicit,
     prefix: network.namespacePrefix,
     ...guestOf(app, settings),
-    env: settings.app.env,
     forwards: network.forwards
       .flatMap((spec) => expandForward(spec))
       .map((spec): RequestedForward => ({
@@ -257,11 +257,11 @@ const defineSandbox = ({ settings, app }: Pick<RunRequest, 'settings' | 'app'>):
   };
 };
 
-type Guest = Pick<SandboxDefinition, 'module' | 'driver' | 'args' | 'directories' | 'tmpfs'>;
+type Guest = Pick<SandboxDefinition, 'module' | 'driver' | 'args' | 'env' | 'directories' | 'tmpfs'>;
 
 /** What the runtime needs, as far as the user has not put something else in its place. */
 const guestOf = ({ program }: ResolvedApp, { app }: Settings): Guest => {
-  const { modulePath, driver, options, args, directories = [], tmpfs = [] } = program;
+  const { modulePath, driver, options, args, env, directories = [], tmpfs = [] } = program;
   const chosen = new Set([...app.directories.map(({ guestPath }) => guestPath), ...app.tmpfs]);
   const needed = directories.filter(({ guestPath }) => !chosen.has(guestPath));
   const mounts = [...app.directories, ...needed];
@@ -271,6 +271,7 @@ const guestOf = ({ program }: ResolvedApp, { app }: Settings): Guest => {
     module: modulePath,
     ...(driver !== undefined && { driver: { path: driver, options } }),
     args,
+    env: { ...env, ...app.env },
     directories: mounts,
     tmpfs: [...new Set([...app.tmpfs, ...inMemory])],
   };

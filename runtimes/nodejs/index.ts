@@ -1,35 +1,70 @@
-/** Runtime for apps of Node.js. */
+/** Runtime for apps that are written for Node.js. */
+import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import { driverPath } from '../../src/runtime/driver-path.ts';
+import { WasmrunError } from '../../src/errors.ts';
 import type { App, GuestProgram, Runtime } from '../../src/runtime/runtime.ts';
+import { driverPath } from '../../src/runtime/driver-path.ts';
+import { findAppEntry } from './app-entry.ts';
 import type { NodeOptions } from './engine/launch.ts';
+import { describeNodeApp, type NodeApp } from './node-app.ts';
+import { readPackageJson } from './package-json.ts';
 
 const require = createRequire(import.meta.url);
+
+/** Where programs leave what they need no longer than they run. */
+const TEMPORARY_FILES = '/tmp';
 
 export const nodejsRuntime: Runtime = {
   name: 'nodejs',
   runsModules: false,
-  detect: (directory: string) =>
-    access(join(directory, 'package.json')).then(
-      () => 'package.json',
-      () => undefined,
-    ),
-  async prepare({ directory, module, args }: App): Promise<GuestProgram> {
-    const options: NodeOptions = {
-      entry: module ?? join(directory, 'server.js'),
-      workingDirectory: directory,
-      execArgv: [],
-      options: {},
-    };
-    return {
-      modulePath: require.resolve('quickjs-wasi/quickjs.wasm'),
-      driver: driverPath('nodejs'),
-      options,
-      args: ['node', ...args],
-      directories: [{ hostPath: directory, guestPath: directory, readOnly: true }],
-      tmpfs: ['/tmp'],
-    };
+
+  async detect(directory: string): Promise<string | undefined> {
+    try {
+      // Without one a directory of scripts could be anything.
+      if (readPackageJson(directory) === undefined) return undefined;
+      const { reason } = await findAppEntry({ directory });
+      return reason.includes('package.json') ? reason : `package.json, ${reason}`;
+    } catch (error) {
+      if (!(error instanceof WasmrunError)) throw error;
+      return (await isForSomethingElse(directory)) ? undefined : 'package.json';
+    }
   },
+
+  prepare: async (app: App): Promise<GuestProgram> => toGuestProgram(await describeNodeApp(app)),
+};
+
+/**
+ * Is there another reason for a `package.json` that starts nothing here? Beside a WebAssembly module it is there
+ * for the module's build. One that does not even try to start something describes a library, or only tools.
+ */
+const isForSomethingElse = async (directory: string): Promise<boolean> => {
+  if ((await readdir(directory)).some((name) => name.endsWith('.wasm'))) return true;
+  try {
+    const description = readPackageJson(directory);
+    return description?.start === undefined && description?.main === undefined;
+  } catch {
+    return false;
+  }
+};
+
+/** How the engine is told to start the app: the one place where the runtime's two sides meet. */
+const toGuestProgram = ({ entry, args, directories, notices }: NodeApp): GuestProgram => {
+  const { file, workingDirectory, flags, variables } = entry;
+  const options: NodeOptions = {
+    entry: file,
+    workingDirectory,
+    execArgv: flags.execArgv,
+    options: flags.options,
+    envFiles: flags.envFiles,
+  };
+  return {
+    modulePath: require.resolve('quickjs-wasi/quickjs.wasm'),
+    driver: driverPath('nodejs'),
+    options,
+    args: ['node', ...args],
+    env: variables,
+    notices,
+    directories,
+    tmpfs: [TEMPORARY_FILES],
+  };
 };

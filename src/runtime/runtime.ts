@@ -16,6 +16,10 @@ export interface GuestProgram {
   readonly driver?: string;
   /** For the driver alone: plain JSON. */
   readonly options?: unknown;
+  /** Variables below those that the user sets. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What works differently from what the user may expect, a sentence each. */
+  readonly notices?: readonly string[];
   /** What the program needs to find; a directory that the user mounts at the same place goes before it. */
   readonly directories?: readonly ProgramDirectory[];
   /** Guest paths of in-memory file systems that the program needs; mounted directories go before them. */

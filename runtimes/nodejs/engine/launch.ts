@@ -1,5 +1,6 @@
 /** What an app is started with: what the runtime has found out, and what the user gave the sandbox. */
 import type { EngineServices } from '../../../src/engine/driver.ts';
+import type { EnvFile } from '../node-flags.ts';
 
 /** From runtimes/nodejs/index.ts to the driver. */
 export interface NodeOptions {
@@ -11,6 +12,8 @@ export interface NodeOptions {
   readonly execArgv: readonly string[];
   /** Options of node by their long names. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Files of variables, in the order of the command line. */
+  readonly envFiles: readonly EnvFile[];
   /** Bytes the app may use; absent for the default. */
   readonly memory?: number;
 }
