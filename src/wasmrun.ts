@@ -95,7 +95,7 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
       captureOutput,
       onGuestEnd: live && ((end) => live.guestEnded(end)),
     });
-    for (const text of app.program.notices ?? []) log.warn(text);
+    for (const text of request.app.program.notices ?? []) log.warn(text);
     // A word of advice: nothing waits for it or fails with it.
     warnOfObstacles(sandbox.forwards, request).catch((error: unknown) => log.detail(String(error)));
     signals.onFirst((signal) => {

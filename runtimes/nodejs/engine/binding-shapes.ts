@@ -22,7 +22,7 @@ const DEPTH = 4;
 const shapeOf = (value: unknown, depth = 0): Shape => {
   if (typeof value === 'function') {
     const numbers = Object.entries(value).filter(([, each]) => typeof each === 'number');
-    return { callable: Object.fromEntries(numbers) as Record<string, number> };
+    return { callable: Object.fromEntries(numbers) };
   }
   if (typeof value === 'symbol') return { symbol: value.description ?? '' };
   if (typeof value === 'bigint') return { bigint: String(value) };

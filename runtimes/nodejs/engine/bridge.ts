@@ -242,7 +242,7 @@ export class Bridge {
 
   /** An Error object that carries the message and code of one of the engine. */
   #writeError(result: number, error: unknown): void {
-    const { message = String(error), code } = error as NodeJS.ErrnoException;
+    const { message, code } = error as NodeJS.ErrnoException;
     this.evaluate(
       '(message, code) => Object.assign(new Error(message), code === undefined ? {} : { code })',
       'wasmrun:error',

@@ -15,81 +15,85 @@ export const coreFunctions = (
   app: () => Launch,
   rejections: Rejection[],
 ): EngineFunctions => ({
-  plain: {
-    ...textFunctions,
-    librarySource: (id: string) => librarySource(id),
-    bindingShape: (name: string) => bindingShape(name),
-    constants: () => constantsOfEngine(),
-    launch: () => JSON.stringify(app()),
-    now: () => performance.now(),
-    write: (fd: number, bytes: Uint8Array) => writeSync(fd, bytes),
-    random: (length: number) => randomFillSync(new Uint8Array(length)),
-    printText: (fd: number, text: string) => void writeSync(fd, text),
-    sleep: (milliseconds: number) => {
-      // Nothing else runs in a sandbox meanwhile, as in Node itself.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-    },
-    memoryUsage: () => memoryUsage(bridge),
-    cpuUsage: () => {
-      const { user, system } = process.cpuUsage();
-      return [user, system];
-    },
+  plain: plainFunctions(bridge, app),
+  raw: rawFunctions(bridge, rejections),
+});
+
+const plainFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions['plain'] => ({
+  ...textFunctions,
+  librarySource: (id: string) => librarySource(id),
+  bindingShape: (name: string) => bindingShape(name),
+  constants: () => constantsOfEngine(),
+  launch: () => JSON.stringify(app()),
+  now: () => performance.now(),
+  write: (fd: number, bytes: Uint8Array) => writeSync(fd, bytes),
+  random: (length: number) => randomFillSync(new Uint8Array(length)),
+  printText: (fd: number, text: string) => void writeSync(fd, text),
+  sleep: (milliseconds: number) => {
+    // Nothing else runs in a sandbox meanwhile, as in Node itself.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
   },
-  raw: {
-    compile: (_, values, result) => {
-      const [parameters, body, filename] = [0, 1, 2].map((index) => bridge.text(values + index * VALUE_SIZE));
-      compile(bridge, result, { parameters: parameters!, body: body!, filename: filename! });
-    },
-    compileLibrary: (_, values, result) => {
-      const id = bridge.text(values + VALUE_SIZE);
-      const body = librarySource(id);
-      if (body === undefined) throw new Error(`No such built-in module: ${id}`);
-      compile(bridge, result, { parameters: bridge.text(values), body, filename: `node:${id}` });
-    },
-    promise: (_, values, result) => {
-      const value = bridge.allocate(VALUE_SIZE);
-      const state = bridge.exports.bridge_promise(value, values);
-      bridge.exports.bridge_array(result);
-      const number = bridge.allocate(VALUE_SIZE);
-      bridge.values.write(number, state);
-      bridge.exports.bridge_set_element(result, 0, number);
-      bridge.exports.bridge_set_element(result, 1, value);
-      bridge.release(number);
-      bridge.release(value);
-    },
-    isProxy: (_, values, result) => {
-      bridge.values.write(result, bridge.exports.bridge_is_proxy(values) === 1);
-    },
-    proxyParts: (_, values, result) => {
-      const parts = bridge.allocate(2 * VALUE_SIZE);
-      bridge.exports.bridge_proxy_parts(parts, parts + VALUE_SIZE, values);
-      bridge.exports.bridge_array(result);
-      bridge.exports.bridge_set_element(result, 0, parts);
-      bridge.exports.bridge_set_element(result, 1, parts + VALUE_SIZE);
-      bridge.release(parts);
-    },
-    nextRejection: (_, __, result) => {
-      const next = rejections.shift();
-      if (next === undefined) return bridge.values.write(result, undefined);
-      bridge.exports.bridge_array(result);
-      const part = bridge.allocate(VALUE_SIZE);
-      for (const [index, handle] of [next.promise, next.reason].entries()) {
-        bridge.exports.bridge_copy(part, handle.ptr);
-        bridge.exports.bridge_set_element(result, index, part);
-        handle.dispose();
-      }
-      bridge.values.write(part, next.isHandled);
-      bridge.exports.bridge_set_element(result, 2, part);
-      bridge.release(part);
-    },
-    runMicrotasks: (_, __, result) => {
-      for (;;) {
-        const state = bridge.exports.bridge_run_job(result);
-        if (state === 2) bridge.exports.bridge_free(result);
-        if (state === 0) break;
-      }
-      bridge.values.write(result, undefined);
-    },
+  memoryUsage: () => memoryUsage(bridge),
+  cpuUsage: () => {
+    const { user, system } = process.cpuUsage();
+    return [user, system];
+  },
+});
+
+const rawFunctions = (bridge: Bridge, rejections: Rejection[]): EngineFunctions['raw'] => ({
+  compile: (_, values, result) => {
+    const [parameters, body, filename] = [0, 1, 2].map((index) => bridge.text(values + index * VALUE_SIZE));
+    compile(bridge, result, { parameters: parameters!, body: body!, filename: filename! });
+  },
+  compileLibrary: (_, values, result) => {
+    const id = bridge.text(values + VALUE_SIZE);
+    const body = librarySource(id);
+    if (body === undefined) throw new Error(`No such built-in module: ${id}`);
+    compile(bridge, result, { parameters: bridge.text(values), body, filename: `node:${id}` });
+  },
+  promise: (_, values, result) => {
+    const value = bridge.allocate(VALUE_SIZE);
+    const state = bridge.exports.bridge_promise(value, values);
+    bridge.exports.bridge_array(result);
+    const number = bridge.allocate(VALUE_SIZE);
+    bridge.values.write(number, state);
+    bridge.exports.bridge_set_element(result, 0, number);
+    bridge.exports.bridge_set_element(result, 1, value);
+    bridge.release(number);
+    bridge.release(value);
+  },
+  isProxy: (_, values, result) => {
+    bridge.values.write(result, bridge.exports.bridge_is_proxy(values) === 1);
+  },
+  proxyParts: (_, values, result) => {
+    const parts = bridge.allocate(2 * VALUE_SIZE);
+    bridge.exports.bridge_proxy_parts(parts, parts + VALUE_SIZE, values);
+    bridge.exports.bridge_array(result);
+    bridge.exports.bridge_set_element(result, 0, parts);
+    bridge.exports.bridge_set_element(result, 1, parts + VALUE_SIZE);
+    bridge.release(parts);
+  },
+  nextRejection: (_, __, result) => {
+    const next = rejections.shift();
+    if (next === undefined) return bridge.values.write(result, undefined);
+    bridge.exports.bridge_array(result);
+    const part = bridge.allocate(VALUE_SIZE);
+    for (const [index, handle] of [next.promise, next.reason].entries()) {
+      bridge.exports.bridge_copy(part, handle.ptr);
+      bridge.exports.bridge_set_element(result, index, part);
+      handle.dispose();
+    }
+    bridge.values.write(part, next.isHandled);
+    bridge.exports.bridge_set_element(result, 2, part);
+    bridge.release(part);
+  },
+  runMicrotasks: (_, __, result) => {
+    for (;;) {
+      const state = bridge.exports.bridge_run_job(result);
+      if (state === 2) bridge.exports.bridge_free(result);
+      if (state === 0) break;
+    }
+    bridge.values.write(result, undefined);
   },
 });
 

@@ -38,13 +38,14 @@ const getInternalBinding = (name: string): Binding => {
   return binding;
 };
 
+/** Programs see the name of the constructor; the library gives the prototype its methods. */
+const ProcessConstructor = { process: function process(): void {} }.process;
+
 const createProcess = (): Library['process'] => {
-  // The library gives its prototype the methods, and programs see the name.
-  const process = Object.create(
-    Object.create(null, {
-      constructor: { value: function process() {}, configurable: true, writable: true },
-    }),
-  ) as Library['process'];
+  const prototype = Object.create(null, {
+    constructor: { value: ProcessConstructor, configurable: true, writable: true },
+  }) as object;
+  const process = Object.create(prototype) as Library['process'];
   process[privateSymbols['exit_info_private_symbol']!] = new Int32Array(3);
   Object.assign(process, { version: engine.version, versions: engine.versions, release: engine.release });
   return process;

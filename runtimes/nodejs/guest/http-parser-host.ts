@@ -54,18 +54,17 @@ export interface HttpParserRealm {
 /** A stream whose bytes a parser can take directly: TCP, pipe and TLS handles. */
 export interface ConsumableStream {
   /**
-   * From now on, what is read goes to this parser instead of `onread`, errors and the end excepted;
-   * `null`: to `onread` again. If `parserId()` is not 0 the host gives each chunk to
-   * `HttpParsers.read` and the events alone cross over, to `onStreamEvents`; else the bytes do, to
-   * `onStreamBytes`.
+   * From now on, what is read goes to this parser's `onStreamRead` instead of `onread`, errors and the
+   * end excepted; `null`: to `onread` again. If `parserId()` is not 0, the host best gives each chunk
+   * to `HttpParsers.read` and only the list crosses over to the guest, in place of the bytes.
    */
   consumedBy(parser: StreamConsumer | null): void;
 }
 
 export interface StreamConsumer {
   parserId(): number;
-  onStreamEvents(events: ParserEvents): void;
-  onStreamBytes(bytes: Uint8Array): void;
+  /** Either the host's list or the bytes themselves. */
+  onStreamRead(read: ParserEvents | Uint8Array): void;
 }
 
 /** What a server knows of a connection: when its message began (ms, 0: idle) and how far it is. */

@@ -65,8 +65,4 @@ export class Handle extends AsyncWrap {
 }
 
 /** A request of the library's that the engine will answer. */
-export class Request extends AsyncWrap {
-  constructor(type: string) {
-    super(type);
-  }
-}
+export class Request extends AsyncWrap {}

@@ -65,7 +65,7 @@ export const createProcessMethods = (): Binding => {
     availableMemory: () => host.memoryUsage()[1] - host.memoryUsage()[2],
     cpuUsage: (into: Float64Array) => into.set(host.cpuUsage()),
     threadCpuUsage: (into: Float64Array) => into.set(host.cpuUsage()),
-    resourceUsage: (into: Float64Array) => void into.fill(0).set(host.cpuUsage()),
+    resourceUsage: (into: Float64Array) => into.fill(0).set(host.cpuUsage()),
     _getActiveRequests: () => [],
     _getActiveHandles: () => [],
     getActiveResourcesInfo: () => [],

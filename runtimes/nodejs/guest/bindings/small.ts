@@ -51,14 +51,15 @@ export const createConfig = (): Binding => ({
   getDefaultLocale: () => 'en-US',
 });
 
+const withoutPrototype = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const copy = Object.create(null) as Binding;
+  for (const [key, each] of Object.entries(value)) copy[key] = withoutPrototype(each);
+  return copy;
+};
+
 /** Tables are looked up by name, so that they have no prototype. */
 export const createConstants = (): Binding => {
-  const withoutPrototype = (value: unknown): unknown => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-    const copy = Object.create(null) as Binding;
-    for (const [key, each] of Object.entries(value)) copy[key] = withoutPrototype(each);
-    return copy;
-  };
   return withoutPrototype(shapedBinding('constants')) as Binding;
 };
 

@@ -5,7 +5,7 @@
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { host } from '../host.ts';
-import type { StreamConsumer } from '../http-parser.ts';
+import type { StreamConsumer } from '../http-parser-host.ts';
 import { encode } from './buffer.ts';
 import { Handle, Request } from './handles.ts';
 import { defer } from './timers.ts';

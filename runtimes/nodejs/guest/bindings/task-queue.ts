@@ -35,13 +35,7 @@ export const createTaskQueue = (): Binding => ({
     kPromiseRejectAfterResolved: 3,
   },
   enqueueMicrotask: (job: () => void) => {
-    void resolved.then(() => {
-      try {
-        job();
-      } catch (error) {
-        uncaught(error);
-      }
-    });
+    void resolved.then(() => runJob(job));
   },
   runMicrotasks: () => {
     host.runMicrotasks();
@@ -56,6 +50,15 @@ export const createTaskQueue = (): Binding => ({
 });
 
 const resolved = Promise.resolve();
+
+const runJob = (job: () => void): undefined => {
+  try {
+    job();
+  } catch (error) {
+    uncaught(error);
+  }
+  return undefined;
+};
 
 /** QuickJS tells the engine of rejections at once; the library is told of them after the jobs. */
 const takeRejections = (): void => {
