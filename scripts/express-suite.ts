@@ -1,8 +1,8 @@
 /**
  * Runs Express's own tests with mocha by the pinned Node, and inside a guest.
  *
- *   node scripts/express-suite.ts REPOSITORY [--revision v5.2.1 --revision v4.22.2] [--only res.send.js]
- *                                 [--plain-only] [--instead NODE] [--markdown [--document FILE]]
+ *   npm run suite:express -- REPOSITORY [--revision v5.2.1 --revision v4.22.2] [--only res.send.js]
+ *                            [--plain-only] [--instead NODE] [--markdown] [--document FILE]
  *
  * REPOSITORY is a clone of expressjs/express: its package on npm has no tests. What they need is installed
  * from npm outside of this repository. `--only` runs files of that name, `--instead` puts another Node in the

@@ -2,15 +2,15 @@
  * Runs Node's own tests (test/parallel: http, net, stream, buffer, timers, events, url, path) by the pinned
  * Node, and those it passes inside a guest: what becomes of them is the compatibility of `--language nodejs`.
  *
- *   node scripts/node-suite.ts REPOSITORY [--revision HEAD] [--groups http,net] [--only TEXT] [--failed]
- *                              [--jobs 2] [--plain-only] [--instead NODE] [--show]
- *                              [--markdown] [--document FILE]
+ *   npm run suite:node -- REPOSITORY [--revision HEAD] [--groups http,net] [--only TEXT] [--failed] [--resume]
+ *                         [--jobs 2] [--plain-only] [--instead NODE] [--show] [--markdown] [--document FILE]
  *
  * REPOSITORY is a clone of nodejs/node, or of denoland/node_test, which has nothing but its tests. Outcomes
- * are remembered outside of this repository: what has an outcome already does not run again, but for what is
- * named by `--only` or by `--failed`, which is what failed the last time. `--instead` puts another
- * Node in the guest's place, to prove this script; `--show` prints what failing tests say; `--markdown` writes
- * the table and all failures into docs/node-compatibility.md and keeps the reasons that stand there.
+ * are remembered outside of this repository: plain Node runs once for each of its versions and each commit of
+ * the tests; in the guest `--failed` runs what did not pass the last time, `--resume` what has not run yet.
+ * `--only` takes part of a file's name; `--show` prints what failing tests say; `--instead` puts another Node in
+ * the guest's place, to prove this script; `--markdown` writes the table and all failures into
+ * docs/node-compatibility.md and keeps the reasons that stand there.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, globSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -51,6 +51,7 @@ const { values, positionals } = parseArgs({
     groups: { type: 'string' },
     only: { type: 'string' },
     failed: { type: 'boolean', default: false },
+    resume: { type: 'boolean', default: false },
     jobs: { type: 'string', default: '2' },
     'plain-only': { type: 'boolean', default: false },
     instead: { type: 'string' },
@@ -113,13 +114,12 @@ const runTests = async (directory: string, tests: readonly NodeTest[], way: Way)
     rmSync(join(directory, left), { recursive: true, force: true });
 };
 
-/** Those that are to run: without an outcome yet, or asked for. */
+/** Those that are to run again, and those that never ran. */
 const toRun = (tests: readonly NodeTest[], results: TestResults): NodeTest[] =>
   tests.filter(({ file }) => {
     const outcome = results.of(file);
-    return (
-      outcome === undefined || values.only !== undefined || (values.failed && outcome.verdict !== 'pass')
-    );
+    if (outcome === undefined) return true;
+    return values.failed ? outcome.verdict !== 'pass' : !values.resume;
   });
 
 const report = (results: SuiteResults): void => {
@@ -172,7 +172,9 @@ const plain = results('plain');
 const included = tests.filter(({ exclusion }) => exclusion === undefined);
 await runTests(
   directory,
-  values['plain-only'] ? toRun(included, plain) : included.filter(({ file }) => plain.of(file) === undefined),
+  values['plain-only'] && values.failed
+    ? toRun(included, plain)
+    : included.filter(({ file }) => plain.of(file) === undefined),
   {
     name: 'plain',
     results: plain,

@@ -8,6 +8,8 @@ export interface BoundedOptions {
   readonly timeoutMs: number;
   /** How much of what it says is kept, in bytes; the rest is read and forgotten. */
   readonly outputBytes?: number;
+  /** From SIGTERM to SIGKILL, in ms: a sandbox takes its network namespace down in between. */
+  readonly graceMs?: number;
 }
 
 export interface Ending {
@@ -18,8 +20,6 @@ export interface Ending {
   readonly output: string;
 }
 
-/** From SIGTERM to SIGKILL, in ms: a sandbox takes its network namespace down in between. */
-const GRACE_MS = 5000;
 /** For what is still in the pipe when the program has ended, in ms. */
 const DRAIN_MS = 500;
 
@@ -32,10 +32,13 @@ const signalGroup = (leader: number, signal: NodeJS.Signals): void => {
   }
 };
 
-/** Runs a command in a process group of its own, of which nothing is left afterwards. */
+/**
+ * Runs a command in a process group of its own, of which nothing is left afterwards.
+ * @throws {Error} where it cannot be started
+ */
 export const runBounded = async (
   { file, args, cwd, env }: NodeCommand,
-  { timeoutMs, outputBytes = 64 * 1024 }: BoundedOptions,
+  { timeoutMs, outputBytes = 64 * 1024, graceMs = 5000 }: BoundedOptions,
 ): Promise<Ending> => {
   const child = spawn(file, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const ended = Promise.withResolvers<[number | null, NodeJS.Signals | null]>();
@@ -52,7 +55,7 @@ export const runBounded = async (
   const patience = setTimeout(() => {
     isTimedOut = true;
     signalGroup(child.pid!, 'SIGTERM');
-    forced = setTimeout(() => signalGroup(child.pid!, 'SIGKILL'), GRACE_MS);
+    forced = setTimeout(() => signalGroup(child.pid!, 'SIGKILL'), graceMs);
   }, timeoutMs);
   try {
     const [status, signal] = await ended.promise;

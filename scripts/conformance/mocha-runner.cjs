@@ -3,7 +3,9 @@
 'use strict';
 const { readdirSync } = require('node:fs');
 const path = require('node:path');
-const Mocha = require('mocha');
+
+/** Of Express's own choice: it is installed where this file is copied to. */
+const Mocha = require(path.join(__dirname, 'node_modules', 'mocha'));
 
 /** Names of test files that are wanted, without their directory; all if there are none. */
 const only = (process.env.EXPRESS_SUITE_ONLY || '').split(',').filter(Boolean);

@@ -102,11 +102,12 @@ export interface TestOutcome {
 }
 
 /** Longest complaint that is kept. */
-const COMPLAINT_LENGTH = 140;
+const COMPLAINT_LENGTH = 160;
 
 /** Without what differs from run to run. */
 const normalized = (line: string): string =>
   line
+    .replaceAll(/\s+/g, ' ')
     .trim()
     .replace(/^Uncaught /, '')
     .replaceAll(/(?:file:\/\/)?\/[^\s'"`:,)]+/g, (path) => `…/${basename(path)}`)
@@ -114,15 +115,29 @@ const normalized = (line: string): string =>
     .replaceAll(/\((?:node|wasmrun):\d+\)/g, '')
     .slice(0, COMPLAINT_LENGTH);
 
-/** The line of an output that says what went wrong. */
+/** What a failure is recognised by, the most telling first; else the first line that is no place in a file. */
+const TELLING = [
+  /^\s*(?:Uncaught |\[)?(?:(?:[A-Z]\w*)?(?:Error|Exception)\b|Mismatched )/,
+  /^\s*(?:error|wasmrun|fatal)\b.*:/i,
+  /^(?!\s*(?:at |\^|node:|\(node|\(Use|throw |triggerUncaught))/,
+];
+/** How many lines after an assertion's may tell what it compared. */
+const COMPARISON_LINES = 12;
+
+/** What of an output says what went wrong. */
 export const complaintOf = ({ output, status, signal, isTimedOut }: Ending): string => {
   if (isTimedOut) return 'does not end';
   const lines = output.split('\n').filter((line) => line.trim() !== '');
-  const telling =
-    lines.find((line) => /^\s*(?:Uncaught )?(?:\w*(?:Error|Exception)\b|Mismatched )/.test(line)) ??
-    lines.find((line) => /^\s*(?:error|wasmrun|fatal)\b.*:/i.test(line)) ??
-    lines.find((line) => !/^\s*(?:at |\^|node:|\(node)/.test(line));
-  return telling === undefined ? `ends with ${signal ?? `status ${status}`}` : normalized(telling);
+  const index =
+    TELLING.map((pattern) => lines.findIndex((line) => pattern.test(line))).find((found) => found >= 0) ?? -1;
+  const telling = lines[index];
+  if (telling === undefined) return `ends with ${signal ?? `status ${status}`}`;
+  const compared = telling.endsWith(':')
+    ? lines
+        .slice(index + 1, index + 1 + COMPARISON_LINES)
+        .filter((line) => line.includes('!==') || /^[+-] (?!actual)/.test(line))
+    : [];
+  return normalized([telling, ...compared.slice(0, 2)].join(' '));
 };
 
 /** What became of a test. */
