@@ -97,7 +97,7 @@ export interface GoMessage {
   readonly sandboxAddress?: string;
 }
 
-/** Leave the guest at its next blocking call and exit. */
+/** Leave the guest at its next blocking call and exit; a reactor may be told first. */
 export interface StopMessage {
   readonly type: 'stop';
 }
