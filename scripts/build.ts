@@ -1,11 +1,12 @@
 /**
- * Builds `dist` afresh. `tsc` checks and emits the library with its types; the command line and the engine
- * are bundled besides, each into CommonJS: two Node starts are the whole budget of a cold start, and loading
+ * Builds `dist` afresh. `tsc` checks and emits the library with its types; the command line, the engine and
+ * the drivers of runtimes are bundled besides, each into CommonJS: two Node starts are the whole budget of a cold start, and loading
  * dozens of small ES modules costs about half a bare start each time. The small libraries that every start
  * needs are bundled along, with their licences; all others stay outside.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
 
@@ -20,10 +21,15 @@ const BUNDLED = ['commander', 'ipaddr.js', 'smol-toml', 'unbash'];
 const isExternal = (id: string): boolean =>
   !id.startsWith('.') && !id.startsWith('/') && !BUNDLED.includes(id);
 
+/** As src/runtime/driver-path.ts looks for them. */
+const drivers = globSync('runtimes/*/driver.ts', { cwd: root }).map(
+  (source) => [`drivers/${basename(dirname(source))}`, source] as const,
+);
+
 for (const [name, input] of [
   ['cli', 'src/cli/main.ts'],
   ['engine', 'src/engine/main.ts'],
-  ['drivers/nodejs', 'runtimes/nodejs/driver.ts'],
+  ...drivers,
 ] as const) {
   await build({
     input: `${root}${input}`,

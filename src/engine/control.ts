@@ -13,8 +13,8 @@ const NEWLINE = 0x0a;
 export class Control {
   readonly fd = CONTROL_FD;
   readonly #received: ToEngine[] = [];
-  #onStop: ((signal: number) => boolean) | undefined;
   #onOrder: ((message: ToEngine) => void) | undefined;
+  #leavesByItself: (signal: number) => boolean = () => false;
   /** How many orders have been obeyed: what is being waited for may be another one afterwards. */
   orders = 0;
   readonly #chunk = Buffer.alloc(65_536);
@@ -49,8 +49,7 @@ export class Control {
   /** Does what was received already: more than one message may come in one piece. */
   obey(): void {
     for (const message of this.#received.splice(0)) {
-      if (message.type === 'stop') {
-        if (this.#onStop?.(message.signal) === true) continue;
+      if (message.type === 'stop' && !this.#leavesByItself(message.signal)) {
         this.exit({ status: 0, reason: 'stopped' });
       }
       this.#onOrder?.(message);
@@ -63,9 +62,12 @@ export class Control {
     this.#onOrder = action;
   }
 
-  /** From now on `action` is asked first: true from it leaves the guest to end by itself. */
+  /**
+   * From now on `action` is called with the number of the signal when the guest is to leave, and returns whether
+   * the guest does so by itself. One that is still there after the grace is killed.
+   */
   onStop(action: (signal: number) => boolean): void {
-    this.#onStop = action;
+    this.#leavesByItself = action;
   }
 
   /** Reports the end of the guest and leaves the process at once. */

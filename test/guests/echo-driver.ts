@@ -14,6 +14,7 @@ import type { Listener } from '../../src/engine/listeners.ts';
 import { startLookUp } from '../../src/engine/name-lookup.ts';
 import { POLLIN, POLLOUT } from '../../src/engine/poll-events.ts';
 import { ipv4Bytes } from '../../src/engine/socket-address.ts';
+import type { SocketAddress } from '../../src/engine/socket-address.ts';
 import type { StreamSocket } from '../../src/engine/sockets.ts';
 
 /** What a test wants of it. */
@@ -24,12 +25,28 @@ export interface EchoOptions {
   readonly udpPort?: number;
   /** What `/` answers. */
   readonly greeting?: string;
+  /** Leaves with this status when it is to stop, and not before the next turn of its loop. */
+  readonly statusOfStop?: number;
   /** Copies standard input to standard output. */
   readonly copiesInput?: boolean;
 }
 
+/** What it has done so far. */
+export interface Stats {
+  /** Calls of EventPoll.wait. */
+  readonly waits: number;
+  /** Turns given to Node's own loop. */
+  readonly turns: number;
+  /** Rounds of Node's own loop, as libuv counts them. */
+  readonly loops: number;
+  /** CPU time of the process, in µs. */
+  readonly cpuUs: number;
+}
+
 const BUFFER_SIZE = 65_536;
 const BACKLOG = 128;
+/** (module (func (export "f") unreachable)) */
+const UNREACHABLE = Buffer.from('0061736d0100000001040160000003020100070501016600000a05010300000b', 'hex');
 
 const nonBlocking = <Kind extends Descriptor>(descriptor: Kind): Kind => {
   descriptor.setFlags(FDFLAG.nonblock);
@@ -56,11 +73,17 @@ class Server {
   }
 
   async run(): Promise<never> {
-    const { ports = [], udpPort, copiesInput } = this.#options;
+    const { ports = [], udpPort, copiesInput, statusOfStop } = this.#options;
     for (const port of ports) this.#listen(port);
     if (udpPort !== undefined) this.#bindDatagrams(udpPort);
     if (copiesInput === true) this.#copyInput();
-    const { events } = this.#services;
+    const { events, control } = this.#services;
+    if (statusOfStop !== undefined) {
+      control.onStop(() => {
+        this.#timers.add({ at: performance.now(), action: () => this.#services.exit(statusOfStop) });
+        return true;
+      });
+    }
     for (;;) {
       this.#waits += 1;
       events.wait(this.#runTimers());
@@ -130,40 +153,61 @@ class Server {
 
   /** Answers a request by its path, at once or later. */
   answer(path: string, done: (text: string) => void): void {
-    const [action = '', argument = ''] = path.slice(1).split('/');
-    const { events, exit } = {
-      events: this.#services.events,
-      exit: this.#services.exit.bind(this.#services),
-    };
-    if (action === 'late')
-      this.#timers.add({ at: performance.now() + Number(argument), action: () => done('late') });
-    else if (action === 'connect') this.#connect(argument, done);
-    else if (action === 'resolve') {
-      startLookUp(this.#services.broker, argument, [4, 6], (found) =>
-        done(typeof found === 'string' ? found : found.map((ip) => ip.join('.')).join(' ')),
-      );
-    } else if (action === 'scrypt') {
-      const hold = events.hold();
-      const before = this.stats();
-      scrypt('password', 'salt', 64, { cost: 2 ** Number(argument), maxmem: 2 ** 30 }, (error, key) => {
-        hold[Symbol.dispose]();
-        const after = this.stats();
-        done(JSON.stringify({ error: error?.message, key: key?.toString('hex'), before, after }));
-      });
-    } else if (action === 'timer') {
-      const hold = events.hold();
-      setTimeout(() => {
-        hold[Symbol.dispose]();
-        done('a timer of Node');
-      }, Number(argument));
-    } else if (action === 'stats') done(JSON.stringify(this.stats()));
-    else if (action === 'exit') exit(Number(argument));
-    else if (action === 'trap') this.#trap();
-    else if (action === 'large') done('x'.repeat(Number(argument)));
-    else done(this.#options.greeting ?? 'Hello');
+    const [name = '', argument = ''] = path.slice(1).split('/');
+    const action = this.#actions[name];
+    if (action === undefined) done(this.#options.greeting ?? 'Hello');
+    else action(argument, done);
   }
 
-  stats(): { waits: number; turns: number; loops: number; cpuUs: number } {
+  readonly #actions: Readonly<Record<string, (argument: string, done: (text: string) => void) => void>> = {
+    late: (ms, done) =>
+      void this.#timers.add({ at: performance.now() + Number(ms), action: () => done('late') }),
+    large: (size, done) => done('x'.repeat(Number(size))),
+    connect: (destination, done) => this.#connect(destination, done),
+    /** Asks for a connection, and closes the socket without waiting for it. */
+    'give-up': (destination, done) => {
+      const socket = must('socket', this.#services.openSocket(4, 'stream'));
+      const begun = socket.startConnect(parseDestination(destination), this.#services, () => done('called'));
+      socket.close();
+      done(String(begun));
+    },
+    resolve: (name, done) =>
+      startLookUp(this.#services.broker, name, [4], (found) =>
+        done(typeof found === 'string' ? found : found.map((ip) => ip.join('.')).join(' ')),
+      ),
+    /** Derives a key in libuv's thread pool; what has happened meanwhile comes with it. */
+    scrypt: (logCost, done) => {
+      const hold = this.#services.events.hold();
+      const before = this.#stats();
+      scrypt('password', 'salt', 64, { cost: 2 ** Number(logCost), maxmem: 2 ** 30 }, (error, key) => {
+        hold[Symbol.dispose]();
+        const after = this.#stats();
+        done(JSON.stringify({ error: error?.message, key: key.toString('hex'), before, after }));
+      });
+    },
+    /** Waits for a timer and an immediate of Node. */
+    timer: (ms, done) => {
+      const hold = this.#services.events.hold();
+      setTimeout(() => {
+        setImmediate(() => {
+          hold[Symbol.dispose]();
+          done(JSON.stringify(this.#stats()));
+        });
+      }, Number(ms));
+    },
+    stats: (_, done) => done(JSON.stringify(this.#stats())),
+    mounts: (_, done) => done(this.#services.directories.map(({ preopenPath }) => preopenPath).join(' ')),
+    exit: (status) => this.#services.exit(Number(status)),
+    trap: () => {
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(UNREACHABLE), {});
+      (instance.exports['f'] as () => void)();
+    },
+    fail: (message) => {
+      throw new Error(message);
+    },
+  };
+
+  #stats(): Stats {
     const { user, system } = process.cpuUsage();
     return {
       waits: this.#waits,
@@ -173,40 +217,31 @@ class Server {
     };
   }
 
+  /** Connects and tells what the other side says first, or a WASI errno. */
   #connect(destination: string, done: (text: string) => void): void {
-    const [address = '', port] = destination.split(':');
     const socket = nonBlocking(must('socket', this.#services.openSocket(4, 'stream')));
-    const finish = (result: number): void => {
+    const finish = (text: string): void => {
       socket.close();
-      done(String(result));
+      done(text);
     };
-    const started = socket.startConnect(
-      { ip: ipv4Bytes(address), port: Number(port) },
-      this.#services,
-      (result) => {
-        if (result < 0) return finish(result);
-        // Says what the other side says first.
-        const watch = this.watch(socket, () => {
-          this.#memory.loadBuffer(0, BUFFER_SIZE);
-          const length = must('receive', socket.receive(this.#memory, 0));
-          const text = Buffer.from(this.#memory.slice(0, length)).toString();
-          watch[Symbol.dispose]();
-          socket.close();
-          done(`0 ${text}`);
-        });
-      },
-    );
-    if (started < 0) finish(started);
-  }
-
-  #trap(): never {
-    // (module (func (export "f") unreachable))
-    const bytes = Buffer.from('0061736d0100000001040160000003020100070501016600000a05010300000b', 'hex');
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {});
-    (instance.exports['f'] as () => void)();
-    throw new Error('unreachable was reached');
+    const connected = (result: number): void => {
+      if (result < 0) return finish(String(-result));
+      this.watch(socket, () => {
+        this.#memory.loadBuffer(0, BUFFER_SIZE);
+        const length = must('receive', socket.receive(this.#memory, 0));
+        finish(Buffer.from(this.#memory.slice(0, length)).toString());
+      });
+    };
+    const begun = socket.startConnect(parseDestination(destination), this.#services, connected);
+    if (begun < 0) finish(String(-begun));
   }
 }
+
+/** `ADDRESS:PORT` */
+const parseDestination = (text: string): SocketAddress => {
+  const [address = '', port] = text.split(':');
+  return { ip: ipv4Bytes(address), port: Number(port) };
+};
 
 /** One connection: requests one after the other, or an echo. */
 class Client {
@@ -236,8 +271,8 @@ class Client {
     if (length === -WASI.EAGAIN) return;
     if (length <= 0) return this.#close();
     const text = Buffer.from(this.#memory.slice(0, length)).toString('latin1');
+    if (this.#received === '' && !text.startsWith('GET ')) return this.#send(text);
     this.#received += text;
-    if (!/^(GET|POST) /.test(this.#received)) return this.#send(this.#received.slice(0));
     this.#takeRequest();
   }
 
@@ -250,12 +285,11 @@ class Client {
       this.#send(
         `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
       );
-      if (this.#received.startsWith('GET ')) this.#takeRequest();
+      if (this.#received !== '') this.#takeRequest();
     });
   }
 
   #send(text: string): void {
-    if (!text.startsWith('HTTP/')) this.#received = '';
     this.#unsent = Buffer.concat([this.#unsent, Buffer.from(text, 'latin1')]);
     this.#flush();
   }

@@ -7,6 +7,7 @@
  */
 import { readFileSync, readdirSync, writeSync } from 'node:fs';
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
+import { Epoll } from '../../../src/engine/epoll.ts';
 import { harden } from '../../../src/engine/harden.ts';
 import { refuseOutbound, refusePorts } from '../../../src/engine/seccomp.ts';
 import { exitNow } from '../../../src/engine/libc.ts';
@@ -89,6 +90,7 @@ const harmless = (): Record<string, string> => ({
     native.sendto(fd, bytes, 1, MSG_FASTOPEN, bytes, length[0]),
   ),
   'send to nobody': withSocket(2, (fd, { bytes }) => native.send(fd, bytes, 1, 0)),
+  epoll: told(new Epoll().add(native.socket(AF_INET, 1, 0), 1, 0) ? 0 : -1),
   'shared memory': told(native.shmget(0, 4096, 0o600)),
   io_uring: opened(native.syscall(425, 0, 0, 0, 0, 0)) === 'EPERM' ? 'EPERM' : 'other',
   'read the shadow file': opened(native.open('/etc/shadow', 0)),
