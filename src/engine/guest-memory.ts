@@ -42,10 +42,11 @@ export class GuestMemory {
 
   /** struct iovec[] (uio.h) with host addresses, for calls that take several buffers. */
   readonly hostIovecs = new BigUint64Array(2 * IOV_MAX);
-  #memory: WebAssembly.Memory | undefined;
+  #memory: { readonly buffer: ArrayBuffer } | undefined;
   #isShared = false;
 
-  attach(memory: WebAssembly.Memory): void {
+  /** @param memory - the guest's memory, or what else has a buffer to look at as one */
+  attach(memory: { readonly buffer: ArrayBuffer }): void {
     this.#memory = memory;
     this.#isShared = !(memory.buffer instanceof ArrayBuffer);
     this.#rebind();
@@ -108,6 +109,15 @@ export class GuestMemory {
       this.iovCount += 1;
       this.iovTotal += length;
     }
+  }
+
+  /** Loads a view of this memory as the only buffer. */
+  useView(view: Uint8Array): void {
+    this.refresh();
+    this.iovPointers[0] = view.byteOffset;
+    this.iovLengths[0] = view.length;
+    this.iovCount = view.length === 0 ? 0 : 1;
+    this.iovTotal = view.length;
   }
 
   /** Drops the first `length` bytes of the loaded buffers. */

@@ -3,6 +3,7 @@ import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
+import { createFileSystem } from './file-system.ts';
 import { createOs } from './os.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
 import * as small from './small.ts';
@@ -24,6 +25,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   diagnostics_channel: small.createDiagnosticsChannel,
   encoding_binding: createEncoding,
   errors: createErrors,
+  fs: createFileSystem,
   inspector: small.createInspector,
   messaging: small.createMessaging,
   mksnapshot: small.createSnapshot,
