@@ -122,6 +122,12 @@ export class GuestMemory {
     this.iovTotal = length;
   }
 
+  /** Loads a view of this memory as the only buffer. */
+  useView(view: Uint8Array): void {
+    this.refresh();
+    this.loadBuffer(view.byteOffset, view.length);
+  }
+
   /** Drops the first `length` bytes of the loaded buffers. */
   skip(length: number): void {
     let left = length;

@@ -82,6 +82,11 @@ export class Bridge {
     return this.#views;
   }
 
+  /** The guest's memory itself. */
+  get linearMemory(): WebAssembly.Memory {
+    return this.#engine.memory;
+  }
+
   /** Room for values in the guest's memory. */
   allocate(size: number): number {
     const address = this.#engine.malloc(size);
@@ -166,8 +171,15 @@ export class Bridge {
     const call = implementation as unknown as (...values: Crossing[]) => Crossing;
     return this.registerRaw((count, values, result) => {
       const read: Crossing[] = Array.from({ length: count });
-      for (let index = 0; index < count; index += 1)
+      let { bytes } = this.memory;
+      for (let index = 0; index < count; index += 1) {
         read[index] = this.values.read(values + index * VALUE_SIZE);
+        // Joining a text can make the memory grow, and then views of it that were read before are gone.
+        if (bytes.length === 0) {
+          ({ bytes } = this.memory);
+          index = -1;
+        }
+      }
       this.values.write(result, call(...read));
     });
   }

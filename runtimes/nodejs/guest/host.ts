@@ -1,7 +1,9 @@
 /** Functions of the engine that the guest can call; the engine's halves are in ../engine. */
 
+import type { FileHost } from './file-host.ts';
+
 /** Bytes the engine gives are the guest's own; those it gets it only looks at during the call. */
-export interface Host {
+export interface Host extends FileHost {
   /** Text of a module of Node's library. */
   librarySource(id: string): string | undefined;
   /** A function with these parameters, its body a module of Node's library. */
@@ -55,17 +57,10 @@ export interface Host {
   refImmediate(isRef: boolean): void;
   /** The guest is entered again as soon as it has returned. */
   wake(): void;
-  /** 0 for a file, 1 for a directory, a negative error number of libuv otherwise. */
-  statKind(path: string): number;
-  /** The text of a file; undefined where it cannot be read. */
-  readFileText(path: string): string | undefined;
-  /** Without symbolic links. Throws where a part is missing. */
-  realPath(path: string): string;
   sleep(milliseconds: number): void;
   printText(fd: number, text: string): void;
   /** A handle type of lib/internal/util.js. */
   handleType(fd: number): string;
-  changeDirectory(directory: string): string;
   /** rss, heap total, heap used, external, array buffers; bytes. */
   memoryUsage(): readonly [number, number, number, number, number];
   /** Of user and system, in µs. */

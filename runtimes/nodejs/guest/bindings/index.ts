@@ -4,6 +4,7 @@ import type { Binding } from '../binding-shape.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
 import { createDns } from './dns.ts';
+import { createFileSystem } from './file-system.ts';
 import { createOs } from './os.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
 import * as small from './small.ts';
@@ -29,6 +30,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   diagnostics_channel: small.createDiagnosticsChannel,
   encoding_binding: createEncoding,
   errors: createErrors,
+  fs: createFileSystem,
   inspector: small.createInspector,
   messaging: small.createMessaging,
   mksnapshot: small.createSnapshot,

@@ -1,0 +1,185 @@
+/**
+ * Files: the engine's halves of guest/file-host.ts. A result that is a negative number is an errno of Linux; byte
+ * arrays of the guest are read and written where they lie.
+ */
+import type { DirectoryEntry, FileStat } from '../../../src/engine/descriptor.ts';
+import { FILETYPE } from '../../../src/engine/descriptor.ts';
+import { GuestMemory } from '../../../src/engine/guest-memory.ts';
+import { errnoName } from '../../../src/os/libc.ts';
+import type { Bridge, HostFunction } from './bridge.ts';
+import type { GuestFileSystem, GuestPath } from './guest-file-system.ts';
+
+/** Identity in the sandbox: nobody, whoever the engine runs as. */
+const NOBODY = 65_534;
+const NANOSECONDS = 1_000_000_000n;
+const SECOND = 1e9;
+/** uv.h, uv_dirent_type_t. */
+const DIRENT_TYPE: Readonly<Record<number, number>> = {
+  [FILETYPE.regularFile]: 1,
+  [FILETYPE.directory]: 2,
+  [FILETYPE.symbolicLink]: 3,
+  [FILETYPE.socketStream]: 5,
+  [FILETYPE.characterDevice]: 6,
+  [FILETYPE.blockDevice]: 7,
+};
+const FIELD_SIZE = 8;
+
+type Written = (bytes: Buffer, value: bigint, at: number) => void;
+const asFloat: Written = (bytes, value, at) => void bytes.writeDoubleLE(Number(value), at);
+const asBigInt: Written = (bytes, value, at) => void bytes.writeBigInt64LE(BigInt.asIntN(64, value), at);
+
+/** Seconds and nanoseconds, the latter never negative. */
+const timespec = (time: bigint): [bigint, bigint] => {
+  const rest = time % NANOSECONDS;
+  const nanoseconds = rest < 0n ? rest + NANOSECONDS : rest;
+  return [(time - nanoseconds) / NANOSECONDS, nanoseconds];
+};
+
+/** The fields in the order of node_file.h, FsStatsOffset. */
+const writeStat = (stat: FileStat | number, isBigInt: boolean, into: Buffer): number => {
+  if (typeof stat === 'number') return stat;
+  const write = isBigInt ? asBigInt : asFloat;
+  const { dev, mode, nlink, rdev, blksize, ino, size, blocks } = stat;
+  const owner = BigInt(NOBODY);
+  const fields = [dev, BigInt(mode), nlink, owner, owner, rdev, blksize, ino, size, blocks];
+  for (const time of [stat.atim, stat.mtim, stat.ctim, stat.birthtim]) fields.push(...timespec(time));
+  for (let index = 0; index < fields.length; index += 1) write(into, fields[index]!, index * FIELD_SIZE);
+  return 0;
+};
+
+/** A time in seconds, with a fraction, as libuv takes it (uv__fs_to_timespec): infinity is now, NaN leaves it alone. */
+const timeOf = (seconds: number): bigint | 'now' | undefined => {
+  if (Number.isNaN(seconds)) return undefined;
+  if (!Number.isFinite(seconds)) return 'now';
+  const whole = Math.trunc(seconds);
+  return BigInt(whole) * NANOSECONDS + BigInt(Math.trunc((seconds - whole) * SECOND));
+};
+
+const timesOf = (
+  atime: number,
+  mtime: number,
+): { atim: bigint | 'now' | undefined; mtim: bigint | 'now' | undefined } => ({
+  atim: timeOf(atime),
+  mtim: timeOf(mtime),
+});
+
+/** Names as text, or as their bytes. */
+const nameOf = (bytes: Uint8Array, asBytes: boolean): string | Uint8Array =>
+  asBytes ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+
+const orErrno = <Value>(value: Uint8Array | number, use: (bytes: Uint8Array) => Value): Value | number =>
+  typeof value === 'number' ? value : use(value);
+
+const namesAndTypes = (
+  entries: readonly DirectoryEntry[],
+  asBytes: boolean,
+): [(string | Uint8Array)[], Uint8Array] => [
+  entries.map(({ name }) => nameOf(name, asBytes)),
+  Uint8Array.from(entries, ({ filetype }) => DIRENT_TYPE[filetype] ?? 0),
+];
+
+/** An error for those who expect none of a place to be missing. */
+const failed = (errno: number, operation: string, path: GuestPath): Error => {
+  const code = errnoName(-errno);
+  return Object.assign(new Error(`${code}: ${operation} '${Buffer.from(path as string).toString()}'`), {
+    code,
+  });
+};
+
+/** Where the descriptor stands, unless it is told. */
+const positionOf = (position: number): number | undefined => (position < 0 ? undefined : position);
+
+/** What can be done with a descriptor. */
+const descriptorFunctions = (
+  files: GuestFileSystem,
+  memory: GuestMemory,
+): Readonly<Record<string, HostFunction>> => {
+  const load = (bytes: Uint8Array): GuestMemory => {
+    memory.useView(bytes);
+    return memory;
+  };
+  return {
+    openFile: (path: GuestPath, flags: number, mode: number) => files.open(path, flags, mode),
+    closeFile: (fd: number) => files.close(fd),
+    readFile: (fd: number, position: number, into: Uint8Array) =>
+      files.read(fd, load(into), positionOf(position)),
+    writeFile: (fd: number, position: number, bytes: Uint8Array) =>
+      files.write(fd, load(bytes), positionOf(position)),
+    writeFileText: (fd: number, position: number, text: string, encoding: BufferEncoding) =>
+      files.writeBytes(fd, Buffer.from(text, encoding), positionOf(position)),
+    readWholeText: (fd: number) => {
+      const bytes = files.readBytes(fd);
+      return typeof bytes === 'number' ? bytes : bytes.toString();
+    },
+    syncFile: (fd: number, dataOnly: boolean) => files.sync(fd, dataOnly),
+    truncateFile: (fd: number, size: number) => files.truncate(fd, size),
+    statFile: (fd: number, isBigInt: boolean, into: Buffer) =>
+      writeStat(files.statDescriptor(fd), isBigInt, into),
+    setFileMode: (fd: number, mode: number) => files.setDescriptorMode(fd, mode),
+    setFileTimes: (fd: number, atime: number, mtime: number) =>
+      files.setDescriptorTimes(fd, timesOf(atime, mtime)),
+  };
+};
+
+/** What can be done with a path. */
+const pathFunctions = (files: GuestFileSystem): Readonly<Record<string, HostFunction>> => ({
+  statPath: (path: GuestPath, follow: boolean, isBigInt: boolean, into: Buffer) =>
+    writeStat(files.stat(path, follow), isBigInt, into),
+  statFileSystem: (path: GuestPath) => {
+    const stat = files.statFileSystem(path);
+    if (typeof stat === 'number') return stat;
+    const { type, blockSize, blocks, freeBlocks, availableBlocks, files: all, freeFiles } = stat;
+    return [type, blockSize, blocks, freeBlocks, availableBlocks, all, freeFiles];
+  },
+  accessPath: (path: GuestPath, mode: number) => files.access(path, mode),
+  readDirectory: (path: GuestPath, asBytes: boolean) => {
+    const entries = files.readDirectory(path);
+    return typeof entries === 'number' ? entries : namesAndTypes(entries, asBytes);
+  },
+  readLink: (path: GuestPath, asBytes: boolean) =>
+    orErrno(files.readLink(path), (target) => nameOf(target, asBytes)),
+  resolvePath: (path: GuestPath, asBytes: boolean) =>
+    orErrno(files.realPath(path), (resolved) => nameOf(resolved, asBytes)),
+  makeDirectory: (path: GuestPath, mode: number) => files.makeDirectory(path, mode),
+  removeDirectory: (path: GuestPath) => files.removeDirectory(path),
+  unlinkFile: (path: GuestPath) => files.unlink(path),
+  renamePath: (from: GuestPath, to: GuestPath) => files.rename(from, to),
+  linkPath: (from: GuestPath, to: GuestPath) => files.link(from, to),
+  symlinkPath: (target: GuestPath, path: GuestPath) => files.symlink(target, path),
+  setPathMode: (path: GuestPath, mode: number) => files.setMode(path, mode),
+  setPathTimes: (path: GuestPath, follow: boolean, atime: number, mtime: number) =>
+    files.setTimes(path, follow, timesOf(atime, mtime)),
+});
+
+/** What the loaders of modules ask. */
+const loaderFunctions = (files: GuestFileSystem): Readonly<Record<string, HostFunction>> => ({
+  statKind: (path: GuestPath) => {
+    const stat = files.stat(path, true);
+    if (typeof stat === 'number') return stat;
+    return stat.filetype === FILETYPE.directory ? 1 : 0;
+  },
+  readFileText: (path: GuestPath) => {
+    const text = files.readText(path, 0);
+    return typeof text === 'number' ? undefined : text;
+  },
+  realPath: (path: GuestPath) => {
+    const resolved = files.realPath(path);
+    if (typeof resolved === 'number') throw failed(resolved, 'realpath', path);
+    return resolved.toString();
+  },
+  changeDirectory: (path: GuestPath) => {
+    const directory = files.changeDirectory(path);
+    if (typeof directory === 'number') throw failed(directory, 'chdir', path);
+    return directory;
+  },
+});
+
+/** @param files - the directories and streams the guest is to find */
+export const fileFunctions = (
+  bridge: Bridge,
+  files: GuestFileSystem,
+): Readonly<Record<string, HostFunction>> => {
+  const memory = new GuestMemory();
+  memory.attach(bridge.linearMemory);
+  return { ...descriptorFunctions(files, memory), ...pathFunctions(files), ...loaderFunctions(files) };
+};

@@ -1,0 +1,359 @@
+/**
+ * The files of a guest: paths and descriptors as a program on Linux has them, over the descriptors every guest of the
+ * engine has. Results are values, or negated errno numbers of Linux (libuv's). A path is text, or bytes that are none.
+ */
+import { FDFLAG, FILETYPE } from '../../../src/engine/descriptor.ts';
+import type {
+  Descriptor,
+  DirectoryEntry,
+  FileStat,
+  FileSystemStat,
+  FileTimes,
+  OpenRequest,
+} from '../../../src/engine/descriptor.ts';
+import { WASI, toLinux } from '../../../src/engine/errno.ts';
+import type { FdTable } from '../../../src/engine/fd-table.ts';
+import { GuestMemory } from '../../../src/engine/guest-memory.ts';
+import { O } from '../../../src/engine/host-path.ts';
+import { MountTable } from './mount-table.ts';
+import type { GuestMount, Place } from './mount-table.ts';
+
+export type GuestPath = string | Uint8Array;
+
+/** Does something with a path relative to a directory; the result is ≥ 0, an object, or a negated WASI errno. */
+type Action<Result> = (place: Place) => Result | number;
+
+/** fcntl.h */
+const ACCESS_MODE = 3;
+const O_TMPFILE = 0o20000000;
+const PERMISSIONS = 0o777;
+/** As many bytes at a time are read where the guest's memory is not yet known. */
+const CHUNK_SIZE = 256 * 1024;
+const DOTS = /\/\.\.(?:\/|$)/;
+const NEEDLESS = /\/(?:\.?\/)+/g;
+const LAST_DOT = /\/\.$/;
+
+const negated = <Result>(result: Result | number): Result | number =>
+  typeof result === 'number' && result < 0 ? -toLinux(-result) : result;
+
+export class GuestFileSystem {
+  readonly #fds: FdTable;
+  readonly #mounts: MountTable;
+  /** What contents go through that the engine itself looks at. */
+  readonly #chunk = new GuestMemory();
+  #directory = '/';
+
+  /**
+   * @param mounts - none is `/proc` or the like: what they show would be the engine's
+   * @param fds - the standard streams are in it
+   */
+  constructor(mounts: readonly GuestMount[], fds: FdTable) {
+    this.#fds = fds;
+    this.#mounts = new MountTable(mounts);
+    this.#chunk.attach(new Uint8Array(CHUNK_SIZE));
+  }
+
+  get currentDirectory(): string {
+    return this.#directory;
+  }
+
+  /** Relative paths start here from now on; the directory's own path, without symbolic links. */
+  changeDirectory(path: GuestPath): string | number {
+    const place = this.#mounts.walk(this.#absolute(path), true);
+    if (typeof place === 'number') return negated(place);
+    const stat = place.directory.statAt(place.path, true);
+    if (typeof stat === 'number') return negated(stat);
+    if (stat.filetype !== FILETYPE.directory) return -toLinux(WASI.ENOTDIR);
+    this.#directory = withoutSlash(place.guestPath);
+    return Buffer.from(this.#directory, 'latin1').toString();
+  }
+
+  /** open(2): a new descriptor. */
+  open(path: GuestPath, flags: number, mode: number): number {
+    const opened = this.openDescriptor(path, flags, mode);
+    return typeof opened === 'number' ? opened : negated(this.#fds.add(opened));
+  }
+
+  openDescriptor(path: GuestPath, flags: number, mode: number): Descriptor | number {
+    if ((flags & O_TMPFILE) !== 0) return -toLinux(WASI.ENOTSUP);
+    if ((flags & O.PATH) !== 0) return -toLinux(WASI.EINVAL);
+    const request = requestOf(flags, mode);
+    const follow = request.followSymlinks && !(request.create && request.exclusive);
+    return this.#at(path, follow, ({ directory, path: relative }) =>
+      directory.open({ ...request, path: relative }),
+    );
+  }
+
+  close(fd: number): number {
+    return negated(this.#fds.close(fd));
+  }
+
+  /**
+   * Reads into the guest's own memory.
+   * @param position - undefined: where the descriptor stands
+   */
+  read(fd: number, memory: GuestMemory, position: number | undefined): number {
+    return this.#on(fd, (file) =>
+      position === undefined ? file.read(memory) : file.pread(memory, BigInt(position)),
+    );
+  }
+
+  write(fd: number, memory: GuestMemory, position: number | undefined): number {
+    return this.#on(fd, (file) =>
+      position === undefined || (file.flags & FDFLAG.append) !== 0
+        ? file.write(memory)
+        : file.pwrite(memory, BigInt(position)),
+    );
+  }
+
+  /** Writes bytes of the engine; fewer than all where no more fit. */
+  writeBytes(fd: number, bytes: Uint8Array, position: number | undefined): number {
+    let written = 0;
+    while (written < bytes.length) {
+      const chunk = bytes.subarray(written, written + CHUNK_SIZE);
+      this.#chunk.bytes.set(chunk);
+      this.#chunk.useView(this.#chunk.bytes.subarray(0, chunk.length));
+      const length = this.write(fd, this.#chunk, position === undefined ? undefined : position + written);
+      if (length < 0) return written > 0 ? written : length;
+      written += length;
+      if (length < chunk.length) break;
+    }
+    return written;
+  }
+
+  /** All that is left to read. */
+  readBytes(fd: number): Buffer | number {
+    const parts: Buffer[] = [];
+    for (;;) {
+      this.#chunk.useView(this.#chunk.bytes);
+      const length = this.read(fd, this.#chunk, undefined);
+      if (length < 0) return length;
+      if (length === 0) return Buffer.concat(parts);
+      parts.push(Buffer.from(this.#chunk.bytes.subarray(0, length)));
+    }
+  }
+
+  /** The text of a file. */
+  readText(path: GuestPath, flags: number): string | number {
+    const fd = this.open(path, flags, 0);
+    if (fd < 0) return fd;
+    try {
+      const bytes = this.readBytes(fd);
+      return typeof bytes === 'number' ? bytes : bytes.toString();
+    } finally {
+      this.close(fd);
+    }
+  }
+
+  sync(fd: number, dataOnly: boolean): number {
+    return this.#on(fd, (file) => file.sync(dataOnly));
+  }
+
+  truncate(fd: number, size: number): number {
+    return this.#on(fd, (file) => file.setSize(BigInt(size)));
+  }
+
+  stat(path: GuestPath, follow: boolean): FileStat | number {
+    return this.#at(path, follow, ({ directory, path: relative }) => directory.statAt(relative, follow));
+  }
+
+  statDescriptor(fd: number): FileStat | number {
+    return this.#on(fd, (file) => file.stat());
+  }
+
+  statFileSystem(path: GuestPath): FileSystemStat | number {
+    const opened = this.openDescriptor(path, O.RDONLY, 0);
+    if (typeof opened === 'number') return opened;
+    const stat = opened.statFileSystem();
+    opened.close();
+    return negated(stat);
+  }
+
+  access(path: GuestPath, mode: number): number {
+    return this.#at(path, true, ({ directory, path: relative }) => directory.accessAt(relative, mode));
+  }
+
+  /** What is in a directory, sorted by the names' bytes, as libuv does. */
+  readDirectory(path: GuestPath): DirectoryEntry[] | number {
+    return this.#at(path, true, ({ directory, path: relative, guestPath }) => {
+      const opened = directory.open({ ...requestOf(O.RDONLY | O.DIRECTORY, 0), path: relative });
+      if (typeof opened === 'number') return opened;
+      const found = listDirectory(opened);
+      if (opened !== directory) opened.close();
+      if (typeof found === 'number') return found;
+      for (const name of this.#mounts.namesIn(withoutSlash(guestPath))) {
+        const bytes = Buffer.from(name, 'latin1');
+        if (found.some((each) => bytes.equals(each.name))) continue;
+        found.push({ name: bytes, ino: 0n, filetype: FILETYPE.directory, next: 0n });
+      }
+      return found.sort((a, b) => Buffer.compare(a.name, b.name));
+    });
+  }
+
+  readLink(path: GuestPath): Buffer | number {
+    return this.#at(path, false, ({ directory, path: relative }) => directory.readLink(relative));
+  }
+
+  /** Without symbolic links. */
+  realPath(path: GuestPath): Buffer | number {
+    const place = this.#mounts.walk(this.#absolute(path), true);
+    if (typeof place === 'number') return negated(place);
+    const stat = place.directory.statAt(place.path, false);
+    return typeof stat === 'number' ? negated(stat) : Buffer.from(withoutSlash(place.guestPath), 'latin1');
+  }
+
+  makeDirectory(path: GuestPath, mode: number): number {
+    return this.#change(path, WASI.EEXIST, ({ directory, path: relative }) =>
+      directory.makeDirectory(relative, mode & PERMISSIONS),
+    );
+  }
+
+  removeDirectory(path: GuestPath): number {
+    return this.#change(path, WASI.EBUSY, ({ directory, path: relative }) =>
+      directory.removeDirectory(relative),
+    );
+  }
+
+  unlink(path: GuestPath): number {
+    return this.#change(path, WASI.EISDIR, ({ directory, path: relative }) => directory.unlink(relative));
+  }
+
+  rename(from: GuestPath, to: GuestPath): number {
+    return this.#changeTwo(from, to, (source, target) =>
+      this.#isMountPoint(source) || this.#isMountPoint(target)
+        ? -WASI.EBUSY
+        : source.directory.rename(source.path, target.directory, target.path),
+    );
+  }
+
+  link(from: GuestPath, to: GuestPath): number {
+    return this.#changeTwo(from, to, (source, target) => {
+      if (this.#isMountPoint(source)) return -WASI.EPERM;
+      if (this.#isMountPoint(target)) return -WASI.EEXIST;
+      return source.directory.link(source.path, target.directory, target.path);
+    });
+  }
+
+  symlink(target: GuestPath, path: GuestPath): number {
+    const content = Buffer.from(target as string);
+    const meaning = content.toString('latin1');
+    // Elsewhere than beneath a mount it would be a trap for the host's own programs.
+    const mayBeAbsolute =
+      meaning.startsWith('/') && !DOTS.test(meaning) && this.#mounts.locate(meaning).isSameOnHost;
+    return this.#change(path, WASI.EEXIST, ({ directory, path: relative }) =>
+      directory.symlink(content, relative, mayBeAbsolute),
+    );
+  }
+
+  setMode(path: GuestPath, mode: number): number {
+    return this.#at(path, true, ({ directory, path: relative }) => directory.setModeAt(relative, mode));
+  }
+
+  setDescriptorMode(fd: number, mode: number): number {
+    return this.#on(fd, (file) => file.setMode(mode));
+  }
+
+  setTimes(path: GuestPath, follow: boolean, times: FileTimes): number {
+    return this.#at(path, follow, ({ directory, path: relative }) =>
+      directory.setTimesAt(relative, follow, times),
+    );
+  }
+
+  setDescriptorTimes(fd: number, times: FileTimes): number {
+    return this.#on(fd, (file) => file.setTimes(times));
+  }
+
+  #on<Result>(fd: number, action: (file: Descriptor) => Result | number): Result | number {
+    const file = this.#fds.get(fd);
+    return file === undefined ? -toLinux(WASI.EBADF) : negated(action(file));
+  }
+
+  /**
+   * Does something with what a path stands for: as the kernel resolves it beneath its mount, and where that leads out,
+   * where it leads in terms of the guest.
+   */
+  #at<Result>(path: GuestPath, follow: boolean, action: Action<Result>): Result | number {
+    const absolute = this.#absolute(path);
+    if (absolute === '') return -toLinux(WASI.ENOENT);
+    const direct = this.#direct(absolute);
+    if (direct !== undefined) {
+      const result = action(direct);
+      if (result !== -WASI.ENOTCAPABLE) return negated(result);
+    }
+    const place = this.#mounts.walk(absolute, follow);
+    return negated(typeof place === 'number' ? place : action(place));
+  }
+
+  /** The same for what is made or removed. */
+  #change(path: GuestPath, ofMountPoint: number, action: Action<number>): number {
+    return this.#at<number>(path, false, (place) =>
+      this.#isMountPoint(place) ? -ofMountPoint : action(place),
+    );
+  }
+
+  #isMountPoint({ guestPath }: Place): boolean {
+    return this.#mounts.isMountPoint(withoutSlash(guestPath));
+  }
+
+  #changeTwo(from: GuestPath, to: GuestPath, action: (source: Place, target: Place) => number): number {
+    const [first, second] = [this.#absolute(from), this.#absolute(to)];
+    if (first === '' || second === '') return -toLinux(WASI.ENOENT);
+    const [source, target] = [this.#direct(first), this.#direct(second)];
+    if (source !== undefined && target !== undefined) {
+      const result = action(source, target);
+      if (result !== -WASI.ENOTCAPABLE) return negated(result);
+    }
+    const [origin, goal] = [this.#mounts.walk(first, false), this.#mounts.walk(second, false)];
+    if (typeof origin === 'number') return negated(origin);
+    return negated(typeof goal === 'number' ? goal : action(origin, goal));
+  }
+
+  /** Where the kernel may resolve a path by itself; undefined where that could pass by another mount. */
+  #direct(absolute: string): Place | undefined {
+    if (DOTS.test(absolute)) return undefined;
+    const place = this.#mounts.locate(absolute);
+    return place.isPlain ? place : undefined;
+  }
+
+  /** The path's bytes from the root on; empty for an empty path. */
+  #absolute(path: GuestPath): string {
+    const text = Buffer.from(path as string).toString('latin1');
+    if (text === '') return '';
+    const absolute = text.startsWith('/') ? text : `${this.#directory}/${text}`;
+    return absolute.replace(NEEDLESS, '/').replace(LAST_DOT, '/');
+  }
+}
+
+const withoutSlash = (path: string): string =>
+  path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+
+const listDirectory = (directory: Descriptor): DirectoryEntry[] | number => {
+  const entries = directory.entries(0n);
+  if (typeof entries === 'number') return entries;
+  const found: DirectoryEntry[] = [];
+  for (const { name, ...entry } of entries) {
+    const text = Buffer.from(name);
+    if (text.equals(DOT) || text.equals(DOT_DOT)) continue;
+    found.push({ ...entry, name: text });
+  }
+  return found;
+};
+const DOT = Buffer.from('.');
+const DOT_DOT = Buffer.from('..');
+
+const requestOf = (flags: number, mode: number): Omit<OpenRequest, 'path'> => {
+  const has = (flag: number): boolean => (flags & flag) === flag;
+  const access = flags & ACCESS_MODE;
+  return {
+    followSymlinks: !has(O.NOFOLLOW),
+    create: has(O.CREAT),
+    directory: has(O.DIRECTORY),
+    exclusive: has(O.EXCL),
+    truncate: has(O.TRUNC),
+    read: access !== O.WRONLY,
+    write: access !== O.RDONLY,
+    flags:
+      (has(O.APPEND) ? FDFLAG.append : 0) | (has(O.SYNC) ? FDFLAG.sync : has(O.DSYNC) ? FDFLAG.dsync : 0),
+    mode: mode & PERMISSIONS,
+  };
+};
