@@ -1,6 +1,17 @@
 /** Functions of the engine that the guest can call; the engine's halves are in ../engine. */
 
 import type { FileHost } from './file-host.ts';
+/** Name, main, type, imports, exports, file of a `package.json`; see engine/module-functions.ts. */
+export type PackageConfig = readonly [
+  name: string | undefined,
+  main: string | undefined,
+  type: string,
+  imports: string | undefined,
+  exports: string | undefined,
+  file: string,
+];
+/** What is wrong with a text; the place as Node shows it, with the line itself. */
+export type SyntaxProblem = readonly [message: string, arrow: string | null];
 
 /** Bytes the engine gives are the guest's own; those it gets it only looks at during the call. */
 export interface Host extends FileHost {
@@ -109,6 +120,25 @@ export interface Host extends FileHost {
   proxyParts(value: object): readonly [target: unknown, handler: unknown];
   /** Runs the jobs of promises until none is left. */
   runMicrotasks(): void;
+  /** A function with these parameters; positions in errors are those in `body`, which begins in line `line`. */
+  compileFunction(
+    parameters: string,
+    body: string,
+    filename: string,
+    line: number,
+  ): (...values: unknown[]) => unknown;
+  /** A function that runs a script; its value is that of the script. */
+  compileScript(source: string, filename: string, line: number): () => unknown;
+  /** The `package.json` at a path; undefined where none is, the path where it is not valid. */
+  readPackage(file: string): PackageConfig | string | undefined;
+  /** That of the directory of a path, or the nearest above. */
+  nearestPackage(start: string): PackageConfig | string | undefined;
+  /** That a URL belongs to; where there is none, the last path that was looked at, alone. */
+  packageScope(url: string): PackageConfig | string | readonly [lastFile: string];
+  /** What V8 says of a script, or of the body of a function with these parameters; undefined: it is right. */
+  explainScript(source: string, parameters: string | undefined, filename: string): SyntaxProblem | undefined;
+  /** The same for a CommonJS module; true where it can only be an ES module. */
+  explainModule(source: string, filename: string, mayBeModule: boolean): SyntaxProblem | true | undefined;
   exit(status: number): never;
   /** Functions of the guest that the engine calls by name. */
   setEntries(entries: object): void;

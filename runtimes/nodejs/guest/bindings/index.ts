@@ -3,8 +3,11 @@ import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
+import { createContextify } from './contextify.ts';
 import { createDns } from './dns.ts';
 import { createFileSystem } from './file-system.ts';
+import { moduleFiles } from './module-files.ts';
+import { createModules } from './modules.ts';
 import { createOs } from './os.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
 import * as small from './small.ts';
@@ -26,13 +29,15 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   cares_wrap: createDns,
   config: small.createConfig,
   constants: small.createConstants,
+  contextify: createContextify,
   credentials: createCredentials,
   diagnostics_channel: small.createDiagnosticsChannel,
   encoding_binding: createEncoding,
   errors: createErrors,
-  fs: createFileSystem,
+  fs: () => ({ ...createFileSystem(), ...moduleFiles }),
   inspector: small.createInspector,
   messaging: small.createMessaging,
+  modules: createModules,
   mksnapshot: small.createSnapshot,
   os: createOs,
   options: small.createOptions,
