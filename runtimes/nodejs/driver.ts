@@ -12,6 +12,10 @@ import type { EngineFunctions } from './engine/guest.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
 import { fileFunctions } from './engine/file-functions.ts';
 import { GuestFileSystem } from './engine/guest-file-system.ts';
+import { httpFunctions } from './engine/http-functions.ts';
+import { HttpParsers } from './engine/http-parser.ts';
+import { librarySources } from './engine/library.ts';
+import { compileLlhttp } from './engine/llhttp.ts';
 import { moduleFunctions } from './engine/module-functions.ts';
 import { syntaxFunctions } from './engine/syntax-functions.ts';
 import { launchOf } from './engine/launch.ts';
@@ -54,6 +58,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       );
       files.changeDirectory(options.workingDirectory);
       const state = new ReactorState();
+      const parsers = new HttpParsers(compileLlhttp(librarySources));
       let streams: GuestStreams | undefined;
       let services: EngineServices | undefined;
       const guest = await Guest.create(
@@ -73,6 +78,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
             { plain: moduleFunctions({ readText: (path) => textOf(files, path) }), raw: {} },
             { plain: syntaxFunctions, raw: {} },
             { plain: { exit: (status: number) => services!.exit(status) }, raw: {} },
+            httpFunctions(parsers),
             streamFunctions(bridge, () => streams!),
             state.functions,
           ),
@@ -83,7 +89,12 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         run: async (given) => {
           services = given;
           for (const stream of given.streams) fds.add(stream);
-          streams = new GuestStreams(given, () => guest, new TransferMemory(guest.bridge, guest.memory));
+          streams = new GuestStreams(
+            given,
+            () => guest,
+            parsers,
+            new TransferMemory(guest.bridge, guest.memory),
+          );
           const status = await new Reactor(guest, given, streams.table, state).run();
           return given.exit(status);
         },

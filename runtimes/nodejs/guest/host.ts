@@ -1,6 +1,7 @@
 /** Functions of the engine that the guest can call; the engine's halves are in ../engine. */
 
 import type { FileHost } from './file-host.ts';
+import type { HttpParserHost } from './http-parser-host.ts';
 /** Name, main, type, imports, exports, file of a `package.json`; see engine/module-functions.ts. */
 export type PackageConfig = readonly [
   name: string | undefined,
@@ -14,7 +15,7 @@ export type PackageConfig = readonly [
 export type SyntaxProblem = readonly [message: string, arrow: string | null];
 
 /** Bytes the engine gives are the guest's own; those it gets it only looks at during the call. */
-export interface Host extends FileHost {
+export interface Host extends FileHost, HttpParserHost {
   /** Text of a module of Node's library. */
   librarySource(id: string): string | undefined;
   /** A function with these parameters, its body a module of Node's library. */

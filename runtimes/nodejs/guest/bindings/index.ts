@@ -6,6 +6,7 @@ import { createBuiltins } from './builtins.ts';
 import { createContextify } from './contextify.ts';
 import { createDns } from './dns.ts';
 import { createFileSystem } from './file-system.ts';
+import { createHttpParser } from './http.ts';
 import { moduleFiles } from './module-files.ts';
 import { createModules } from './modules.ts';
 import { createOs } from './os.ts';
@@ -35,6 +36,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   encoding_binding: createEncoding,
   errors: createErrors,
   fs: () => ({ ...createFileSystem(), ...moduleFiles }),
+  http_parser: createHttpParser,
   inspector: small.createInspector,
   messaging: small.createMessaging,
   modules: createModules,

@@ -87,16 +87,6 @@ export const afterCallback = (): void => {
   emitDestroyed();
 };
 
-/** Runs what the engine has called the guest for, with all that follows from it. */
-export const runCallback = (callback: () => unknown): void => {
-  try {
-    callback();
-  } catch (error) {
-    uncaught(error);
-  }
-  afterCallback();
-};
-
 /** errors::TriggerUncaughtException: the library decides; where nobody handles it, that is the end. */
 export const uncaught = (error: unknown, fromPromise = false): void => {
   const handler = process['_fatalException'] as (error: unknown, fromPromise: boolean) => boolean;
