@@ -69,12 +69,10 @@ export interface OpenRequest {
   readonly flags: number;
 }
 
-/** Is told what {@link Descriptor.pollFds} would not tell in time. */
-export interface DescriptorWatcher {
+/** Is disposed of before what {@link Descriptor.pollFds} names is closed. */
+export interface DescriptorWatcher extends Disposable {
   /** They are others from now on. */
   changed(): void;
-  /** They are about to be closed, or to stand for something else. */
-  release(): void;
 }
 
 export abstract class Descriptor {
@@ -96,7 +94,7 @@ export abstract class Descriptor {
 
   /** The guest has no such descriptor any more. */
   close(): number {
-    this.watcher?.release();
+    this.watcher?.[Symbol.dispose]();
     return this.closeHost();
   }
 
