@@ -5,7 +5,10 @@ import { bindingShape, constantsOfEngine } from './binding-shapes.ts';
 import { ThrownByGuest } from './bridge.ts';
 import type { Bridge } from './bridge.ts';
 import type { EngineFunctions } from './guest.ts';
+import { cryptoFunctions } from './crypto-functions.ts';
+import { digestFunctions } from './digest-functions.ts';
 import { librarySource } from './library.ts';
+import { NativeObjects } from './native-objects.ts';
 import { textFunctions } from './text-functions.ts';
 import { VALUE_SIZE } from './values.ts';
 
@@ -15,9 +18,18 @@ export interface LaunchedApp {
   readonly cwd: string;
 }
 
-export const coreFunctions = (bridge: Bridge, app: () => LaunchedApp): EngineFunctions => ({
+/** Bytes of the engine that crypto and zlib may take for the guest. */
+const NATIVE_MEMORY = 256 << 20;
+
+export const coreFunctions = (
+  bridge: Bridge,
+  app: () => LaunchedApp,
+  natives = new NativeObjects(NATIVE_MEMORY),
+): EngineFunctions => ({
   plain: {
     ...textFunctions,
+    ...cryptoFunctions(natives),
+    ...digestFunctions(natives),
     librarySource: (id: string) => librarySource(id),
     bindingShape: (name: string) => bindingShape(name),
     constants: () => constantsOfEngine(),

@@ -1,5 +1,7 @@
 /** Functions of the engine that the guest can call; the engine's halves are in ../engine. */
 
+import type { Answer } from './native-answers.ts';
+
 /** Bytes the engine gives are the guest's own; those it gets it only looks at during the call. */
 export interface Host {
   /** Text of a module of Node's library. */
@@ -18,6 +20,24 @@ export interface Host {
   now(): number;
   write(fd: number, bytes: Uint8Array): number;
   random(length: number): Uint8Array;
+  randomFill(bytes: Uint8Array): void;
+  /** A function of `internalBinding('crypto')`. */
+  cryptoCall(name: string, ...values: unknown[]): Answer;
+  /** An object of a class of it: its number, then what made it returned. */
+  cryptoMake(className: string, ...values: unknown[]): Answer;
+  cryptoMethod(number: number, name: string, ...values: unknown[]): Answer;
+  /** Runs a job; its error, then its result. */
+  cryptoJob(name: string, ...values: unknown[]): Answer;
+  freeNative(number: number): void;
+  hash(algorithm: string, data: string | Uint8Array, encoding?: string, outputEncoding?: string): Answer;
+  hmac(
+    algorithm: string,
+    key: unknown,
+    data: string | Uint8Array,
+    encoding?: string,
+    outputEncoding?: string,
+  ): Answer;
+  oneShotDigest(algorithm: string, data: unknown, outputEncoding: string, ...others: unknown[]): Answer;
   encodeText(text: string, encoding: string): Uint8Array;
   decodeText(bytes: Uint8Array, encoding: string): string;
   /** How many bytes it wrote. */

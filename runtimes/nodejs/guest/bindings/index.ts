@@ -3,6 +3,7 @@ import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
+import { createCrypto } from './crypto.ts';
 import { createOs } from './os.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
 import * as small from './small.ts';
@@ -21,6 +22,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   config: small.createConfig,
   constants: small.createConstants,
   credentials: createCredentials,
+  crypto: createCrypto,
   diagnostics_channel: small.createDiagnosticsChannel,
   encoding_binding: createEncoding,
   errors: createErrors,
