@@ -2,6 +2,8 @@
 
 import type { FileHost } from './file-host.ts';
 import type { HttpParserHost } from './http-parser-host.ts';
+import type { Answer } from './native-answers.ts';
+
 /** Name, main, type, imports, exports, file of a `package.json`; see engine/module-functions.ts. */
 export type PackageConfig = readonly [
   name: string | undefined,
@@ -32,6 +34,24 @@ export interface Host extends FileHost, HttpParserHost {
   now(): number;
   write(fd: number, bytes: Uint8Array): number;
   random(length: number): Uint8Array;
+  randomFill(bytes: Uint8Array): void;
+  /** A function of `internalBinding('crypto')`. */
+  cryptoCall(name: string, ...values: unknown[]): Answer;
+  /** An object of a class of it: its number, then what made it returned. */
+  cryptoMake(className: string, ...values: unknown[]): Answer;
+  cryptoMethod(number: number, name: string, ...values: unknown[]): Answer;
+  /** Runs a job; its error, then its result. */
+  cryptoJob(name: string, ...values: unknown[]): Answer;
+  freeNative(number: number): void;
+  hash(algorithm: string, data: string | Uint8Array, encoding?: string, outputEncoding?: string): Answer;
+  hmac(
+    algorithm: string,
+    key: unknown,
+    data: string | Uint8Array,
+    encoding?: string,
+    outputEncoding?: string,
+  ): Answer;
+  oneShotDigest(algorithm: string, data: unknown, outputEncoding: string, ...others: unknown[]): Answer;
   encodeText(text: string, encoding: string): Uint8Array;
   decodeText(bytes: Uint8Array, encoding: string): string;
   /** How many bytes it wrote. */

@@ -119,7 +119,10 @@ describe('a waiting reactor', () => {
   });
 
   test('is stopped before it runs', async () => {
-    await using run = startReactor({ ports: [await freePort()] }, { together: [{ type: 'stop', signal: 15 }] });
+    await using run = startReactor(
+      { ports: [await freePort()] },
+      { together: [{ type: 'stop', signal: 15 }] },
+    );
     expect(await run.ended).toMatchObject({ status: 0, end: { reason: 'stopped' } });
   });
 });

@@ -9,6 +9,7 @@ import { createFileSystem } from './file-system.ts';
 import { createHttpParser } from './http.ts';
 import { moduleFiles } from './module-files.ts';
 import { createModules } from './modules.ts';
+import { createCrypto } from './crypto.ts';
 import { createOs } from './os.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
 import * as small from './small.ts';
@@ -32,6 +33,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   constants: small.createConstants,
   contextify: createContextify,
   credentials: createCredentials,
+  crypto: createCrypto,
   diagnostics_channel: small.createDiagnosticsChannel,
   encoding_binding: createEncoding,
   errors: createErrors,
