@@ -3,6 +3,7 @@ import { clearStack, emitDestroyed } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols } from '../constants.ts';
+import { usePrepareCallback } from '../error-stacks.ts';
 import { host } from '../host.ts';
 
 /** env.h, TickInfo::Fields. */
@@ -134,7 +135,7 @@ const headed = ({ name, message }: Error, stack: string): string =>
 
 export const createErrors = (): Binding => ({
   exitCodes: shapedBinding('errors')['exitCodes'],
-  setPrepareStackTraceCallback: () => undefined,
+  setPrepareStackTraceCallback: usePrepareCallback,
   setGetSourceMapErrorSource: () => undefined,
   setSourceMapsEnabled: () => undefined,
   setMaybeCacheGeneratedSourceMap: () => undefined,
