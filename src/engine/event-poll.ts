@@ -52,7 +52,8 @@ export class EventPoll {
     this.#isDispatching = true;
     try {
       for (let index = 0; index < count; index += 1) epoll.owner(index)?.tell(epoll.events(index));
-      for (const watch of [...alwaysReady]) watch.tell(POLLIN | POLLOUT);
+      // A list of its own: who is watched anew by a callback waits for the next round.
+      for (const watch of alwaysReady.values().toArray()) watch.tell(POLLIN | POLLOUT);
     } finally {
       this.#isDispatching = false;
     }
