@@ -12,9 +12,10 @@ import { librarySource } from './library.ts';
 import { NativeObjects } from './native-objects.ts';
 import { textFunctions } from './text-functions.ts';
 import { VALUE_SIZE } from './values.ts';
+import { zlibFunctions } from './zlib-functions.ts';
 
 /** Bytes of the engine that crypto and zlib may take for the guest. */
-const NATIVE_MEMORY = 256 << 20;
+const NATIVE_MEMORY = 512 << 20;
 
 export const coreFunctions = (
   bridge: Bridge,
@@ -22,7 +23,12 @@ export const coreFunctions = (
   rejections: Rejection[],
   natives = new NativeObjects(NATIVE_MEMORY),
 ): EngineFunctions => ({
-  plain: { ...plainFunctions(bridge, app), ...cryptoFunctions(natives), ...digestFunctions(natives) },
+  plain: {
+    ...plainFunctions(bridge, app),
+    ...cryptoFunctions(natives),
+    ...digestFunctions(natives),
+    ...zlibFunctions(natives),
+  },
   raw: rawFunctions(bridge, rejections),
 });
 

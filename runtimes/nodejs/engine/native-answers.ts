@@ -41,7 +41,7 @@ const entriesOf = (value: object, keep: Keep): Crossing[] =>
 
 const errorAnswer = (error: Error, keep: Keep): Crossing => [
   'error',
-  error.constructor.name,
+  error instanceof TypeError ? 'TypeError' : error instanceof RangeError ? 'RangeError' : 'Error',
   error.message,
   ...entriesOf(error, keep),
 ];

@@ -9,7 +9,7 @@ const OBJECT_SIZE = 1024;
 interface NativeObject {
   readonly className: string;
   readonly object: object;
-  readonly size: number;
+  size: number;
 }
 
 /** The guest asks for more of the engine's memory than there is for it. */
@@ -53,6 +53,20 @@ export class NativeObjects {
     return number;
   }
 
+  /**
+   * Counts an object anew.
+   * @param bytes - what it takes beside the usual
+   * @returns false where it has grown and there is no room for that
+   */
+  resize(number: number, bytes: number): boolean {
+    const found = this.#objects.get(number);
+    const growth = bytes + OBJECT_SIZE - (found?.size ?? 0);
+    if (found === undefined || growth > this.available) return false;
+    found.size += growth;
+    this.#size += growth;
+    return true;
+  }
+
   /** The object with the number, if it is one of the class. */
   find(number: unknown, className: string): object | undefined {
     const found = this.#objects.get(number as number);
@@ -66,10 +80,12 @@ export class NativeObjects {
     return found;
   }
 
+  /** Forgets an object, and closes it if it can be closed. */
   delete(number: number): void {
     const found = this.#objects.get(number);
     if (found === undefined) return;
     this.#objects.delete(number);
     this.#size -= found.size;
+    (found.object as { close?(): void }).close?.();
   }
 }

@@ -43,6 +43,16 @@ export interface Host extends FileHost, HttpParserHost {
   /** Runs a job; its error, then its result. */
   cryptoJob(name: string, ...values: unknown[]): Answer;
   freeNative(number: number): void;
+  /** A compressor or decompressor of `internalBinding('zlib')`; parameters by class, see engine/zlib-functions.ts. */
+  zlibMake(className: string, ...values: unknown[]): Answer;
+  /**
+   * Works on the input until it or the room in the output is used up; what is left of both is put into `left`, 32 bits
+   * each. Answers message, number and code of an error.
+   */
+  zlibWrite(number: number, flush: number, input: Uint8Array, output: Uint8Array, left: Uint8Array): Answer;
+  zlibReset(number: number): Answer;
+  zlibParams(number: number, level: number, strategy: number): Answer;
+  crc32(data: string | Uint8Array, value: number): number;
   hash(algorithm: string, data: string | Uint8Array, encoding?: string, outputEncoding?: string): Answer;
   hmac(
     algorithm: string,

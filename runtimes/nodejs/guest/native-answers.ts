@@ -15,7 +15,7 @@ const makers = new Map<string, Make>();
 /** Objects of this class come out of answers. */
 export const onNative = (className: string, make: Make): void => void makers.set(className, make);
 
-const ERRORS: Readonly<Record<string, ErrorConstructor>> = { Error, TypeError, RangeError, SyntaxError };
+const ERRORS: Readonly<Record<string, ErrorConstructor>> = { Error, TypeError, RangeError };
 
 const entriesInto = (object: Record<string, unknown>, parts: readonly Answer[], first: number): object => {
   for (let at = first; at < parts.length; at += 2) {
@@ -75,7 +75,7 @@ export const crossing = (value: unknown): unknown => {
   );
 };
 
-/** Bytes a copy of which is held in the guest rather than an object in the engine. */
+/** Objects that stand for one of the engine. */
 const alive = new Map<number, WeakRef<NativeObject>>();
 /** How many objects are looked through at least. */
 const MIN_SWEEP = 128;
@@ -110,20 +110,28 @@ export class NativeObject {
     if (alive.size > sweepAt) sweep();
   }
 
-  /** Has the engine make it; what its constructor or `init` returned. */
-  make(className: string, values: readonly unknown[]): unknown {
-    const make = (): readonly [number: number, said: unknown] =>
-      valueOf(host.cryptoMake(className, ...values.map(crossing))) as readonly [number, unknown];
-    let result: readonly [number: number, said: unknown];
+  /** Stands from now on for the object that `make` has the engine make. */
+  obtain(make: () => number): void {
+    let number: number;
     try {
-      result = make();
+      number = make();
     } catch (error) {
       if (!isMemoryShort(error)) throw error;
       sweep();
-      result = make();
+      number = make();
     }
-    this.adopt(result[0]);
-    return result[1];
+    this.adopt(number);
+  }
+
+  /** Has the engine make an object of a class of crypto; what its constructor or `init` returned. */
+  make(className: string, values: readonly unknown[]): unknown {
+    let said: unknown;
+    this.obtain(() => {
+      const made = valueOf(host.cryptoMake(className, ...values.map(crossing))) as [number, unknown];
+      said = made[1];
+      return made[0];
+    });
+    return said;
   }
 
   /** Calls a method of the engine's object. */

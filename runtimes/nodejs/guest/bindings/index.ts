@@ -22,6 +22,7 @@ import { createEncoding, createUrl } from './text.ts';
 import { createTimers } from './timers.ts';
 import { typeTests } from './types.ts';
 import { createUtil } from './util.ts';
+import { createZlib } from './zlib.ts';
 
 export const bindings: Readonly<Record<string, () => Binding>> = {
   async_context_frame: createAsyncContextFrame,
@@ -65,4 +66,5 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   uv: small.createUv,
   wasm_web_api: small.createWasmWebApi,
   worker: small.createWorker,
+  zlib: createZlib,
 };
