@@ -3,9 +3,10 @@
  * guest is told by one list what was found in a chunk (`guest/http-parser-host.ts` says how it is laid out).
  *
  * It behaves as Node's src/node_http_parser.cc. The llhttp at hand (9.3.1, from undici) is older than
- * Node's own (9.4.3), and differs in four points. Three are made up for in `message-reader.ts`: control
- * characters in values (`kLenientHeaderValueRelaxed`), tabs in `Connection`, and a status line without
- * LF at its end. The fourth remains: a tab after the number of `Content-Length` is refused.
+ * Node's own (9.4.3), and differs in five points. Four are made up for in `message-reader.ts`: control
+ * characters in values (`kLenientHeaderValueRelaxed`), tabs in `Connection`, an empty
+ * `Transfer-Encoding`, and a status line without LF at its end. The fifth remains: a tab after the
+ * number of `Content-Length` is refused.
  */
 import type { HttpParserHost, ParserEvents } from '../guest/http-parser-host.ts';
 import { MessageReader } from './message-reader.ts';

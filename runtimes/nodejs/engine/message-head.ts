@@ -44,8 +44,9 @@ export class MessageHead {
     return true;
   }
 
-  addValue(start: number, end: number, latin1: Latin1): void {
-    this.#add(1, start, end, latin1);
+  /** Returns whether it is the first piece of the value. */
+  addValue(start: number, end: number, latin1: Latin1): boolean {
+    return this.#add(1, start, end, latin1);
   }
 
   /** The chunk's bytes are about to go: keeps what lies in them as text. */
@@ -76,6 +77,13 @@ export class MessageHead {
     if (this.#kept.length > 0) this.#kept[0] = '';
   }
 
+  /** The name that the value last added belongs to. */
+  lastName(latin1: Latin1): string {
+    const item = this.#count - 1;
+    const end = this.#spans[2 * item + 1]!;
+    return (this.#kept[item] ?? '') + (end === 0 ? '' : latin1(this.#spans[2 * item]!, end));
+  }
+
   /** Names and values in turn; from now on there are none. */
   takeHeaders(latin1: Latin1): string[] {
     const spans = this.#spans;
@@ -100,14 +108,15 @@ export class MessageHead {
   }
 
   /** @param parity 0: a name, 1: a value */
-  #add(parity: number, start: number, end: number, latin1: Latin1): void {
+  #add(parity: number, start: number, end: number, latin1: Latin1): boolean {
     if ((this.#count & 1) !== parity) {
       this.#extend(this.#count, start, end, latin1);
-      return;
+      return false;
     }
     const item = ++this.#count;
     this.#spans[2 * item] = start;
     this.#spans[2 * item + 1] = end;
+    return true;
   }
 
   #extend(item: number, start: number, end: number, latin1: Latin1): void {

@@ -31,7 +31,9 @@ const MAX_EVENTS = 64 * 1024;
 /** Bytes of extensions that a chunk may have (`kMaxChunkExtensionsSize` in src/node_http_parser.cc). */
 const MAX_CHUNK_EXTENSIONS = 16 * 1024;
 
+const TAB = 0x09;
 const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 const SWITCHING_PROTOCOLS = 101;
 const NOT_MODIFIED = 304;
 /** Status codes below are those of interim responses (RFC 9110, 15.2). */
@@ -41,11 +43,10 @@ const FIRST_FINAL_STATUS = 200;
 const OBS_TEXT = 0x80;
 
 /** For each byte what llhttp is given in its place if control characters are welcome in values. */
-const RELAXED = Uint8Array.from({ length: 256 }, (_, byte) =>
-  (byte < 0x20 && byte !== 0 && byte !== 0x09 && byte !== LINE_FEED && byte !== 0x0d) || byte === 0x7f
-    ? OBS_TEXT
-    : byte,
-);
+const RELAXED = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const isControl = byte < 0x20 || byte === 0x7f;
+  return isControl && ![0, TAB, LINE_FEED, CARRIAGE_RETURN].includes(byte) ? OBS_TEXT : byte;
+});
 
 /** `latin1Slice` is what `toString('latin1')` calls, and much faster on the few bytes of a name. */
 type Latin1Buffer = Buffer & { latin1Slice(start: number, end: number): string };
@@ -173,7 +174,7 @@ export class MessageReader implements LlhttpCallbacks {
     if (isTooLong(parser, length)) return LLHTTP_ERRNO.user;
     if (parser.atFirstHeader) {
       parser.atFirstHeader = false;
-      if (parser.type === RESPONSE && !this.#followsLine(address)) {
+      if (parser.type === RESPONSE && !this.#followsLineEnd(address)) {
         return fail(parser, 'HPE_STRICT', 'Expected LF after CR');
       }
     }
@@ -187,8 +188,10 @@ export class MessageReader implements LlhttpCallbacks {
     const parser = this.#parser;
     const start = address - this.#base;
     if (isTooLong(parser, length)) return LLHTTP_ERRNO.user;
-    parser.head.addValue(start, start + length, this.#latin1);
-    return 0;
+    const isFirstPiece = parser.head.addValue(start, start + length, this.#latin1);
+    if (length > 0 || !isFirstPiece) return 0;
+    if (parser.head.lastName(this.#latin1).toLowerCase() !== 'transfer-encoding') return 0;
+    return fail(parser, 'HPE_INVALID_TRANSFER_ENCODING', 'Empty Transfer-Encoding');
   }
 
   headersComplete(): number {
@@ -314,12 +317,12 @@ export class MessageReader implements LlhttpCallbacks {
     return upgrades;
   }
 
-  /** Whether the byte before is the end of a line, which llhttp 9.3 does not require of a status line. */
-  #followsLine(address: number): boolean {
+  /** Whether the status line has its LF; with a second CR in its place llhttp 9.3 is content, too. */
+  #followsLineEnd(address: number): boolean {
     const parser = this.#parser;
     if ((parser.lenientFlags & LENIENT_OPTIONAL_LF_AFTER_CR) !== 0) return true;
     const before = address > this.#window ? this.llhttp.heap[address - 1] : parser.lastByte;
-    return before === LINE_FEED;
+    return before !== CARRIAGE_RETURN;
   }
 
   /** Puts the part of a chunk into llhttp's memory that it is to parse next. */
