@@ -14,6 +14,8 @@ export interface NodeOptions {
   readonly options: Readonly<Record<string, unknown>>;
   /** Files of variables, in the order of the command line. */
   readonly envFiles: readonly EnvFile[];
+  /** Absolute path of the snapshot of a guest in which the library stands. */
+  readonly snapshot?: string;
   /** Bytes the app may use; absent for the default. */
   readonly memory?: number;
 }
