@@ -53,7 +53,12 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         run: async (given) => {
           services = given;
           for (const stream of given.streams) fds.add(stream);
-          streams = new GuestStreams(given, () => guest, parsers, new TransferMemory(guest.bridge, guest.memory));
+          streams = new GuestStreams(
+            given,
+            () => guest,
+            parsers,
+            new TransferMemory(guest.bridge, guest.memory),
+          );
           return given.exit(await new Reactor(guest, given, streams.table, reactor).run());
         },
       };

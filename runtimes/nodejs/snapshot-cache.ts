@@ -49,9 +49,13 @@ export const snapshotFile = async (): Promise<string> => {
   try {
     await promisify(execFile)(engineBinary(), ['--expose-internals', '--no-warnings', program, file]);
   } catch (error) {
-    throw new WasmrunError('ENGINE_FAILED', `Node's library could not be prepared: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new WasmrunError(
+      'ENGINE_FAILED',
+      `Node's library could not be prepared: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
   return file;
 };

@@ -14,7 +14,7 @@ import type {
 import { WASI, toLinux } from '../../../src/engine/errno.ts';
 import type { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import { O } from '../../../src/engine/host-path.ts';
+import { O } from '../../../src/engine/open-flags.ts';
 import { MountTable } from './mount-table.ts';
 import type { GuestMount, Place } from './mount-table.ts';
 

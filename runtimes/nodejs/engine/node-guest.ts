@@ -24,11 +24,11 @@ const require = createRequire(import.meta.url);
 
 /** Everything a guest is made of, as bytes nobody has looked at. */
 export interface GuestBytes {
-  readonly quickjs: Buffer;
-  readonly bridge: Buffer;
+  readonly quickjs: Buffer<ArrayBuffer>;
+  readonly bridge: Buffer<ArrayBuffer>;
   /** Of quickjs-wasi, by name. */
-  readonly extensions: Readonly<Record<string, Buffer>>;
-  readonly script: Buffer;
+  readonly extensions: Readonly<Record<string, Buffer<ArrayBuffer>>>;
+  readonly script: Buffer<ArrayBuffer>;
 }
 
 const EXTENSIONS = ['encoding', 'structured-clone'] as const;
@@ -82,11 +82,11 @@ const textOf = (files: GuestFileSystem, path: string): string | undefined => {
 };
 
 const partsOf = ({ quickjs, bridge, extensions }: GuestBytes): GuestParts => ({
-  quickjs: new WebAssembly.Module(quickjs as BufferSource),
-  bridge: new WebAssembly.Module(bridge as BufferSource),
+  quickjs: new WebAssembly.Module(quickjs),
+  bridge: new WebAssembly.Module(bridge),
   extensions: Object.entries(extensions).map(([name, bytes]) => ({
     name,
-    wasm: new WebAssembly.Module(bytes as BufferSource),
+    wasm: new WebAssembly.Module(bytes),
   })),
 });
 
