@@ -169,7 +169,7 @@ class WayDirectory extends Descriptor {
   override pollFds(): readonly number[] {
     return [];
   }
-  override close(): number {
+  protected override closeHost(): number {
     return 0;
   }
   override read(): number {

@@ -4,7 +4,9 @@ import type { Binding } from '../binding-shape.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
 import { createDns } from './dns.ts';
+import { createDirectories } from './directories.ts';
 import { createFileSystem } from './file-system.ts';
+import { createFileEvents } from './file-watch.ts';
 import { createOs } from './os.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
 import * as small from './small.ts';
@@ -31,6 +33,8 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   encoding_binding: createEncoding,
   errors: createErrors,
   fs: createFileSystem,
+  fs_dir: createDirectories,
+  fs_event_wrap: createFileEvents,
   inspector: small.createInspector,
   messaging: small.createMessaging,
   mksnapshot: small.createSnapshot,
