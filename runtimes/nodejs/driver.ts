@@ -9,6 +9,15 @@ import { packageFile } from '../../src/os/package-file.ts';
 import { coreFunctions } from './engine/functions.ts';
 import { Guest } from './engine/guest.ts';
 import type { EngineFunctions } from './engine/guest.ts';
+import { FdTable } from '../../src/engine/fd-table.ts';
+import { fileFunctions } from './engine/file-functions.ts';
+import { GuestFileSystem } from './engine/guest-file-system.ts';
+import { httpFunctions } from './engine/http-functions.ts';
+import { HttpParsers } from './engine/http-parser.ts';
+import { librarySources } from './engine/library.ts';
+import { compileLlhttp } from './engine/llhttp.ts';
+import { moduleFunctions } from './engine/module-functions.ts';
+import { syntaxFunctions } from './engine/syntax-functions.ts';
 import { launchOf } from './engine/launch.ts';
 import type { NodeOptions } from './engine/launch.ts';
 import { Reactor, ReactorState } from './engine/reactor.ts';
@@ -35,8 +44,21 @@ const open = (launch: LaunchMessage): OpenedGuest => {
   };
   return {
     opensFiles: true,
-    prepare: async () => {
+    prepare: async (directories) => {
+      const fds = new FdTable();
+      const files = new GuestFileSystem(
+        directories.map((directory) => {
+          const path = directory.preopenPath ?? '/';
+          const isSameOnHost = launch.directories.some(
+            ({ guestPath, hostPath }) => guestPath === path && hostPath === path,
+          );
+          return { path, directory, isSameOnHost };
+        }),
+        fds,
+      );
+      files.changeDirectory(options.workingDirectory);
       const state = new ReactorState();
+      const parsers = new HttpParsers(compileLlhttp(librarySources));
       let streams: GuestStreams | undefined;
       let services: EngineServices | undefined;
       const guest = await Guest.create(
@@ -52,6 +74,11 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         (bridge, rejections) =>
           together(
             coreFunctions(bridge, () => launchOf(options, services!), rejections),
+            { plain: fileFunctions(bridge, files), raw: {} },
+            { plain: moduleFunctions({ readText: (path) => textOf(files, path) }), raw: {} },
+            { plain: syntaxFunctions, raw: {} },
+            { plain: { exit: (status: number) => services!.exit(status) }, raw: {} },
+            httpFunctions(parsers),
             streamFunctions(bridge, () => streams!),
             state.functions,
           ),
@@ -61,13 +88,25 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         abi: 'reactor',
         run: async (given) => {
           services = given;
-          streams = new GuestStreams(given, () => guest, new TransferMemory(guest.bridge, guest.memory));
+          for (const stream of given.streams) fds.add(stream);
+          streams = new GuestStreams(
+            given,
+            () => guest,
+            parsers,
+            new TransferMemory(guest.bridge, guest.memory),
+          );
           const status = await new Reactor(guest, given, streams.table, state).run();
           return given.exit(status);
         },
       };
     },
   };
+};
+
+/** The text of a file; undefined where it cannot be read. */
+const textOf = (files: GuestFileSystem, path: string): string | undefined => {
+  const text = files.readText(path, 0);
+  return typeof text === 'string' ? text : undefined;
 };
 
 const together = (...all: readonly EngineFunctions[]): EngineFunctions => ({

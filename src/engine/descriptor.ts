@@ -114,12 +114,10 @@ export interface OpenRequest {
   readonly mode?: number;
 }
 
-/** Is told what {@link Descriptor.pollFds} would not tell in time. */
-export interface DescriptorWatcher {
+/** Is disposed of before what {@link Descriptor.pollFds} names is closed. */
+export interface DescriptorWatcher extends Disposable {
   /** They are others from now on. */
   changed(): void;
-  /** They are about to be closed, or to stand for something else. */
-  release(): void;
 }
 /** As pipes and sockets have them. */
 const STREAM_PERMISSIONS = 0o600;
@@ -144,7 +142,7 @@ export abstract class Descriptor {
 
   /** The guest has no such descriptor any more. */
   close(): number {
-    this.watcher?.release();
+    this.watcher?.[Symbol.dispose]();
     return this.closeHost();
   }
 

@@ -35,9 +35,10 @@ export interface OpenedGuest {
   readonly opensFiles: boolean;
   /**
    * Compiles it. From here on the engine is nobody, and everything opened stays so.
+   * @param directories - mounted directories, then in-memory file systems, each with its `preopenPath`
    * @throws {WasmrunError}
    */
-  prepare(): PreparedGuest | Promise<PreparedGuest>;
+  prepare(directories: readonly Descriptor[]): PreparedGuest | Promise<PreparedGuest>;
 }
 
 /** A guest that is fit to run. */

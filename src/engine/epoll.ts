@@ -34,10 +34,20 @@ const declare = (): Calls => ({
 /** Longest wait epoll_pwait(2) knows, in ms. */
 const MAX_WAIT_MS = 0x7fff_ffff;
 
-/** A set of descriptors, level-triggered. Each has a tag: two numbers of 32 bits that come with its events. */
-export class Epoll {
+/** A host descriptor in a set. */
+interface Member<Owner> {
+  readonly owner: Owner;
+  /** Tells an event for it from a late one for who had the same descriptor number before. */
+  readonly generation: number;
+}
+
+/** A set of descriptors, level-triggered, each with an owner. */
+export class Epoll<Owner> {
   readonly #calls = declare();
   readonly #fd: number;
+  /** By host descriptor. */
+  readonly #members: (Member<Owner> | undefined)[] = [];
+  #generation = 0;
   readonly #event = new Int32Array(LAYOUT.words);
   readonly #ready = new Int32Array(CAPACITY * LAYOUT.words);
 
@@ -50,21 +60,32 @@ export class Epoll {
    * False for a descriptor that is always ready: a regular file, /dev/null.
    * @throws {SystemCallError}
    */
-  add(fd: number, events: number, generation: number): boolean {
-    const result = this.#calls.control(this.#fd, EPOLL_CTL_ADD, fd, this.#describe(fd, events, generation));
-    if (result >= 0) return true;
-    if (errno() === EPERM) return false;
-    throw new SystemCallError('epoll_ctl');
+  add(fd: number, events: number, owner: Owner): boolean {
+    this.#generation = (this.#generation + 1) | 0;
+    const event = this.#describe(fd, events, this.#generation);
+    if (this.#calls.control(this.#fd, EPOLL_CTL_ADD, fd, event) < 0) {
+      if (errno() === EPERM) return false;
+      throw new SystemCallError('epoll_ctl');
+    }
+    this.#members[fd] = { owner, generation: this.#generation };
+    return true;
   }
 
-  /** @throws {SystemCallError} */
-  modify(fd: number, events: number, generation: number): void {
-    const event = this.#describe(fd, events, generation);
+  /**
+   * Waits for other events of a descriptor in the set.
+   * @throws {SystemCallError}
+   */
+  modify(fd: number, events: number): void {
+    const event = this.#describe(fd, events, this.#members[fd]?.generation ?? 0);
     check('epoll_ctl', this.#calls.control(this.#fd, EPOLL_CTL_MOD, fd, event));
   }
 
-  /** @throws {SystemCallError} */
+  /**
+   * Before the descriptor is closed: others may hold the same socket, and then it would stay in the set.
+   * @throws {SystemCallError}
+   */
   remove(fd: number): void {
+    this.#members[fd] = undefined;
     check('epoll_ctl', this.#calls.control(this.#fd, EPOLL_CTL_DEL, fd, null));
   }
 
@@ -81,17 +102,16 @@ export class Epoll {
     throw new SystemCallError('epoll_pwait');
   }
 
+  /** Whose the ready descriptor at `index` is; undefined where it has left the set since the wait. */
+  owner(index: number): Owner | undefined {
+    const at = index * LAYOUT.words + LAYOUT.data;
+    const member = this.#members[this.#ready[at]!];
+    return member?.generation === this.#ready[at + 1] ? member?.owner : undefined;
+  }
+
   /** POLL* bits of the ready descriptor at `index`. */
   events(index: number): number {
     return this.#ready[index * LAYOUT.words]!;
-  }
-
-  fd(index: number): number {
-    return this.#ready[index * LAYOUT.words + LAYOUT.data]!;
-  }
-
-  generation(index: number): number {
-    return this.#ready[index * LAYOUT.words + LAYOUT.data + 1]!;
   }
 
   #describe(fd: number, events: number, generation: number): Words {

@@ -2,7 +2,6 @@
  * The loop of a reactor: descriptors are watched, each with a callback, and one call waits for all of them and
  * for the supervisor. Level-triggered: what a callback leaves undone comes again.
  */
-import type { Control } from './control.ts';
 import type { Descriptor, DescriptorWatcher } from './descriptor.ts';
 import { Epoll } from './epoll.ts';
 import { HostLoop } from './host-loop.ts';
@@ -20,23 +19,15 @@ export interface Watch extends Disposable {
 export type WatchCallback = (events: number) => void;
 
 export class EventPoll {
-  readonly #control: Control;
-  readonly #epoll = new Epoll();
-  /** By host descriptor. */
-  readonly #members: (Member | undefined)[] = [];
-  /** Of the next member: an event of one that is gone must not reach who got its descriptor's number. */
-  #generation = 0;
-  /** Watches of what epoll(7) does not take, because it is always ready. */
-  readonly #alwaysReady = new Set<SetWatch>();
+  readonly #set: WatchSet = { epoll: new Epoll(), alwaysReady: new Set() };
   #isDispatching = false;
   #hostLoop: HostLoop | undefined;
   #holds = 0;
   #isHostDue = false;
   #hostWatch: Watch | undefined;
 
-  constructor(control: Control) {
-    this.#control = control;
-    this.watch(control.fd, POLLIN, () => this.#control.onReadable());
+  constructor(control: { readonly fd: number; onReadable(): void }) {
+    this.watch(control.fd, POLLIN, () => control.onReadable());
   }
 
   /**
@@ -56,15 +47,13 @@ export class EventPoll {
    */
   wait(ms: number): void {
     if (this.#isDispatching) throw new Error('EventPoll.wait() was called by one of its own callbacks');
-    const count = this.#epoll.wait(this.#limit(ms));
+    const { epoll, alwaysReady } = this.#set;
+    const count = epoll.wait(this.#limit(ms));
     this.#isDispatching = true;
     try {
-      for (let index = 0; index < count; index += 1) {
-        const member = this.#members[this.#epoll.fd(index)];
-        if (member?.generation === this.#epoll.generation(index))
-          member.watch.tell(this.#epoll.events(index));
-      }
-      for (const watch of this.#alwaysReady) watch.tell(POLLIN | POLLOUT);
+      for (let index = 0; index < count; index += 1) epoll.owner(index)?.tell(epoll.events(index));
+      // A list of its own: who is watched anew by a callback waits for the next round.
+      for (const watch of alwaysReady.values().toArray()) watch.tell(POLLIN | POLLOUT);
     } finally {
       this.#isDispatching = false;
     }
@@ -114,43 +103,17 @@ export class EventPoll {
   }
 
   #limit(ms: number): number {
-    if (this.#alwaysReady.size > 0 || this.#isHostDue) return 0;
+    if (this.#set.alwaysReady.size > 0 || this.#isHostDue) return 0;
     if (this.#holds === 0) return ms;
     const hostMs = this.#host().dueInMs();
     if (hostMs <= 0) this.#isHostDue = true;
     return Math.min(ms, hostMs);
   }
-
-  readonly #set: WatchSet = {
-    add: (fd, events, watch) => {
-      if (this.#members[fd] !== undefined) throw new Error(`descriptor ${fd} is watched already`);
-      this.#generation = (this.#generation + 1) | 0;
-      const member = { generation: this.#generation, watch };
-      const isTaken = this.#epoll.add(fd, events, member.generation);
-      if (isTaken) this.#members[fd] = member;
-      return isTaken;
-    },
-    modify: (fd, events) => this.#epoll.modify(fd, events, this.#members[fd]!.generation),
-    remove: (fd) => {
-      this.#members[fd] = undefined;
-      this.#epoll.remove(fd);
-    },
-    alwaysReady: this.#alwaysReady,
-  };
 }
 
-/** A host descriptor in the set, by the watch that brought it. */
-interface Member {
-  readonly generation: number;
-  readonly watch: SetWatch;
-}
-
-/** What a watch does to the set. */
 interface WatchSet {
-  /** False for a descriptor that is always ready. */
-  add(fd: number, events: number, watch: SetWatch): boolean;
-  modify(fd: number, events: number): void;
-  remove(fd: number): void;
+  readonly epoll: Epoll<SetWatch>;
+  /** Of descriptors that epoll(7) does not take, because they always are. */
   readonly alwaysReady: Set<SetWatch>;
 }
 
@@ -159,6 +122,7 @@ class SetWatch implements Watch, DescriptorWatcher {
   readonly #target: Descriptor | number;
   readonly #callback: WatchCallback;
   #events: number;
+  #isOver = false;
   /** What of it is in the set. */
   #hostFds: number[] = [];
 
@@ -175,32 +139,32 @@ class SetWatch implements Watch, DescriptorWatcher {
   }
 
   change(events: number): void {
-    if (events === this.#events) return;
+    if (events === this.#events || this.#isOver) return;
     const wasIdle = this.#events === 0;
     this.#events = events;
-    if (events === 0) this.release();
+    if (events === 0) this.#release();
     else if (wasIdle) this.changed();
-    else for (const fd of this.#hostFds) this.#set.modify(fd, events);
+    else for (const fd of this.#hostFds) this.#set.epoll.modify(fd, events);
   }
 
   changed(): void {
     if (this.#events === 0) return;
     const wanted = typeof this.#target === 'number' ? [this.#target] : this.#target.pollFds();
     this.#set.alwaysReady.delete(this);
-    for (const fd of this.#hostFds) if (!wanted.includes(fd)) this.#set.remove(fd);
+    for (const fd of this.#hostFds) if (!wanted.includes(fd)) this.#set.epoll.remove(fd);
     const kept = this.#hostFds.filter((fd) => wanted.includes(fd));
     this.#hostFds = kept;
     for (const fd of wanted) {
       if (fd === NEVER_READY || kept.includes(fd)) continue;
-      if (this.#set.add(fd, this.#events, this)) kept.push(fd);
+      if (this.#set.epoll.add(fd, this.#events, this)) kept.push(fd);
       else this.#set.alwaysReady.add(this);
     }
     if (wanted.length === 0) this.#set.alwaysReady.add(this);
   }
 
-  release(): void {
+  #release(): void {
     this.#set.alwaysReady.delete(this);
-    for (const fd of this.#hostFds.splice(0)) this.#set.remove(fd);
+    for (const fd of this.#hostFds.splice(0)) this.#set.epoll.remove(fd);
   }
 
   /** Calls back if that is what is waited for, still. */
@@ -210,8 +174,10 @@ class SetWatch implements Watch, DescriptorWatcher {
   }
 
   [Symbol.dispose](): void {
-    this.release();
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#release();
     this.#events = 0;
-    if (typeof this.#target !== 'number' && this.#target.watcher === this) this.#target.watcher = undefined;
+    if (typeof this.#target !== 'number') this.#target.watcher = undefined;
   }
 }

@@ -45,7 +45,7 @@ const main = async (control: Control, launch: LaunchMessage): Promise<void> => {
     useVirtualPorts();
     refusePorts();
   }
-  const guest = await opened.prepare();
+  const guest = await opened.prepare(directories);
   control.send({ type: 'prepared', abi: guest.abi });
 
   const go = control.next();

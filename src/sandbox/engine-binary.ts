@@ -12,6 +12,7 @@ const ENGINE_FLAGS = [
   '--disable-sigusr1',
   // Drivers hand some of what Node's own bindings compute on to guests.
   '--expose-internals',
+  '--disable-warning=internal/test/binding',
 ];
 
 /** What is started as the engine. */

@@ -87,13 +87,14 @@ export class OutboundBroker {
       const errno = this.#isOwn(socket) ? startConnecting(socket, address, port) : ERRNO.EACCES;
       return this.#reply(id, { errno });
     }
-    const decision = await this.#decide(address, port);
-    if (decision.allowed && protocol === 'tcp') return this.#open(message);
+    const isTcp = protocol === 'tcp';
+    const decision = isTcp ? await this.#decide(address, port) : this.#options.policy.decide(address, port);
+    if (decision.allowed && isTcp) return this.#open(message);
     const destination = `${isIpv6(address) ? `[${address}]` : address}:${port}`;
     const reason = decision.allowed ? 'UDP does not leave a sandbox' : decision.reason;
     this.#tell({
       type: 'refused',
-      destination: protocol === 'udp' ? `${destination}/udp` : destination,
+      destination: isTcp ? destination : `${destination}/udp`,
       reason,
     });
     return this.#reply(id, { errno: ERRNO.ECONNREFUSED });

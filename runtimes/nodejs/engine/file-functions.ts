@@ -4,9 +4,9 @@
  */
 import type { DirectoryEntry, FileStat } from '../../../src/engine/descriptor.ts';
 import { FILETYPE } from '../../../src/engine/descriptor.ts';
-import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
+import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import { getSystemErrorName } from 'node:util';
-import type { HostFunction } from './bridge.ts';
+import type { Bridge, HostFunction } from './bridge.ts';
 import { copyFile, listTree, makeDirectories, removeTree } from './file-trees.ts';
 import type { GuestFileSystem, GuestPath } from './guest-file-system.ts';
 
@@ -97,105 +97,105 @@ const failed = (errno: number, operation: string, path: GuestPath): Error => {
 const positionOf = (position: number): number | undefined => (position < 0 ? undefined : position);
 
 /** What can be done with a descriptor. */
-const descriptorFunctions = (files: () => GuestFileSystem, memory: () => GuestMemory): Functions => {
+const descriptorFunctions = (files: GuestFileSystem, memory: GuestMemory): Functions => {
   const load = (bytes: Uint8Array): GuestMemory => {
-    memory().useView(bytes);
-    return memory();
+    memory.useView(bytes);
+    return memory;
   };
   return {
-    openFile: (path: GuestPath, flags: number, mode: number) => files().open(path, flags, mode),
-    closeFile: (fd: number) => files().openFiles.close(fd),
+    openFile: (path: GuestPath, flags: number, mode: number) => files.open(path, flags, mode),
+    closeFile: (fd: number) => files.openFiles.close(fd),
     readFile: (fd: number, position: number, into: Uint8Array) =>
-      files().openFiles.read(fd, load(into), positionOf(position)),
+      files.openFiles.read(fd, load(into), positionOf(position)),
     writeFile: (fd: number, position: number, bytes: Uint8Array) =>
-      files().openFiles.write(fd, load(bytes), positionOf(position)),
+      files.openFiles.write(fd, load(bytes), positionOf(position)),
     writeFileText: (fd: number, position: number, text: string, encoding: BufferEncoding) =>
-      files().openFiles.writeBytes(fd, Buffer.from(text, encoding), positionOf(position)),
+      files.openFiles.writeBytes(fd, Buffer.from(text, encoding), positionOf(position)),
     readWholeText: (fd: number) => {
-      const bytes = files().openFiles.readBytes(fd);
+      const bytes = files.openFiles.readBytes(fd);
       return typeof bytes === 'number' ? bytes : bytes.toString();
     },
-    syncFile: (fd: number, dataOnly: boolean) => files().openFiles.sync(fd, dataOnly),
-    truncateFile: (fd: number, size: number) => files().openFiles.truncate(fd, size),
+    syncFile: (fd: number, dataOnly: boolean) => files.openFiles.sync(fd, dataOnly),
+    truncateFile: (fd: number, size: number) => files.openFiles.truncate(fd, size),
     statFile: (fd: number, isBigInt: boolean, into: Buffer) =>
-      writeStat(files().openFiles.stat(fd), isBigInt, into),
+      writeStat(files.openFiles.stat(fd), isBigInt, into),
   };
 };
 
 /** What can be done with a path. */
-const pathFunctions = (files: () => GuestFileSystem): Functions => ({
+const pathFunctions = (files: GuestFileSystem): Functions => ({
   statPath: (path: GuestPath, follow: boolean, isBigInt: boolean, into: Buffer) =>
-    writeStat(files().stat(path, follow), isBigInt, into),
+    writeStat(files.stat(path, follow), isBigInt, into),
   statFileSystem: (path: GuestPath) => {
-    const stat = files().statFileSystem(path);
+    const stat = files.statFileSystem(path);
     if (typeof stat === 'number') return stat;
     const { type, blockSize, blocks, freeBlocks, availableBlocks, files: all, freeFiles } = stat;
     return [type, blockSize, blocks, freeBlocks, availableBlocks, all, freeFiles];
   },
-  accessPath: (path: GuestPath, mode: number) => files().access(path, mode),
+  accessPath: (path: GuestPath, mode: number) => files.access(path, mode),
   readDirectory: (path: GuestPath, asBytes: boolean) => {
-    const entries = files().readDirectory(path);
+    const entries = files.readDirectory(path);
     return typeof entries === 'number' ? entries : namesAndTypes(entries, asBytes);
   },
   readLink: (path: GuestPath, asBytes: boolean) =>
-    orErrno(files().readLink(path), (target) => nameOf(target, asBytes)),
+    orErrno(files.readLink(path), (target) => nameOf(target, asBytes)),
   resolvePath: (path: GuestPath, asBytes: boolean) =>
-    orErrno(files().realPath(path), (resolved) => nameOf(resolved, asBytes)),
-  makeDirectory: (path: GuestPath, mode: number) => files().makeDirectory(path, mode),
-  removeDirectory: (path: GuestPath) => files().removeDirectory(path),
-  unlinkFile: (path: GuestPath) => files().unlink(path),
-  renamePath: (from: GuestPath, to: GuestPath) => files().rename(from, to),
-  linkPath: (from: GuestPath, to: GuestPath) => files().link(from, to),
-  symlinkPath: (target: GuestPath, path: GuestPath) => files().symlink(target, path),
+    orErrno(files.realPath(path), (resolved) => nameOf(resolved, asBytes)),
+  makeDirectory: (path: GuestPath, mode: number) => files.makeDirectory(path, mode),
+  removeDirectory: (path: GuestPath) => files.removeDirectory(path),
+  unlinkFile: (path: GuestPath) => files.unlink(path),
+  renamePath: (from: GuestPath, to: GuestPath) => files.rename(from, to),
+  linkPath: (from: GuestPath, to: GuestPath) => files.link(from, to),
+  symlinkPath: (target: GuestPath, path: GuestPath) => files.symlink(target, path),
 });
 
 /** What is kept of a file beside its contents. */
-const attributeFunctions = (files: () => GuestFileSystem): Functions => ({
-  setPathMode: (path: GuestPath, mode: number) => files().setMode(path, mode),
+const attributeFunctions = (files: GuestFileSystem): Functions => ({
+  setPathMode: (path: GuestPath, mode: number) => files.setMode(path, mode),
   setPathTimes: (path: GuestPath, follow: boolean, atime: number, mtime: number) =>
-    files().setTimes(path, follow, timesOf(atime, mtime)),
-  setFileMode: (fd: number, mode: number) => files().openFiles.setMode(fd, mode),
+    files.setTimes(path, follow, timesOf(atime, mtime)),
+  setFileMode: (fd: number, mode: number) => files.openFiles.setMode(fd, mode),
   setFileTimes: (fd: number, atime: number, mtime: number) =>
-    files().openFiles.setTimes(fd, timesOf(atime, mtime)),
+    files.openFiles.setTimes(fd, timesOf(atime, mtime)),
   setOwner: (path: GuestPath, follow: boolean, uid: number, gid: number) =>
-    files().setOwner(path, follow, isNobody(uid) && isNobody(gid)),
+    files.setOwner(path, follow, isNobody(uid) && isNobody(gid)),
   setFileOwner: (fd: number, uid: number, gid: number) =>
-    files().openFiles.setOwner(fd, isNobody(uid) && isNobody(gid)),
+    files.openFiles.setOwner(fd, isNobody(uid) && isNobody(gid)),
 });
 
 /** What the loaders of modules ask. */
-const loaderFunctions = (files: () => GuestFileSystem): Functions => ({
+const loaderFunctions = (files: GuestFileSystem): Functions => ({
   statKind: (path: GuestPath) => {
-    const stat = files().stat(path, true);
+    const stat = files.stat(path, true);
     if (typeof stat === 'number') return stat;
     return stat.filetype === FILETYPE.directory ? 1 : 0;
   },
   readFileText: (path: GuestPath) => {
-    const text = files().readText(path, 0);
+    const text = files.readText(path, 0);
     return typeof text === 'number' ? undefined : text;
   },
   realPath: (path: GuestPath) => {
-    const resolved = files().realPath(path);
+    const resolved = files.realPath(path);
     if (typeof resolved === 'number') throw failed(resolved, 'realpath', path);
     return resolved.toString();
   },
   changeDirectory: (path: GuestPath) => {
-    const directory = files().changeDirectory(path);
+    const directory = files.changeDirectory(path);
     if (typeof directory === 'number') throw failed(directory, 'chdir', path);
     return directory;
   },
 });
 
 /** What works on whole trees. */
-const treeFunctions = (files: () => GuestFileSystem): Functions => ({
+const treeFunctions = (files: GuestFileSystem): Functions => ({
   makeDirectories: (path: GuestPath, mode: number) => {
-    const first = makeDirectories(files(), path, mode);
+    const first = makeDirectories(files, path, mode);
     return first instanceof Uint8Array ? nameOf(first, false) : first;
   },
-  removeTree: (path: GuestPath) => removeTree(files(), path),
-  copyFile: (from: GuestPath, to: GuestPath, flags: number) => copyFile(files(), from, to, flags),
+  removeTree: (path: GuestPath) => removeTree(files, path),
+  copyFile: (from: GuestPath, to: GuestPath, flags: number) => copyFile(files, from, to, flags),
   listTree: (path: GuestPath, asBytes: boolean) => {
-    const listing = listTree(files(), path);
+    const listing = listTree(files, path);
     if (typeof listing === 'number') return listing;
     return [
       listing.names.map((name) => nameOf(name, asBytes)),
@@ -206,14 +206,15 @@ const treeFunctions = (files: () => GuestFileSystem): Functions => ({
   },
 });
 
-/**
- * @param files - the directories and streams the guest finds; asked for when the guest first uses one
- * @param memory - the guest's
- */
-export const fileFunctions = (files: () => GuestFileSystem, memory: () => GuestMemory): Functions => ({
-  ...descriptorFunctions(files, memory),
-  ...pathFunctions(files),
-  ...attributeFunctions(files),
-  ...treeFunctions(files),
-  ...loaderFunctions(files),
-});
+/** @param files - the directories and streams the guest finds */
+export const fileFunctions = (bridge: Bridge, files: GuestFileSystem): Functions => {
+  const memory = new GuestMemory();
+  memory.attach(bridge.linearMemory);
+  return {
+    ...descriptorFunctions(files, memory),
+    ...pathFunctions(files),
+    ...attributeFunctions(files),
+    ...treeFunctions(files),
+    ...loaderFunctions(files),
+  };
+};

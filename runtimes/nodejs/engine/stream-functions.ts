@@ -14,6 +14,7 @@ import { StreamSocket } from '../../../src/engine/sockets.ts';
 import type { Listener } from '../../../src/engine/listeners.ts';
 import type { Bridge } from './bridge.ts';
 import type { EngineFunctions, Guest } from './guest.ts';
+import type { HttpParsers } from './http-parser.ts';
 import { HandleTable, OpenHandle } from './handle-table.ts';
 import type { TransferMemory } from './transfer-memory.ts';
 import { Stream } from './stream.ts';
@@ -67,8 +68,11 @@ export class GuestStreams {
   readonly #guest: () => Guest;
   readonly #memory: TransferMemory;
 
-  constructor(services: EngineServices, guest: () => Guest, memory: TransferMemory) {
+  readonly #parsers: HttpParsers;
+
+  constructor(services: EngineServices, guest: () => Guest, parsers: HttpParsers, memory: TransferMemory) {
     this.#services = services;
+    this.#parsers = parsers;
     this.#guest = guest;
     this.#memory = memory;
   }
@@ -202,7 +206,17 @@ export class GuestStreams {
       events: this.#services.events,
       memory: this.#memory,
       guest: {
-        data: (stream, length) => void this.#guest().call('data', stream.id, this.#memory.readBytes(length)),
+        data: (stream, length) => {
+          const bytes = this.#memory.readBytes(length);
+          if (stream.parser === 0) this.#guest().call('data', stream.id, bytes);
+          else
+            this.#guest().call(
+              'events',
+              stream.id,
+              length,
+              this.#parsers.read(stream.parser, bytes) as never,
+            );
+        },
         readError: (stream, status) => void this.#guest().call('readError', stream, status),
         written: (stream, status) => void this.#guest().call('written', stream, status),
         shutDown: (stream, status) => void this.#guest().call('shutDown', stream, status),

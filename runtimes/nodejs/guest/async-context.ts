@@ -2,6 +2,7 @@
  * Which asynchronous operation is running: the part of Node's AsyncHooks (src/env.h) and of V8's
  * continuation-preserved data that lies outside the JavaScript library.
  */
+import { enterScope, leaveScope, takeError } from './callback-scope.ts';
 import { shapedBinding } from './binding-shape.ts';
 import { symbols } from './constants.ts';
 
@@ -27,6 +28,8 @@ ids[ID_COUNTER] = 1;
 ids[DEFAULT_TRIGGER_ID] = -1;
 
 const ASYNC_ID = symbols['async_id_symbol']!;
+/** Where a resource keeps the frame it was made in. */
+const FRAME = Symbol('frame');
 const TRIGGER_ASYNC_ID = symbols['trigger_async_id_symbol']!;
 
 interface Hooks {
@@ -50,7 +53,6 @@ export const setFrame = (next: unknown): void => {
 
 /** A resource that goes on later: every request and handle of the bindings. */
 export class AsyncWrap {
-  #frame: unknown;
   [key: PropertyKey]: unknown;
 
   constructor(type: string) {
@@ -64,7 +66,7 @@ export class AsyncWrap {
     const triggerId = wanted < 0 ? ids[EXECUTION_ID]! : wanted;
     this[ASYNC_ID] = id;
     this[TRIGGER_ASYNC_ID] = triggerId;
-    this.#frame = frame;
+    this[FRAME] = frame;
     if (fields[INIT]! > 0) hooks.init?.(id, type, triggerId, this);
   }
 
@@ -78,21 +80,36 @@ export class AsyncWrap {
 
   /** Calls a callback in the context of this resource (AsyncWrap::MakeCallback). */
   makeCallback(callback: (...values: never[]) => unknown, ...values: unknown[]): unknown {
-    const prior = frame;
-    frame = this.#frame;
-    const id = this[ASYNC_ID] as number;
-    pushContext(id, this[TRIGGER_ASYNC_ID] as number, this);
+    enterContext(this);
     try {
       if (trampoline !== undefined && fields[BEFORE]! + fields[AFTER]! > 0) {
-        return trampoline.call(this, id, this, callback, ...values);
+        return trampoline.call(this, this[ASYNC_ID] as number, this, callback, ...values);
       }
       return callback.apply(this, values as never[]);
+    } catch (error) {
+      if (!takeError(error)) throw error;
+      return undefined;
     } finally {
-      popContext(id);
-      frame = prior;
+      leaveContext();
     }
   }
 }
+
+const priorFrames: unknown[] = [];
+
+/** What follows happens in the context of a resource, as a call from outside. */
+export const enterContext = (resource: AsyncWrap): void => {
+  enterScope();
+  priorFrames.push(frame);
+  frame = resource[FRAME];
+  pushContext(resource[ASYNC_ID] as number, resource[TRIGGER_ASYNC_ID] as number, resource);
+};
+
+export const leaveContext = (): void => {
+  popContext();
+  frame = priorFrames.pop();
+  leaveScope();
+};
 
 export const pushContext = (id: number, triggerId: number, resource: unknown): void => {
   const offset = fields[STACK_LENGTH]!;

@@ -2,6 +2,8 @@
  * What Node's library expects of V8 and QuickJS has not, or has in another way. Run before anything of the library is.
  */
 
+import type { CallSite } from './error-stacks.ts';
+
 type Callable = (...values: never[]) => unknown;
 
 const define = (target: object, name: PropertyKey, value: unknown): void => {
@@ -77,14 +79,6 @@ const CALL_SITE_DEFAULTS: Readonly<Record<string, unknown>> = {
   getEnclosingLineNumber: 0,
   getEnclosingColumnNumber: 0,
 };
-
-interface CallSite {
-  isNative(): boolean;
-  getFileName(): string | null;
-  getFunctionName(): string | null;
-  getLineNumber(): number;
-  getColumnNumber(): number;
-}
 
 const completeCallSites = (): void => {
   const errors = Error as unknown as {

@@ -1,9 +1,23 @@
 /** Functions of the engine that the guest can call; the engine's halves are in ../engine. */
 
 import type { FileHost } from './file-host.ts';
+import type { HttpParserHost } from './http-parser-host.ts';
+import type { Answer } from './native-answers.ts';
+
+/** Name, main, type, imports, exports, file of a `package.json`; see engine/module-functions.ts. */
+export type PackageConfig = readonly [
+  name: string | undefined,
+  main: string | undefined,
+  type: string,
+  imports: string | undefined,
+  exports: string | undefined,
+  file: string,
+];
+/** What is wrong with a text; the place as Node shows it, with the line itself. */
+export type SyntaxProblem = readonly [message: string, arrow: string | null];
 
 /** Bytes the engine gives are the guest's own; those it gets it only looks at during the call. */
-export interface Host extends FileHost {
+export interface Host extends FileHost, HttpParserHost {
   /** Text of a module of Node's library. */
   librarySource(id: string): string | undefined;
   /** A function with these parameters, its body a module of Node's library. */
@@ -20,6 +34,34 @@ export interface Host extends FileHost {
   now(): number;
   write(fd: number, bytes: Uint8Array): number;
   random(length: number): Uint8Array;
+  randomFill(bytes: Uint8Array): void;
+  /** A function of `internalBinding('crypto')`. */
+  cryptoCall(name: string, ...values: unknown[]): Answer;
+  /** An object of a class of it: its number, then what made it returned. */
+  cryptoMake(className: string, ...values: unknown[]): Answer;
+  cryptoMethod(number: number, name: string, ...values: unknown[]): Answer;
+  /** Runs a job; its error, then its result. */
+  cryptoJob(name: string, ...values: unknown[]): Answer;
+  freeNative(number: number): void;
+  /** A compressor or decompressor of `internalBinding('zlib')`; parameters by class, see engine/zlib-functions.ts. */
+  zlibMake(className: string, ...values: unknown[]): Answer;
+  /**
+   * Works on the input until it or the room in the output is used up; what is left of both is put into `left`, 32 bits
+   * each. Answers message, number and code of an error.
+   */
+  zlibWrite(number: number, flush: number, input: Uint8Array, output: Uint8Array, left: Uint8Array): Answer;
+  zlibReset(number: number): Answer;
+  zlibParams(number: number, level: number, strategy: number): Answer;
+  crc32(data: string | Uint8Array, value: number): number;
+  hash(algorithm: string, data: string | Uint8Array, encoding?: string, outputEncoding?: string): Answer;
+  hmac(
+    algorithm: string,
+    key: unknown,
+    data: string | Uint8Array,
+    encoding?: string,
+    outputEncoding?: string,
+  ): Answer;
+  oneShotDigest(algorithm: string, data: unknown, outputEncoding: string, ...others: unknown[]): Answer;
   encodeText(text: string, encoding: string): Uint8Array;
   decodeText(bytes: Uint8Array, encoding: string): string;
   /** How many bytes it wrote. */
@@ -109,6 +151,25 @@ export interface Host extends FileHost {
   proxyParts(value: object): readonly [target: unknown, handler: unknown];
   /** Runs the jobs of promises until none is left. */
   runMicrotasks(): void;
+  /** A function with these parameters; positions in errors are those in `body`, which begins in line `line`. */
+  compileFunction(
+    parameters: string,
+    body: string,
+    filename: string,
+    line: number,
+  ): (...values: unknown[]) => unknown;
+  /** A function that runs a script; its value is that of the script. */
+  compileScript(source: string, filename: string, line: number): () => unknown;
+  /** The `package.json` at a path; undefined where none is, the path where it is not valid. */
+  readPackage(file: string): PackageConfig | string | undefined;
+  /** That of the directory of a path, or the nearest above. */
+  nearestPackage(start: string): PackageConfig | string | undefined;
+  /** That a URL belongs to; where there is none, the last path that was looked at, alone. */
+  packageScope(url: string): PackageConfig | string | readonly [lastFile: string];
+  /** What V8 says of a script, or of the body of a function with these parameters; undefined: it is right. */
+  explainScript(source: string, parameters: string | undefined, filename: string): SyntaxProblem | undefined;
+  /** The same for a CommonJS module; true where it can only be an ES module. */
+  explainModule(source: string, filename: string, mayBeModule: boolean): SyntaxProblem | true | undefined;
   exit(status: number): never;
   /** Functions of the guest that the engine calls by name. */
   setEntries(entries: object): void;

@@ -67,11 +67,11 @@ export interface StreamConsumer {
   onStreamRead(read: ParserEvents | Uint8Array): void;
 }
 
-/** What a server knows of a connection: when its message began (ms, 0: idle) and how far it is. */
+/** What a server knows of a connection. */
 export interface Connection<Parser> {
   readonly parser: Parser;
+  /** When its message began, or it itself, in the host's ms; 0: it is between messages; Infinity: told. */
   since: number;
-  headersCompleted: boolean;
-  /** It was reported as expired, which happens once in a message. */
-  expired: boolean;
+  /** How far its message is. */
+  phase: number;
 }

@@ -9,7 +9,17 @@ interface Patch {
   readonly replacement: string;
 }
 
-const PATCHES: Readonly<Record<string, readonly Patch[]>> = {};
+const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
+  // One question to the engine for each file, instead of one for each directory above it.
+  'internal/modules/helpers': [
+    {
+      find: `fs.realpathSync(requestPath, {
+    [internalFS.realpathCacheKey]: realpathCache,
+  }),`,
+      replacement: `internalFsBinding.realpath(requestPath, 'utf8'),`,
+    },
+  ],
+};
 
 /** The text of a module with its changes; undefined where it has none. */
 export const patchedModule = (id: string): string | undefined => {

@@ -4,9 +4,9 @@ import { deliverSignal } from './bindings/terminal.ts';
 import { onAddresses } from './bindings/dns.ts';
 import { handleOf } from './bindings/handles.ts';
 import { Stream } from './bindings/streams.ts';
-import { runCallback } from './bindings/task-queue.ts';
 import { TCP } from './bindings/tcp.ts';
 import { hasDeferred, hasImmediates, runImmediates, runTimers, takeDeferred } from './bindings/timers.ts';
+import { runCallback } from './callback-scope.ts';
 import { fillEngineGaps } from './engine-gaps.ts';
 import { host } from './host.ts';
 import { readLaunch } from './launch.ts';
@@ -16,12 +16,12 @@ const library = bootLibrary();
 
 const onStream = (id: number, action: (stream: Stream) => void): void => {
   const stream = handleOf(id);
-  if (stream instanceof Stream) runCallback(() => action(stream));
+  if (stream instanceof Stream) action(stream);
 };
 
 const onTcp = (id: number, action: (socket: TCP) => void): void => {
   const socket = handleOf(id);
-  if (socket instanceof TCP) runCallback(() => action(socket));
+  if (socket instanceof TCP) action(socket);
 };
 
 host.setEntries({
@@ -49,9 +49,8 @@ host.setEntries({
   connection: (id: number, status: number, client: number) =>
     onTcp(id, (server) => server.onConnection(status, client)),
   connected: (id: number, status: number) => onTcp(id, (socket) => socket.onConnected(status)),
-  addresses: (lookup: number, error: number, list: string) =>
-    runCallback(() => onAddresses(lookup, error, list)),
-  signal: (signal: number) => runCallback(() => deliverSignal(signal)),
+  addresses: (lookup: number, error: number, list: string) => onAddresses(lookup, error, list),
+  signal: deliverSignal,
   /** Nothing keeps the app alive any more: it may find something else to do. */
   beforeExit: () =>
     runCallback(() => library.process.emit('beforeExit', (library.process.exitCode ?? 0) as number)),

@@ -1,10 +1,6 @@
 /* What the library asks thousands of times a second, or QuickJS tells only in C. */
 #include "natives.h"
 
-#define FUNCTION(name) \
-  static JSValue name(JSContext *ctx, JSValue self, int count, JSValue *arguments, int magic, JSValue *data)
-
-#define INT(value) ((JSValue)(unsigned)(value))
 #define TAG_OBJECT (-1)
 
 /* classOf(value): a number for what kind of object it is, whatever its prototype; 0 for what is none. */
@@ -25,4 +21,4 @@ FUNCTION(ascii_slice) {
   return JS_NewStringLen(ctx, (const char *)bytes + start, end - start);
 }
 
-JSCFunctionData *const native_functions[] = {class_of, ascii_slice};
+JSCFunctionData *const native_functions[] = {class_of, ascii_slice, compile_function, compile_script};

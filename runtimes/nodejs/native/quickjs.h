@@ -49,4 +49,41 @@ JSValue JS_GetProxyHandler(JSContext *, JSValue);
 int JS_ExecutePendingJob(JSRuntime *, JSContext **);
 int JS_IsJobPending(JSRuntime *);
 
+/* Scripts and modules */
+
+typedef struct JSModuleDef JSModuleDef;
+typedef struct JSEvalOptions {
+  int version;
+  int flags;
+  const char *filename;
+  int line;
+} JSEvalOptions;
+
+#define JS_EVAL_OPTIONS_VERSION 1
+#define JS_EVAL_TYPE_MODULE (1 << 0)
+#define JS_EVAL_FLAG_COMPILE_ONLY (1 << 5)
+#define JS_TAG_MODULE (-3)
+
+typedef char *JSModuleNormalizeFunc2(JSContext *, const char *base, const char *name, JSValue attributes, void *);
+typedef JSModuleDef *JSModuleLoaderFunc2(JSContext *, const char *name, void *, JSValue attributes);
+typedef int JSModuleInitFunc(JSContext *, JSModuleDef *);
+
+JSValue JS_Eval2(JSContext *, const char *source, unsigned length, JSEvalOptions *);
+JSValue JS_EvalFunction(JSContext *, JSValue bytecode);
+void JS_SetModuleLoaderFunc2(JSRuntime *, void *, JSModuleLoaderFunc2 *, void *, void *);
+void JS_SetModuleNormalizeFunc2(JSRuntime *, JSModuleNormalizeFunc2 *);
+JSModuleDef *JS_NewCModule(JSContext *, const char *name, JSModuleInitFunc *);
+int JS_AddModuleExport(JSContext *, JSModuleDef *, const char *name);
+int JS_SetModuleExport(JSContext *, JSModuleDef *, const char *name, JSValue);
+int JS_SetModulePrivateValue(JSContext *, JSModuleDef *, JSValue);
+JSValue JS_GetModulePrivateValue(JSContext *, JSModuleDef *);
+JSValue JS_GetModuleNamespace(JSContext *, JSModuleDef *);
+JSValue JS_GetImportMeta(JSContext *, JSModuleDef *);
+void JS_PromiseMarkAsHandled(JSContext *, JSValue promise);
+JSRuntime *JS_GetRuntime(JSContext *);
+char *js_strdup(JSContext *, const char *);
+void *malloc(unsigned size);
+void free(void *);
+void *memcpy(void *, const void *, unsigned);
+
 #endif

@@ -84,7 +84,7 @@ type Flags = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const runApp = async (session: Session, path: string, flags: Flags, isWatched: boolean): Promise<number> => {
   const { output, json } = session;
-  const { settings, app, warnings, isFile } = await readApp(session, path, flags);
+  const { settings, app, warnings, file } = await readApp(session, path, flags);
   for (const warning of warnings) output.log.warn(warning);
   const { runSandbox } = await import('../../wasmrun.ts');
   const forwards: ForwardEvent[] = [];
@@ -101,7 +101,7 @@ const runApp = async (session: Session, path: string, flags: Flags, isWatched: b
     onStep: (step) => output.log.detail(`${performance.now().toFixed(0).padStart(5)} ms  ${step}`),
     watch: isWatched
       ? {
-          root: isFile ? app.program.modulePath : app.directory,
+          root: file ?? app.directory,
           refresh: (build) => readApp(session, path, flags, build ? 'now' : 'no'),
           ...(json ? {} : { onWatching: await keyboardFor(output.log, forwards) }),
         }
@@ -110,13 +110,13 @@ const runApp = async (session: Session, path: string, flags: Flags, isWatched: b
 };
 
 const planApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
-  const { settings, app, warnings, isFile } = await readApp(session, path, flags, 'later');
+  const { settings, app, warnings, file } = await readApp(session, path, flags, 'later');
   const { planRun } = await import('../../wasmrun.ts');
   const { printPlan } = await import('../plan-text.ts');
   const { command: build } = settings.build;
   const plan = {
     ...(await planRun({ settings, app })),
-    ...(build !== undefined && !isFile && { build }),
+    ...(build !== undefined && file === undefined && { build }),
     warnings,
   };
   session.output.result(printPlan(plan), { type: 'plan', ...plan });
@@ -127,8 +127,8 @@ interface ReadApp {
   readonly settings: Settings;
   readonly app: ResolvedApp;
   readonly warnings: readonly string[];
-  /** Was a module named, and not a directory? Then nothing is built. */
-  readonly isFile: boolean;
+  /** Absolute path, where a file was named and not a directory. Then nothing is built. */
+  readonly file: string | undefined;
 }
 
 /** Keys, as Vite has them, where there is a terminal to press them at. */
@@ -155,5 +155,5 @@ const readApp = async (
   const app = await resolveApp(path, settings, RUNTIMES, output.log, build);
   const { exposureWarnings } = await import('../exposure.ts');
   const warnings = exposureWarnings(settings.network);
-  return { settings, app, warnings, isFile: file !== undefined };
+  return { settings, app, warnings, file };
 };

@@ -102,13 +102,13 @@ describe('a reactor', () => {
 describe('a waiting reactor', () => {
   test.each([{}, { udpPort: 1 }])('hears a stop at once (%j)', async ({ udpPort }) => {
     await using run = await startServer(udpPort === undefined ? {} : { udpPort: await freePort() });
-    run.send({ type: 'stop' });
+    run.send({ type: 'stop', signal: 15 });
     expect(await run.ended).toMatchObject({ status: 0, end: { reason: 'stopped' } });
   });
 
   test('is told of a stop first, if it wants to', async () => {
     await using run = await startServer({ statusOfStop: 3 });
-    run.send({ type: 'stop' });
+    run.send({ type: 'stop', signal: 15 });
     expect(await run.ended).toMatchObject({ status: 3, end: { reason: 'exit' } });
   });
 
@@ -119,7 +119,10 @@ describe('a waiting reactor', () => {
   });
 
   test('is stopped before it runs', async () => {
-    await using run = startReactor({ ports: [await freePort()] }, { together: [{ type: 'stop' }] });
+    await using run = startReactor(
+      { ports: [await freePort()] },
+      { together: [{ type: 'stop', signal: 15 }] },
+    );
     expect(await run.ended).toMatchObject({ status: 0, end: { reason: 'stopped' } });
   });
 });

@@ -39,6 +39,12 @@ export const bytesOf = (value: ArrayBufferView | ArrayBufferLike): Uint8Array =>
       ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
       : new Uint8Array(value);
 
+let bufferPrototype: object | undefined;
+
+/** Makes bytes that nobody else has a Buffer. */
+export const newBuffer = (bytes: Uint8Array): Uint8Array =>
+  Object.setPrototypeOf(bytes, bufferPrototype!) as Uint8Array;
+
 export const encode = (text: string, encoding: unknown): Uint8Array =>
   host.encodeText(text, encodingOf(encoding));
 
@@ -202,7 +208,9 @@ export const createBuffer = (): Binding => {
     kStringMaxLength: 2 ** 29 - 24,
     createUnsafeArrayBuffer: (size: number) => new ArrayBuffer(size),
     arrayBufferAlignedOffset: () => 0,
-    setBufferPrototype: () => undefined,
+    setBufferPrototype: (prototype: object) => {
+      bufferPrototype = prototype;
+    },
     setDetachKey: () => undefined,
     getZeroFillToggle: () => undefined,
     asciiSlice: slicer('ascii'),

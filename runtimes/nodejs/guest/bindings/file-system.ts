@@ -3,7 +3,6 @@ import type { Binding } from '../binding-shape.ts';
 import { fileContents } from './file-contents.ts';
 import { fileCopy } from './file-copy.ts';
 import { CpDirJob, FileHandle, ReadFileJob, WriteFileJob, openFileHandle } from './file-jobs.ts';
-import { fileModules } from './file-modules.ts';
 import { FSReqCallback, usePromises } from './file-request.ts';
 import { STAT_FIELDS, bigintStatValues, fileStatus, statValues } from './file-status.ts';
 import { fileTree } from './file-tree.ts';
@@ -12,7 +11,6 @@ import { StatWatcher } from './file-watch.ts';
 export const createFileSystem = (): Binding => ({
   ...fileContents,
   ...fileCopy,
-  ...fileModules,
   ...fileStatus,
   ...fileTree,
   openFileHandle,

@@ -3,10 +3,15 @@ import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
+import { createContextify } from './contextify.ts';
 import { createDns } from './dns.ts';
 import { createDirectories } from './directories.ts';
 import { createFileSystem } from './file-system.ts';
 import { createFileEvents } from './file-watch.ts';
+import { createHttpParser } from './http.ts';
+import { moduleFiles } from './module-files.ts';
+import { createModules } from './modules.ts';
+import { createCrypto } from './crypto.ts';
 import { createOs } from './os.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
 import * as small from './small.ts';
@@ -19,6 +24,7 @@ import { createEncoding, createUrl } from './text.ts';
 import { createTimers } from './timers.ts';
 import { typeTests } from './types.ts';
 import { createUtil } from './util.ts';
+import { createZlib } from './zlib.ts';
 
 export const bindings: Readonly<Record<string, () => Binding>> = {
   async_context_frame: createAsyncContextFrame,
@@ -28,15 +34,19 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   cares_wrap: createDns,
   config: small.createConfig,
   constants: small.createConstants,
+  contextify: createContextify,
   credentials: createCredentials,
+  crypto: createCrypto,
   diagnostics_channel: small.createDiagnosticsChannel,
   encoding_binding: createEncoding,
   errors: createErrors,
-  fs: createFileSystem,
+  fs: () => ({ ...createFileSystem(), ...moduleFiles }),
   fs_dir: createDirectories,
   fs_event_wrap: createFileEvents,
+  http_parser: createHttpParser,
   inspector: small.createInspector,
   messaging: small.createMessaging,
+  modules: createModules,
   mksnapshot: small.createSnapshot,
   os: createOs,
   options: small.createOptions,
@@ -60,4 +70,5 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   uv: small.createUv,
   wasm_web_api: small.createWasmWebApi,
   worker: small.createWorker,
+  zlib: createZlib,
 };

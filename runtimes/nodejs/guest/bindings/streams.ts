@@ -136,7 +136,7 @@ export class Stream extends Handle {
 
   onData(bytes: Uint8Array): void {
     this.bytesRead += bytes.length;
-    if (this.#consumer !== null) return this.#consumer.onStreamBytes(bytes);
+    if (this.#consumer !== null) return this.#consumer.onStreamRead(bytes);
     const { onread } = this;
     if (onread === undefined) return;
     state[READ_BYTES_OR_ERROR] = bytes.length;
@@ -158,7 +158,7 @@ export class Stream extends Handle {
 
   onEvents(length: number, events: never): void {
     this.bytesRead += length;
-    this.#consumer?.onStreamEvents(events);
+    this.#consumer?.onStreamRead(events);
   }
 
   onWritten(status: number): void {

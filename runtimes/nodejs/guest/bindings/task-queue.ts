@@ -3,6 +3,7 @@ import { clearStack, emitDestroyed } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols } from '../constants.ts';
+import { usePrepareCallback } from '../error-stacks.ts';
 import { host } from '../host.ts';
 
 /** env.h, TickInfo::Fields. */
@@ -87,16 +88,6 @@ export const afterCallback = (): void => {
   emitDestroyed();
 };
 
-/** Runs what the engine has called the guest for, with all that follows from it. */
-export const runCallback = (callback: () => unknown): void => {
-  try {
-    callback();
-  } catch (error) {
-    uncaught(error);
-  }
-  afterCallback();
-};
-
 /** errors::TriggerUncaughtException: the library decides; where nobody handles it, that is the end. */
 export const uncaught = (error: unknown, fromPromise = false): void => {
   const handler = process['_fatalException'] as (error: unknown, fromPromise: boolean) => boolean;
@@ -144,7 +135,7 @@ const headed = ({ name, message }: Error, stack: string): string =>
 
 export const createErrors = (): Binding => ({
   exitCodes: shapedBinding('errors')['exitCodes'],
-  setPrepareStackTraceCallback: () => undefined,
+  setPrepareStackTraceCallback: usePrepareCallback,
   setGetSourceMapErrorSource: () => undefined,
   setSourceMapsEnabled: () => undefined,
   setMaybeCacheGeneratedSourceMap: () => undefined,
