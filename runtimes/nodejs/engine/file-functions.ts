@@ -5,8 +5,9 @@
 import type { DirectoryEntry, FileStat } from '../../../src/engine/descriptor.ts';
 import { FILETYPE } from '../../../src/engine/descriptor.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import { errnoName } from '../../../src/os/libc.ts';
+import { getSystemErrorName } from 'node:util';
 import type { Bridge, HostFunction } from './bridge.ts';
+import { copyFile, listTree, makeDirectories, removeTree } from './file-trees.ts';
 import type { GuestFileSystem, GuestPath } from './guest-file-system.ts';
 
 /** Identity in the sandbox: nobody, whoever the engine runs as. */
@@ -22,7 +23,10 @@ const DIRENT_TYPE: Readonly<Record<number, number>> = {
   [FILETYPE.characterDevice]: 6,
   [FILETYPE.blockDevice]: 7,
 };
+const direntType = (filetype: number): number => DIRENT_TYPE[filetype] ?? 0;
 const FIELD_SIZE = 8;
+
+type Functions = Readonly<Record<string, HostFunction>>;
 
 type Written = (bytes: Buffer, value: bigint, at: number) => void;
 const asFloat: Written = (bytes, value, at) => void bytes.writeDoubleLE(Number(value), at);
@@ -63,6 +67,9 @@ const timesOf = (
   mtim: timeOf(mtime),
 });
 
+/** Is it who everything belongs to, or (chown(2)) to stay as it is? */
+const isNobody = (id: number): boolean => id === NOBODY || id === -1 || id === 0xffff_ffff;
+
 /** Names as text, or as their bytes. */
 const nameOf = (bytes: Uint8Array, asBytes: boolean): string | Uint8Array =>
   asBytes ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
@@ -75,12 +82,12 @@ const namesAndTypes = (
   asBytes: boolean,
 ): [(string | Uint8Array)[], Uint8Array] => [
   entries.map(({ name }) => nameOf(name, asBytes)),
-  Uint8Array.from(entries, ({ filetype }) => DIRENT_TYPE[filetype] ?? 0),
+  Uint8Array.from(entries, ({ filetype }) => direntType(filetype)),
 ];
 
 /** An error for those who expect none of a place to be missing. */
 const failed = (errno: number, operation: string, path: GuestPath): Error => {
-  const code = errnoName(-errno);
+  const code = getSystemErrorName(errno);
   return Object.assign(new Error(`${code}: ${operation} '${Buffer.from(path as string).toString()}'`), {
     code,
   });
@@ -90,39 +97,33 @@ const failed = (errno: number, operation: string, path: GuestPath): Error => {
 const positionOf = (position: number): number | undefined => (position < 0 ? undefined : position);
 
 /** What can be done with a descriptor. */
-const descriptorFunctions = (
-  files: GuestFileSystem,
-  memory: GuestMemory,
-): Readonly<Record<string, HostFunction>> => {
+const descriptorFunctions = (files: GuestFileSystem, memory: GuestMemory): Functions => {
   const load = (bytes: Uint8Array): GuestMemory => {
     memory.useView(bytes);
     return memory;
   };
   return {
     openFile: (path: GuestPath, flags: number, mode: number) => files.open(path, flags, mode),
-    closeFile: (fd: number) => files.close(fd),
+    closeFile: (fd: number) => files.openFiles.close(fd),
     readFile: (fd: number, position: number, into: Uint8Array) =>
-      files.read(fd, load(into), positionOf(position)),
+      files.openFiles.read(fd, load(into), positionOf(position)),
     writeFile: (fd: number, position: number, bytes: Uint8Array) =>
-      files.write(fd, load(bytes), positionOf(position)),
+      files.openFiles.write(fd, load(bytes), positionOf(position)),
     writeFileText: (fd: number, position: number, text: string, encoding: BufferEncoding) =>
-      files.writeBytes(fd, Buffer.from(text, encoding), positionOf(position)),
+      files.openFiles.writeBytes(fd, Buffer.from(text, encoding), positionOf(position)),
     readWholeText: (fd: number) => {
-      const bytes = files.readBytes(fd);
+      const bytes = files.openFiles.readBytes(fd);
       return typeof bytes === 'number' ? bytes : bytes.toString();
     },
-    syncFile: (fd: number, dataOnly: boolean) => files.sync(fd, dataOnly),
-    truncateFile: (fd: number, size: number) => files.truncate(fd, size),
+    syncFile: (fd: number, dataOnly: boolean) => files.openFiles.sync(fd, dataOnly),
+    truncateFile: (fd: number, size: number) => files.openFiles.truncate(fd, size),
     statFile: (fd: number, isBigInt: boolean, into: Buffer) =>
-      writeStat(files.statDescriptor(fd), isBigInt, into),
-    setFileMode: (fd: number, mode: number) => files.setDescriptorMode(fd, mode),
-    setFileTimes: (fd: number, atime: number, mtime: number) =>
-      files.setDescriptorTimes(fd, timesOf(atime, mtime)),
+      writeStat(files.openFiles.stat(fd), isBigInt, into),
   };
 };
 
 /** What can be done with a path. */
-const pathFunctions = (files: GuestFileSystem): Readonly<Record<string, HostFunction>> => ({
+const pathFunctions = (files: GuestFileSystem): Functions => ({
   statPath: (path: GuestPath, follow: boolean, isBigInt: boolean, into: Buffer) =>
     writeStat(files.stat(path, follow), isBigInt, into),
   statFileSystem: (path: GuestPath) => {
@@ -146,13 +147,24 @@ const pathFunctions = (files: GuestFileSystem): Readonly<Record<string, HostFunc
   renamePath: (from: GuestPath, to: GuestPath) => files.rename(from, to),
   linkPath: (from: GuestPath, to: GuestPath) => files.link(from, to),
   symlinkPath: (target: GuestPath, path: GuestPath) => files.symlink(target, path),
+});
+
+/** What is kept of a file beside its contents. */
+const attributeFunctions = (files: GuestFileSystem): Functions => ({
   setPathMode: (path: GuestPath, mode: number) => files.setMode(path, mode),
   setPathTimes: (path: GuestPath, follow: boolean, atime: number, mtime: number) =>
     files.setTimes(path, follow, timesOf(atime, mtime)),
+  setFileMode: (fd: number, mode: number) => files.openFiles.setMode(fd, mode),
+  setFileTimes: (fd: number, atime: number, mtime: number) =>
+    files.openFiles.setTimes(fd, timesOf(atime, mtime)),
+  setOwner: (path: GuestPath, follow: boolean, uid: number, gid: number) =>
+    files.setOwner(path, follow, isNobody(uid) && isNobody(gid)),
+  setFileOwner: (fd: number, uid: number, gid: number) =>
+    files.openFiles.setOwner(fd, isNobody(uid) && isNobody(gid)),
 });
 
 /** What the loaders of modules ask. */
-const loaderFunctions = (files: GuestFileSystem): Readonly<Record<string, HostFunction>> => ({
+const loaderFunctions = (files: GuestFileSystem): Functions => ({
   statKind: (path: GuestPath) => {
     const stat = files.stat(path, true);
     if (typeof stat === 'number') return stat;
@@ -174,12 +186,35 @@ const loaderFunctions = (files: GuestFileSystem): Readonly<Record<string, HostFu
   },
 });
 
-/** @param files - the directories and streams the guest is to find */
-export const fileFunctions = (
-  bridge: Bridge,
-  files: GuestFileSystem,
-): Readonly<Record<string, HostFunction>> => {
+/** What works on whole trees. */
+const treeFunctions = (files: GuestFileSystem): Functions => ({
+  makeDirectories: (path: GuestPath, mode: number) => {
+    const first = makeDirectories(files, path, mode);
+    return first instanceof Uint8Array ? nameOf(first, false) : first;
+  },
+  removeTree: (path: GuestPath) => removeTree(files, path),
+  copyFile: (from: GuestPath, to: GuestPath, flags: number) => copyFile(files, from, to, flags),
+  listTree: (path: GuestPath, asBytes: boolean) => {
+    const listing = listTree(files, path);
+    if (typeof listing === 'number') return listing;
+    return [
+      listing.names.map((name) => nameOf(name, asBytes)),
+      Uint8Array.from(listing.types, direntType),
+      listing.counts,
+      listing.directories.map((directory) => nameOf(directory, asBytes)),
+    ];
+  },
+});
+
+/** @param files - the directories and streams the guest finds */
+export const fileFunctions = (bridge: Bridge, files: GuestFileSystem): Functions => {
   const memory = new GuestMemory();
   memory.attach(bridge.linearMemory);
-  return { ...descriptorFunctions(files, memory), ...pathFunctions(files), ...loaderFunctions(files) };
+  return {
+    ...descriptorFunctions(files, memory),
+    ...pathFunctions(files),
+    ...attributeFunctions(files),
+    ...treeFunctions(files),
+    ...loaderFunctions(files),
+  };
 };

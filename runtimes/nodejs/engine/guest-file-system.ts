@@ -2,6 +2,7 @@
  * The files of a guest: paths and descriptors as a program on Linux has them, over the descriptors every guest of the
  * engine has. Results are values, or negated errno numbers of Linux (libuv's). A path is text, or bytes that are none.
  */
+import { constants } from 'node:fs';
 import { FDFLAG, FILETYPE } from '../../../src/engine/descriptor.ts';
 import type {
   Descriptor,
@@ -13,34 +14,29 @@ import type {
 } from '../../../src/engine/descriptor.ts';
 import { WASI, toLinux } from '../../../src/engine/errno.ts';
 import type { FdTable } from '../../../src/engine/fd-table.ts';
-import { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import { O } from '../../../src/engine/open-flags.ts';
 import { MountTable } from './mount-table.ts';
 import type { GuestMount, Place } from './mount-table.ts';
+import { OpenFiles, linuxResult } from './open-files.ts';
 
 export type GuestPath = string | Uint8Array;
 
 /** Does something with a path relative to a directory; the result is ≥ 0, an object, or a negated WASI errno. */
 type Action<Result> = (place: Place) => Result | number;
 
-/** fcntl.h */
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_RDONLY, O_SYNC, O_TRUNC, O_WRONLY } =
+  constants;
+/** fcntl.h, what node:fs has no name for: the same on every architecture. */
 const ACCESS_MODE = 3;
+const O_PATH = 0o10000000;
 const O_TMPFILE = 0o20000000;
 const PERMISSIONS = 0o777;
-/** As many bytes at a time are read where the guest's memory is not yet known. */
-const CHUNK_SIZE = 256 * 1024;
 const DOTS = /\/\.\.(?:\/|$)/;
 const NEEDLESS = /\/(?:\.?\/)+/g;
 const LAST_DOT = /\/\.$/;
 
-const negated = <Result>(result: Result | number): Result | number =>
-  typeof result === 'number' && result < 0 ? -toLinux(-result) : result;
-
 export class GuestFileSystem {
-  readonly #fds: FdTable;
+  readonly openFiles: OpenFiles;
   readonly #mounts: MountTable;
-  /** What contents go through that the engine itself looks at. */
-  readonly #chunk = new GuestMemory();
   #directory = '/';
 
   /**
@@ -48,9 +44,8 @@ export class GuestFileSystem {
    * @param fds - the standard streams are in it
    */
   constructor(mounts: readonly GuestMount[], fds: FdTable) {
-    this.#fds = fds;
+    this.openFiles = new OpenFiles(fds);
     this.#mounts = new MountTable(mounts);
-    this.#chunk.attach(new Uint8Array(CHUNK_SIZE));
   }
 
   get currentDirectory(): string {
@@ -60,9 +55,9 @@ export class GuestFileSystem {
   /** Relative paths start here from now on; the directory's own path, without symbolic links. */
   changeDirectory(path: GuestPath): string | number {
     const place = this.#mounts.walk(this.#absolute(path), true);
-    if (typeof place === 'number') return negated(place);
+    if (typeof place === 'number') return linuxResult(place);
     const stat = place.directory.statAt(place.path, true);
-    if (typeof stat === 'number') return negated(stat);
+    if (typeof stat === 'number') return linuxResult(stat);
     if (stat.filetype !== FILETYPE.directory) return -toLinux(WASI.ENOTDIR);
     this.#directory = withoutSlash(place.guestPath);
     return Buffer.from(this.#directory, 'latin1').toString();
@@ -71,12 +66,12 @@ export class GuestFileSystem {
   /** open(2): a new descriptor. */
   open(path: GuestPath, flags: number, mode: number): number {
     const opened = this.openDescriptor(path, flags, mode);
-    return typeof opened === 'number' ? opened : negated(this.#fds.add(opened));
+    return typeof opened === 'number' ? opened : this.openFiles.add(opened);
   }
 
   openDescriptor(path: GuestPath, flags: number, mode: number): Descriptor | number {
     if ((flags & O_TMPFILE) !== 0) return -toLinux(WASI.ENOTSUP);
-    if ((flags & O.PATH) !== 0) return -toLinux(WASI.EINVAL);
+    if ((flags & O_PATH) !== 0) return -toLinux(WASI.EINVAL);
     const request = requestOf(flags, mode);
     const follow = request.followSymlinks && !(request.create && request.exclusive);
     return this.#at(path, follow, ({ directory, path: relative }) =>
@@ -84,52 +79,19 @@ export class GuestFileSystem {
     );
   }
 
-  close(fd: number): number {
-    return negated(this.#fds.close(fd));
-  }
-
-  /**
-   * Reads into the guest's own memory.
-   * @param position - undefined: where the descriptor stands
-   */
-  read(fd: number, memory: GuestMemory, position: number | undefined): number {
-    return this.#on(fd, (file) =>
-      position === undefined ? file.read(memory) : file.pread(memory, BigInt(position)),
-    );
-  }
-
-  write(fd: number, memory: GuestMemory, position: number | undefined): number {
-    return this.#on(fd, (file) =>
-      position === undefined || (file.flags & FDFLAG.append) !== 0
-        ? file.write(memory)
-        : file.pwrite(memory, BigInt(position)),
-    );
-  }
-
-  /** Writes bytes of the engine; fewer than all where no more fit. */
-  writeBytes(fd: number, bytes: Uint8Array, position: number | undefined): number {
-    let written = 0;
-    while (written < bytes.length) {
-      const chunk = bytes.subarray(written, written + CHUNK_SIZE);
-      this.#chunk.bytes.set(chunk);
-      this.#chunk.useView(this.#chunk.bytes.subarray(0, chunk.length));
-      const length = this.write(fd, this.#chunk, position === undefined ? undefined : position + written);
-      if (length < 0) return written > 0 ? written : length;
-      written += length;
-      if (length < chunk.length) break;
-    }
-    return written;
-  }
-
-  /** All that is left to read. */
-  readBytes(fd: number): Buffer | number {
-    const parts: Buffer[] = [];
-    for (;;) {
-      this.#chunk.useView(this.#chunk.bytes);
-      const length = this.read(fd, this.#chunk, undefined);
-      if (length < 0) return length;
-      if (length === 0) return Buffer.concat(parts);
-      parts.push(Buffer.from(this.#chunk.bytes.subarray(0, length)));
+  /** Does something with a descriptor that nobody else knows and that is closed afterwards. */
+  using<Result>(
+    path: GuestPath,
+    flags: number,
+    mode: number,
+    action: (file: Descriptor) => Result | number,
+  ): Result | number {
+    const opened = this.openDescriptor(path, flags, mode);
+    if (typeof opened === 'number') return opened;
+    try {
+      return action(opened);
+    } finally {
+      opened.close();
     }
   }
 
@@ -138,45 +100,34 @@ export class GuestFileSystem {
     const fd = this.open(path, flags, 0);
     if (fd < 0) return fd;
     try {
-      const bytes = this.readBytes(fd);
+      const bytes = this.openFiles.readBytes(fd);
       return typeof bytes === 'number' ? bytes : bytes.toString();
     } finally {
-      this.close(fd);
+      this.openFiles.close(fd);
     }
-  }
-
-  sync(fd: number, dataOnly: boolean): number {
-    return this.#on(fd, (file) => file.sync(dataOnly));
-  }
-
-  truncate(fd: number, size: number): number {
-    return this.#on(fd, (file) => file.setSize(BigInt(size)));
   }
 
   stat(path: GuestPath, follow: boolean): FileStat | number {
     return this.#at(path, follow, ({ directory, path: relative }) => directory.statAt(relative, follow));
   }
 
-  statDescriptor(fd: number): FileStat | number {
-    return this.#on(fd, (file) => file.stat());
-  }
-
   statFileSystem(path: GuestPath): FileSystemStat | number {
-    const opened = this.openDescriptor(path, O.RDONLY, 0);
-    if (typeof opened === 'number') return opened;
-    const stat = opened.statFileSystem();
-    opened.close();
-    return negated(stat);
+    return this.using(path, O_RDONLY, 0, (opened) => linuxResult(opened.statFileSystem()));
   }
 
   access(path: GuestPath, mode: number): number {
     return this.#at(path, true, ({ directory, path: relative }) => directory.accessAt(relative, mode));
   }
 
+  /** A path that is made or removed: what its last name is in, for what happens there in more than one step. */
+  changeAt(path: GuestPath, action: (directory: Descriptor, name: Buffer) => number): number {
+    return this.#change(path, WASI.EBUSY, ({ directory, path: relative }) => action(directory, relative));
+  }
+
   /** What is in a directory, sorted by the names' bytes, as libuv does. */
   readDirectory(path: GuestPath): DirectoryEntry[] | number {
     return this.#at(path, true, ({ directory, path: relative, guestPath }) => {
-      const opened = directory.open({ ...requestOf(O.RDONLY | O.DIRECTORY, 0), path: relative });
+      const opened = directory.open({ ...requestOf(O_RDONLY | O_DIRECTORY, 0), path: relative });
       if (typeof opened === 'number') return opened;
       const found = listDirectory(opened);
       if (opened !== directory) opened.close();
@@ -197,9 +148,11 @@ export class GuestFileSystem {
   /** Without symbolic links. */
   realPath(path: GuestPath): Buffer | number {
     const place = this.#mounts.walk(this.#absolute(path), true);
-    if (typeof place === 'number') return negated(place);
+    if (typeof place === 'number') return linuxResult(place);
     const stat = place.directory.statAt(place.path, false);
-    return typeof stat === 'number' ? negated(stat) : Buffer.from(withoutSlash(place.guestPath), 'latin1');
+    return typeof stat === 'number'
+      ? linuxResult(stat)
+      : Buffer.from(withoutSlash(place.guestPath), 'latin1');
   }
 
   makeDirectory(path: GuestPath, mode: number): number {
@@ -249,23 +202,17 @@ export class GuestFileSystem {
     return this.#at(path, true, ({ directory, path: relative }) => directory.setModeAt(relative, mode));
   }
 
-  setDescriptorMode(fd: number, mode: number): number {
-    return this.#on(fd, (file) => file.setMode(mode));
+  /** Nobody gives files away: only who they belong to already may be named. */
+  setOwner(path: GuestPath, follow: boolean, isOwn: boolean): number {
+    const stat = this.stat(path, follow);
+    if (typeof stat === 'number') return stat;
+    return isOwn ? 0 : -toLinux(WASI.EPERM);
   }
 
   setTimes(path: GuestPath, follow: boolean, times: FileTimes): number {
     return this.#at(path, follow, ({ directory, path: relative }) =>
       directory.setTimesAt(relative, follow, times),
     );
-  }
-
-  setDescriptorTimes(fd: number, times: FileTimes): number {
-    return this.#on(fd, (file) => file.setTimes(times));
-  }
-
-  #on<Result>(fd: number, action: (file: Descriptor) => Result | number): Result | number {
-    const file = this.#fds.get(fd);
-    return file === undefined ? -toLinux(WASI.EBADF) : negated(action(file));
   }
 
   /**
@@ -278,10 +225,10 @@ export class GuestFileSystem {
     const direct = this.#direct(absolute);
     if (direct !== undefined) {
       const result = action(direct);
-      if (result !== -WASI.ENOTCAPABLE) return negated(result);
+      if (result !== -WASI.ENOTCAPABLE) return linuxResult(result);
     }
     const place = this.#mounts.walk(absolute, follow);
-    return negated(typeof place === 'number' ? place : action(place));
+    return linuxResult(typeof place === 'number' ? place : action(place));
   }
 
   /** The same for what is made or removed. */
@@ -301,11 +248,11 @@ export class GuestFileSystem {
     const [source, target] = [this.#direct(first), this.#direct(second)];
     if (source !== undefined && target !== undefined) {
       const result = action(source, target);
-      if (result !== -WASI.ENOTCAPABLE) return negated(result);
+      if (result !== -WASI.ENOTCAPABLE) return linuxResult(result);
     }
     const [origin, goal] = [this.#mounts.walk(first, false), this.#mounts.walk(second, false)];
-    if (typeof origin === 'number') return negated(origin);
-    return negated(typeof goal === 'number' ? goal : action(origin, goal));
+    if (typeof origin === 'number') return linuxResult(origin);
+    return linuxResult(typeof goal === 'number' ? goal : action(origin, goal));
   }
 
   /** Where the kernel may resolve a path by itself; undefined where that could pass by another mount. */
@@ -327,7 +274,8 @@ export class GuestFileSystem {
 const withoutSlash = (path: string): string =>
   path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 
-const listDirectory = (directory: Descriptor): DirectoryEntry[] | number => {
+/** All but the two that every directory has. */
+export const listDirectory = (directory: Descriptor): DirectoryEntry[] | number => {
   const entries = directory.entries(0n);
   if (typeof entries === 'number') return entries;
   const found: DirectoryEntry[] = [];
@@ -345,15 +293,15 @@ const requestOf = (flags: number, mode: number): Omit<OpenRequest, 'path'> => {
   const has = (flag: number): boolean => (flags & flag) === flag;
   const access = flags & ACCESS_MODE;
   return {
-    followSymlinks: !has(O.NOFOLLOW),
-    create: has(O.CREAT),
-    directory: has(O.DIRECTORY),
-    exclusive: has(O.EXCL),
-    truncate: has(O.TRUNC),
-    read: access !== O.WRONLY,
-    write: access !== O.RDONLY,
+    followSymlinks: !has(O_NOFOLLOW),
+    create: has(O_CREAT),
+    directory: has(O_DIRECTORY),
+    exclusive: has(O_EXCL),
+    truncate: has(O_TRUNC),
+    read: access !== O_WRONLY,
+    write: access !== O_RDONLY,
     flags:
-      (has(O.APPEND) ? FDFLAG.append : 0) | (has(O.SYNC) ? FDFLAG.sync : has(O.DSYNC) ? FDFLAG.dsync : 0),
+      (has(O_APPEND) ? FDFLAG.append : 0) | (has(O_SYNC) ? FDFLAG.sync : has(O_DSYNC) ? FDFLAG.dsync : 0),
     mode: mode & PERMISSIONS,
   };
 };

@@ -40,12 +40,25 @@ export interface FileHost {
   readLink(path: FilePath, asBytes: boolean): FileName | number;
   /** Without symbolic links. */
   resolvePath(path: FilePath, asBytes: boolean): FileName | number;
+  /** Names, what they are, how many of them each directory has, and the directories relative to the first. */
+  listTree(
+    path: FilePath,
+    asBytes: boolean,
+  ): readonly [names: FileName[], types: Uint8Array, counts: number[], directories: FileName[]] | number;
+  /** The first of the directories it had to make; undefined where all were there. */
+  makeDirectories(path: FilePath, mode: number): string | undefined | number;
+  /** A file or directory with all in it; one that is missing is no failure. */
+  removeTree(path: FilePath): number;
+  /** `flags` are those of uv_fs_copyfile. */
+  copyFile(from: FilePath, to: FilePath, flags: number): number;
   makeDirectory(path: FilePath, mode: number): number;
   removeDirectory(path: FilePath): number;
   unlinkFile(path: FilePath): number;
   renamePath(from: FilePath, to: FilePath): number;
   linkPath(from: FilePath, to: FilePath): number;
   symlinkPath(target: FilePath, path: FilePath): number;
+  setOwner(path: FilePath, follow: boolean, uid: number, gid: number): number;
+  setFileOwner(fd: number, uid: number, gid: number): number;
   setPathMode(path: FilePath, mode: number): number;
   setFileMode(fd: number, mode: number): number;
   /** Seconds since 1970 with a fraction; infinite: now, NaN: as it is. */

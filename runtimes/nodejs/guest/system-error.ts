@@ -29,6 +29,10 @@ export const systemError = (errno: number, syscall: string, path?: FilePath, des
   );
 };
 
+/** One of Node's own errors that its C++ side throws. */
+export const codedError = (code: string, message: string): Error =>
+  Object.assign(new Error(message), { code });
+
 /** The result, unless it is an error number. */
 export const check = <Value>(
   result: Value | number,

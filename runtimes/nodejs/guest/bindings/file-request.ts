@@ -36,7 +36,11 @@ const attempt = <Value>(operation: () => Value): Outcome<Value> => {
 };
 
 /** Calls back in the context of the request, later. */
-export const callBack = (request: AsyncWrap, callback: () => unknown, ...values: unknown[]): void => {
+export const callBack = (
+  request: AsyncWrap,
+  callback: (...given: never[]) => unknown,
+  ...values: unknown[]
+): void => {
   defer(() => request.makeCallback(callback, ...values));
 };
 

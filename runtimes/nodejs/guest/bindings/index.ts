@@ -5,7 +5,9 @@ import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
 import { createContextify } from './contextify.ts';
 import { createDns } from './dns.ts';
+import { createDirectories } from './directories.ts';
 import { createFileSystem } from './file-system.ts';
+import { createFileEvents } from './file-watch.ts';
 import { createHttpParser } from './http.ts';
 import { moduleFiles } from './module-files.ts';
 import { createModules } from './modules.ts';
@@ -39,6 +41,8 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   encoding_binding: createEncoding,
   errors: createErrors,
   fs: () => ({ ...createFileSystem(), ...moduleFiles }),
+  fs_dir: createDirectories,
+  fs_event_wrap: createFileEvents,
   http_parser: createHttpParser,
   inspector: small.createInspector,
   messaging: small.createMessaging,
