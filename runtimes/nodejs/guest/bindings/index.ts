@@ -8,6 +8,7 @@ import { createDns } from './dns.ts';
 import { createFileSystem } from './file-system.ts';
 import { createHttpParser } from './http.ts';
 import { moduleFiles } from './module-files.ts';
+import { createCjsLexer, createModuleWrap } from './module-wrap.ts';
 import { createModules } from './modules.ts';
 import { createCrypto } from './crypto.ts';
 import { createOs } from './os.ts';
@@ -30,6 +31,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   buffer: createBuffer,
   builtins: createBuiltins,
   cares_wrap: createDns,
+  cjs_lexer: createCjsLexer,
   config: small.createConfig,
   constants: small.createConstants,
   contextify: createContextify,
@@ -42,6 +44,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   http_parser: createHttpParser,
   inspector: small.createInspector,
   messaging: small.createMessaging,
+  module_wrap: createModuleWrap,
   modules: createModules,
   mksnapshot: small.createSnapshot,
   os: createOs,
