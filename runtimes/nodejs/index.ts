@@ -10,6 +10,9 @@ import { describeNodeApp, type NodeApp } from './node-app.ts';
 import { snapshotFile } from './snapshot-cache.ts';
 import { readPackageJson } from './package-json.ts';
 
+/** What Node runs. */
+const SCRIPT = /\.[cm]?[jt]s$/;
+
 const require = createRequire(import.meta.url);
 
 /** Where programs leave what they need no longer than they run. */
@@ -17,7 +20,7 @@ const TEMPORARY_FILES = '/tmp';
 
 export const nodejsRuntime: Runtime = {
   name: 'nodejs',
-  runsModules: false,
+  runsFile: (name) => SCRIPT.test(name),
 
   async detect(directory: string): Promise<string | undefined> {
     try {

@@ -36,7 +36,9 @@ const shapeOf = (value: unknown, depth = 0): Shape => {
   if (typeof value === 'object' && value !== null) {
     const entries =
       depth < DEPTH
-        ? Object.keys(value).filter((key) => key !== TEXTS).map((key) => [key, shapeOf((value as Binding)[key], depth + 1)])
+        ? Object.keys(value)
+            .filter((key) => key !== TEXTS)
+            .map((key) => [key, shapeOf((value as Binding)[key], depth + 1)])
         : [];
     return { object: Object.fromEntries(entries) as Record<string, Shape> };
   }
