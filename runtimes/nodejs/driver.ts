@@ -19,6 +19,7 @@ import { GuestStreams } from './engine/stream-functions.ts';
 import { TransferMemory } from './engine/transfer-memory.ts';
 
 const MEBIBYTE = 1024 * 1024;
+const DIRECTORY_MODE = 0o755;
 const DEFAULT_MEMORY = 512 * MEBIBYTE;
 
 const open = (launch: LaunchMessage): OpenedGuest => {
@@ -30,6 +31,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
     prepare: async (directories) => {
       const fds = new FdTable();
       const files = new GuestFileSystem(mountsOf(launch, directories), fds);
+      makeMountPoints(launch, files);
       files.changeDirectory(options.workingDirectory);
       const parsers = new HttpParsers(compileLlhttp(librarySources));
       const reactor = new ReactorState();
@@ -74,5 +76,17 @@ const mountsOf = (launch: LaunchMessage, directories: readonly Descriptor[]) =>
     );
     return { path, directory, isSameOnHost };
   });
+
+/** Directories of in-memory file systems in which something else is mounted: an app below `/tmp`. */
+const makeMountPoints = ({ tmpfs, directories }: LaunchMessage, files: GuestFileSystem): void => {
+  for (const outer of tmpfs) {
+    for (const { guestPath } of directories) {
+      if (!guestPath.startsWith(`${outer}/`)) continue;
+      for (let end = guestPath.indexOf('/', outer.length + 1); end > 0; end = guestPath.indexOf('/', end + 1)) {
+        files.makeDirectory(guestPath.slice(0, end), DIRECTORY_MODE);
+      }
+    }
+  }
+};
 
 export const driver: Driver = { open };
