@@ -8,7 +8,7 @@ import type { EngineServices } from '../../../src/engine/driver.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import { numericAddress, startLookUp } from '../../../src/engine/name-lookup.ts';
 import { POLLIN } from '../../../src/engine/poll-events.ts';
-import { formatIp } from '../../../src/engine/socket-address.ts';
+import { formatIp, fromMapped } from '../../../src/engine/socket-address.ts';
 import type { SocketAddress } from '../../../src/engine/socket-address.ts';
 import type { StreamSocket } from '../../../src/engine/sockets.ts';
 import type { Listener } from '../../../src/engine/listeners.ts';
@@ -227,9 +227,12 @@ export class GuestStreams {
 const printed = ({ ip, port }: SocketAddress): string =>
   `${ip.length === 4 ? 'IPv4' : 'IPv6'} ${port} ${canonical(ip)}`;
 
-/** The form of RFC 5952, which the URL standard has for hosts as well. */
-const canonical = (ip: Uint8Array): string =>
-  ip.length === 4 ? formatIp(ip) : new URL(`http://[${formatIp(ip)}]/`).hostname.slice(1, -1);
+/** The form of RFC 5952, which the URL standard has for hosts as well but for IPv4 addresses in IPv6 (section 5). */
+const canonical = (ip: Uint8Array): string => {
+  const inner = fromMapped(ip);
+  if (inner.length === 4) return ip.length === 4 ? formatIp(ip) : `::ffff:${formatIp(inner)}`;
+  return new URL(`http://[${formatIp(ip)}]/`).hostname.slice(1, -1);
+};
 
 /** What `guessHandleType` of Node says of one of the three standard streams. */
 const handleType = (fd: number): string => {
