@@ -82,7 +82,11 @@ const makeMountPoints = ({ tmpfs, directories }: LaunchMessage, files: GuestFile
   for (const outer of tmpfs) {
     for (const { guestPath } of directories) {
       if (!guestPath.startsWith(`${outer}/`)) continue;
-      for (let end = guestPath.indexOf('/', outer.length + 1); end > 0; end = guestPath.indexOf('/', end + 1)) {
+      for (
+        let end = guestPath.indexOf('/', outer.length + 1);
+        end > 0;
+        end = guestPath.indexOf('/', end + 1)
+      ) {
         files.makeDirectory(guestPath.slice(0, end), DIRECTORY_MODE);
       }
     }
