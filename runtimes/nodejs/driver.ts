@@ -10,10 +10,10 @@ import type { LaunchMessage } from '../../src/engine/messages.ts';
 import { GuestFileSystem } from './engine/guest-file-system.ts';
 import { HttpParsers } from './engine/http-parser.ts';
 import { launchOf } from './engine/launch.ts';
-import type { NodeOptions } from './engine/launch.ts';
+import type { Launch, NodeOptions } from './engine/launch.ts';
 import { librarySources } from './engine/library.ts';
 import { compileLlhttp } from './engine/llhttp.ts';
-import { createNodeGuest, readGuestBytes } from './engine/node-guest.ts';
+import { createNodeGuest, readGuestBytes, textOf } from './engine/node-guest.ts';
 import { Reactor, ReactorState } from './engine/reactor.ts';
 import { GuestStreams } from './engine/stream-functions.ts';
 import { TransferMemory } from './engine/transfer-memory.ts';
@@ -37,6 +37,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       const reactor = new ReactorState();
       let streams: GuestStreams | undefined;
       let services: EngineServices | undefined;
+      let app: Launch | undefined;
       const guest = await createNodeGuest(
         bytes,
         options.memory ?? DEFAULT_MEMORY,
@@ -46,7 +47,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
           reactor,
           streams: () => streams!,
           services: () => services!,
-          launch: () => launchOf(options, services!),
+          launch: () => app!,
         },
         snapshot,
       );
@@ -54,6 +55,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         abi: 'reactor',
         run: async (given) => {
           services = given;
+          app = launchOf(options, given, (path) => textOf(files, path));
           for (const stream of given.streams) fds.add(stream);
           streams = new GuestStreams(
             given,

@@ -76,7 +76,7 @@ const functionsFor =
 const plain = (functions: EngineFunctions['plain']): EngineFunctions => ({ plain: functions, raw: {} });
 
 /** The text of a file; undefined where it cannot be read. */
-const textOf = (files: GuestFileSystem, path: string): string | undefined => {
+export const textOf = (files: GuestFileSystem, path: string): string | undefined => {
   const text = files.readText(path, 0);
   return typeof text === 'string' ? text : undefined;
 };
