@@ -57,6 +57,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   permission: small.createPermission,
   pipe_wrap: createPipe,
   process_methods: createProcessMethods,
+  report: small.createReport,
   sea: small.createSea,
   signal_wrap: createSignal,
   stream_wrap: createStreamWrap,
