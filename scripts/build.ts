@@ -53,6 +53,13 @@ await build({
   logLevel: 'warn',
   output: { file: `${root}dist/drivers/nodejs/guest.js`, format: 'iife', sourcemap: false },
 });
+await build({
+  input: `${root}runtimes/nodejs/make-snapshot.ts`,
+  platform: 'node',
+  external: isExternal,
+  logLevel: 'warn',
+  output: { file: `${root}dist/drivers/nodejs/make-snapshot.mjs`, format: 'esm', sourcemap: false },
+});
 copyFileSync(`${root}runtimes/nodejs/native/bridge.wasm`, `${root}dist/drivers/nodejs/bridge.wasm`);
 
 const licences = BUNDLED.map(

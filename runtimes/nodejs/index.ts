@@ -7,7 +7,11 @@ import { driverPath } from '../../src/runtime/driver-path.ts';
 import { findAppEntry } from './app-entry.ts';
 import type { NodeOptions } from './engine/launch.ts';
 import { describeNodeApp, type NodeApp } from './node-app.ts';
+import { snapshotFile } from './snapshot-cache.ts';
 import { readPackageJson } from './package-json.ts';
+
+/** What Node runs. */
+const SCRIPT = /\.[cm]?[jt]s$/;
 
 const require = createRequire(import.meta.url);
 
@@ -16,7 +20,7 @@ const TEMPORARY_FILES = '/tmp';
 
 export const nodejsRuntime: Runtime = {
   name: 'nodejs',
-  runsModules: false,
+  runsFile: (name) => SCRIPT.test(name),
 
   async detect(directory: string): Promise<string | undefined> {
     try {
@@ -48,7 +52,7 @@ const isForSomethingElse = async (directory: string): Promise<boolean> => {
 };
 
 /** How the engine is told to start the app: the one place where the runtime's two sides meet. */
-const toGuestProgram = ({ entry, args, directories, notices }: NodeApp): GuestProgram => {
+const toGuestProgram = async ({ entry, args, directories, notices }: NodeApp): Promise<GuestProgram> => {
   const { file, workingDirectory, flags, variables } = entry;
   const options: NodeOptions = {
     entry: file,
@@ -56,6 +60,7 @@ const toGuestProgram = ({ entry, args, directories, notices }: NodeApp): GuestPr
     execArgv: flags.execArgv,
     options: flags.options,
     envFiles: flags.envFiles,
+    snapshot: await snapshotFile(),
   };
   return {
     modulePath: require.resolve('quickjs-wasi/quickjs.wasm'),

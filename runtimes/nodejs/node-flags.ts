@@ -148,6 +148,21 @@ export const takeNodeFlags = (words: readonly string[]): { flags: NodeFlags; res
   return { flags: taken, rest: words.slice(at) };
 };
 
+/** The flags among those of `NODE_OPTIONS` that are honoured; a user's shell may set others for other programs. */
+export const honouredFlags = (variable: string): NodeFlags => {
+  const words = variable.split(/\s+/).filter(Boolean);
+  const taken = new TakenFlags();
+  for (let at = 0; at < words.length;) {
+    try {
+      at += taken.take(words[at]!, words[at + 1]);
+    } catch (error) {
+      if (!(error instanceof WasmrunError)) throw error;
+      at += 1;
+    }
+  }
+  return taken;
+};
+
 /** Flags of `NODE_OPTIONS` and of the command line, which are `process.execArgv` alone. */
 export const joinFlags = (variable: NodeFlags, line: NodeFlags): NodeFlags => ({
   execArgv: line.execArgv,

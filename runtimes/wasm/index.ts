@@ -7,7 +7,7 @@ import { checkModuleFile } from './module-file.ts';
 
 export const wasmRuntime: Runtime = {
   name: 'wasm',
-  runsModules: true,
+  runsFile: (name) => name.endsWith('.wasm'),
 
   async detect(directory: string): Promise<string | undefined> {
     const modules = await listModules(directory);

@@ -62,7 +62,7 @@ export const FIELDS = {
     flag: '--language',
     variable: 'WASMRUN_LANGUAGE',
   }),
-  'app.module': field({ reader: text(hostPath), example: '"server.wasm"' }),
+  'app.module': field({ reader: text(hostPath), example: '"server.wasm"', flag: '--module' }),
   'app.args': field({ reader: list((word) => word), example: '["--verbose"]', flag: '--', fallback: [] }),
   'app.env': field({
     reader: variables,

@@ -1,6 +1,11 @@
 /**
  * The loop of a reactor: descriptors are watched, each with a callback, and one call waits for all of them and
- * for the supervisor. Level-triggered: what a callback leaves undone comes again.
+ * for the supervisor. Level-triggered: what a callback leaves undone comes again. A driver runs it so:
+ *
+ *     for (;;) {
+ *       events.wait(msToTheNextTimer());
+ *       if (events.isHostDue) await events.hostTurn();
+ *     }
  */
 import type { Descriptor, DescriptorWatcher } from './descriptor.ts';
 import { Epoll } from './epoll.ts';
@@ -61,7 +66,9 @@ export class EventPoll {
 
   /**
    * Work of Node itself is under way (its thread pool, TLS): until it is disposed of, {@link wait} also returns
-   * when Node's own loop has something to do. {@link isHostDue} tells, {@link hostTurn} lets it.
+   * when Node's own loop has something to do. {@link isHostDue} tells, {@link hostTurn} lets it. That work must
+   * bring no descriptors of its own (net, fs.watch, process.stdin): libuv adds them by io_uring, which the
+   * engine's system call filter refuses, and aborts.
    */
   hold(): Disposable {
     this.#holds += 1;

@@ -12,7 +12,8 @@ import {
   syncHost,
 } from './host-attributes.ts';
 import { HostFile } from './host-files.ts';
-import { O, openBeneath, openParent, toCString } from './host-path.ts';
+import { openBeneath, openParent, toCString } from './host-path.ts';
+import { O } from './open-flags.ts';
 import type { ParentDirectory } from './host-path.ts';
 import { close, lseek } from './libc.ts';
 import type { Poller } from './poll.ts';

@@ -2,29 +2,10 @@
  * Paths beneath a directory, resolved by the kernel: openat2(2) with RESOLVE_BENEATH refuses `..`,
  * absolute paths and symbolic links that would leave the directory, RESOLVE_NO_MAGICLINKS those of /proc.
  */
+import { O } from './open-flags.ts';
 import { errno, libc } from '../os/libc.ts';
 import { WASI, failure } from './errno.ts';
 import { close } from './libc.ts';
-
-/** fcntl.h (asm-generic, x86_64 and arm64 agree except for O_DIRECTORY and O_NOFOLLOW). */
-const isArm = process.arch === 'arm64';
-export const O = {
-  RDONLY: 0,
-  WRONLY: 1,
-  RDWR: 2,
-  CREAT: 0o100,
-  EXCL: 0o200,
-  NOCTTY: 0o400,
-  TRUNC: 0o1000,
-  APPEND: 0o2000,
-  NONBLOCK: 0o4000,
-  DSYNC: 0o10000,
-  DIRECTORY: isArm ? 0o40000 : 0o200000,
-  NOFOLLOW: isArm ? 0o100000 : 0o400000,
-  CLOEXEC: 0o2000000,
-  SYNC: 0o4010000,
-  PATH: 0o10000000,
-} as const;
 
 /** errno.h */
 const EXDEV = 18;

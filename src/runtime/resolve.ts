@@ -145,9 +145,12 @@ const chooseRuntime = async (
   const { language } = options.app;
   if (language !== undefined)
     return { runtime: findRuntime(language, runtimes), reason: `language "${language}"` };
-  const forModules = runtimes.find((runtime) => runtime.runsModules);
-  if (module !== undefined && forModules !== undefined)
-    return { runtime: forModules, reason: basename(module) };
+  if (module !== undefined) {
+    const name = basename(module);
+    // What nobody knows by its name may be a module all the same: the first of the list looks into it.
+    const runtime = runtimes.find((each) => each.runsFile(name)) ?? runtimes[0];
+    if (runtime !== undefined) return { runtime, reason: name };
+  }
 
   const [only, ...others] = await detectRuntimes(directory, runtimes);
   if (only === undefined) {

@@ -52,8 +52,8 @@ export interface Runtime {
   readonly name: string;
   /** It only recognises its apps so far, and refuses them with a reason. */
   readonly isAnnounced?: true;
-  /** Can it run a `.wasm` file that was named directly? */
-  readonly runsModules: boolean;
+  /** Is a file of this name, that was named directly, one for it? */
+  runsFile(name: string): boolean;
   /** Looks at a directory and returns what it recognises there (e.g. `package.json`), or nothing. */
   detect(directory: string): Promise<string | undefined>;
   /**

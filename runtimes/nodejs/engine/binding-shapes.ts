@@ -16,6 +16,9 @@ type Shape =
   | { readonly list: readonly Shape[] }
   | { readonly object: Readonly<Record<string, Shape>> };
 
+/** All of the library, in the binding `builtins`. */
+const TEXTS = 'natives';
+
 /** Bindings are at most this deep. */
 const DEPTH = 4;
 
@@ -33,7 +36,9 @@ const shapeOf = (value: unknown, depth = 0): Shape => {
   if (typeof value === 'object' && value !== null) {
     const entries =
       depth < DEPTH
-        ? Object.keys(value).map((key) => [key, shapeOf((value as Binding)[key], depth + 1)])
+        ? Object.keys(value)
+            .filter((key) => key !== TEXTS)
+            .map((key) => [key, shapeOf((value as Binding)[key], depth + 1)])
         : [];
     return { object: Object.fromEntries(entries) as Record<string, Shape> };
   }

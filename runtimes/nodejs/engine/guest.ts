@@ -42,7 +42,24 @@ const internalsOf = (vm: QuickJS): Internals => vm as unknown as Internals;
 
 const BRIDGE = 'wasmrun';
 /** Those of native/natives.c, in its order. */
-const NATIVE_FUNCTIONS = ['classOf', 'asciiSlice', 'compileFunction', 'compileScript'] as const;
+const NATIVE_FUNCTIONS = [
+  'classOf',
+  'asciiSlice',
+  'compileFunction',
+  'compileScript',
+  'setModuleHooks',
+  'compileModule',
+  'syntheticModule',
+  'setModuleExport',
+  'evaluateModule',
+  'linkModule',
+  'moduleNamespace',
+  'moduleMeta',
+  'moduleStatus',
+  'moduleError',
+  'checkModules',
+  'ignoreRejection',
+] as const;
 
 /** A value QuickJS told of, held until it is disposed of. */
 interface Held extends Disposable {

@@ -1,5 +1,7 @@
 /** What an app is started with: what the runtime has found out, and what the user gave the sandbox. */
 import type { EngineServices } from '../../../src/engine/driver.ts';
+import { addEnvFiles } from '../env-files.ts';
+import { honouredFlags } from '../node-flags.ts';
 import type { EnvFile } from '../node-flags.ts';
 
 /** From runtimes/nodejs/index.ts to the driver. */
@@ -14,6 +16,8 @@ export interface NodeOptions {
   readonly options: Readonly<Record<string, unknown>>;
   /** Files of variables, in the order of the command line. */
   readonly envFiles: readonly EnvFile[];
+  /** Absolute path of the snapshot of a guest in which the library stands. */
+  readonly snapshot?: string;
   /** Bytes the app may use; absent for the default. */
   readonly memory?: number;
 }
@@ -31,13 +35,22 @@ export interface Launch {
 const portOf = ({ ports }: EngineServices): Record<string, string> =>
   new Set(ports).size === 1 ? { PORT: String(ports[0]) } : {};
 
+/**
+ * @param read - reads what the app itself may read
+ * @throws {WasmrunError} `ENV_FILE_INVALID`
+ */
 export const launchOf = (
-  { entry, workingDirectory, execArgv, options }: NodeOptions,
+  { entry, workingDirectory, execArgv, options, envFiles }: NodeOptions,
   services: EngineServices,
-): Launch => ({
-  argv: ['node', entry, ...services.args.slice(1)],
-  execArgv,
-  options,
-  env: { ...portOf(services), ...services.env },
-  cwd: workingDirectory,
-});
+  read: (path: string) => string | undefined,
+): Launch => {
+  const given = addEnvFiles({ ...portOf(services), ...services.env }, envFiles, { workingDirectory, read });
+  const { NODE_OPTIONS: variable = '', ...env } = given;
+  return {
+    argv: ['node', entry, ...services.args.slice(1)],
+    execArgv,
+    options: { ...honouredFlags(variable).options, ...options },
+    env: variable === '' ? env : given,
+    cwd: workingDirectory,
+  };
+};

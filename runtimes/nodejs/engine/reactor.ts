@@ -1,5 +1,5 @@
 /**
- * The loop of a Node.js app, in the order of libuv's (uv_run): timers, what has ended, waiting, immediates. The guest
+ * The loop of a Node.js app, in the order of libuv's (uv_run): timers, waiting, what has ended, immediates. The guest
  * runs only while it is called; everything it waits for is watched here.
  */
 import type { EngineServices } from '../../../src/engine/driver.ts';
@@ -40,17 +40,15 @@ export class Reactor {
       state.timerAt = Infinity;
       this.#guest.call('timers');
     }
-    if (state.isWoken) this.#runDeferred();
     const { events } = this.#services;
     events.wait(this.#patience());
     if (events.isHostDue) await events.hostTurn();
+    // After the wait: who has read a file sees first what has happened on the network meanwhile, as in libuv.
+    if (state.isWoken) {
+      state.isWoken = false;
+      this.#guest.call('deferred');
+    }
     if (state.hasImmediates) this.#guest.call('immediates');
-    if (state.isWoken) this.#runDeferred();
-  }
-
-  #runDeferred(): void {
-    this.#state.isWoken = false;
-    this.#guest.call('deferred');
   }
 
   /** How long there is nothing to do, in milliseconds. */

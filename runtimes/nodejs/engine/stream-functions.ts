@@ -8,9 +8,9 @@ import type { EngineServices } from '../../../src/engine/driver.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import { numericAddress, startLookUp } from '../../../src/engine/name-lookup.ts';
 import { POLLIN } from '../../../src/engine/poll-events.ts';
-import { formatIp } from '../../../src/engine/socket-address.ts';
+import { formatIp, fromMapped } from '../../../src/engine/socket-address.ts';
 import type { SocketAddress } from '../../../src/engine/socket-address.ts';
-import { StreamSocket } from '../../../src/engine/sockets.ts';
+import type { StreamSocket } from '../../../src/engine/sockets.ts';
 import type { Listener } from '../../../src/engine/listeners.ts';
 import type { Bridge } from './bridge.ts';
 import type { EngineFunctions, Guest } from './guest.ts';
@@ -85,15 +85,14 @@ export class GuestStreams {
   socketOf(id: number): StreamSocket | undefined {
     const handle = this.table.get(id);
     if (handle instanceof BoundSocket) return handle.socket;
-    const descriptor = handle instanceof Stream ? handle.descriptor : undefined;
-    return descriptor instanceof StreamSocket ? descriptor : undefined;
+    return handle instanceof Stream ? handle.socket : undefined;
   }
 
   openStandardStream(fd: number): number {
     const stream = this.#services.streams[fd];
     if (stream === undefined) return UV_EBADF;
     stream.setFlags(FDFLAG.nonblock);
-    return this.#adopt(stream).id;
+    return this.table.add((id) => this.#newStream(id, stream, undefined)).id;
   }
 
   bind(address: string, port: number, isIpv6Only: boolean): number {
@@ -146,7 +145,7 @@ export class GuestStreams {
     const handle =
       given === undefined
         ? this.#adopt(socket)
-        : this.table.replace(id, (number) => this.#newStream(number, socket));
+        : this.table.replace(id, (number) => this.#newStream(number, socket, socket));
     const result = socket.startConnect({ ip, port }, this.#services, (status) => {
       // Closed in the meantime.
       if (this.table.get(handle.id) !== handle) return;
@@ -196,12 +195,12 @@ export class GuestStreams {
     });
   }
 
-  #adopt(descriptor: Stream['descriptor']): Stream {
-    return this.table.add((id) => this.#newStream(id, descriptor));
+  #adopt(socket: StreamSocket): Stream {
+    return this.table.add((id) => this.#newStream(id, socket, socket));
   }
 
-  #newStream(id: number, descriptor: Stream['descriptor']): Stream {
-    return new Stream(id, descriptor, {
+  #newStream(id: number, descriptor: Stream['descriptor'], socket: StreamSocket | undefined): Stream {
+    return new Stream(id, descriptor, socket, {
       table: this.table,
       events: this.#services.events,
       memory: this.#memory,
@@ -228,9 +227,12 @@ export class GuestStreams {
 const printed = ({ ip, port }: SocketAddress): string =>
   `${ip.length === 4 ? 'IPv4' : 'IPv6'} ${port} ${canonical(ip)}`;
 
-/** The form of RFC 5952, which the URL standard has for hosts as well. */
-const canonical = (ip: Uint8Array): string =>
-  ip.length === 4 ? formatIp(ip) : new URL(`http://[${formatIp(ip)}]/`).hostname.slice(1, -1);
+/** The form of RFC 5952, which the URL standard has for hosts as well but for IPv4 addresses in IPv6 (section 5). */
+const canonical = (ip: Uint8Array): string => {
+  const inner = fromMapped(ip);
+  if (inner.length === 4) return ip.length === 4 ? formatIp(ip) : `::ffff:${formatIp(inner)}`;
+  return new URL(`http://[${formatIp(ip)}]/`).hostname.slice(1, -1);
+};
 
 /** What `guessHandleType` of Node says of one of the three standard streams. */
 const handleType = (fd: number): string => {

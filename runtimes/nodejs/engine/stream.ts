@@ -6,7 +6,7 @@ import type { Descriptor } from '../../../src/engine/descriptor.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import type { EventPoll, Watch } from '../../../src/engine/event-poll.ts';
 import { POLLIN, POLLOUT } from '../../../src/engine/poll-events.ts';
-import { StreamSocket } from '../../../src/engine/sockets.ts';
+import type { StreamSocket } from '../../../src/engine/sockets.ts';
 import { OpenHandle } from './handle-table.ts';
 import type { HandleTable } from './handle-table.ts';
 import type { TransferMemory } from './transfer-memory.ts';
@@ -34,6 +34,8 @@ const READS_PER_EVENT = 4;
 
 export class Stream extends OpenHandle {
   readonly descriptor: Descriptor;
+  /** The same, where it is a connection. */
+  readonly socket: StreamSocket | undefined;
   /** The parser that gets what is read; 0: the guest itself. */
   parser = 0;
   readonly #options: StreamOptions;
@@ -43,9 +45,10 @@ export class Stream extends OpenHandle {
   /** Not written yet, in order; each is told when it is gone. */
   readonly #pending: { bytes: Uint8Array }[] = [];
 
-  constructor(id: number, descriptor: Descriptor, options: StreamOptions) {
+  constructor(id: number, descriptor: Descriptor, socket: StreamSocket | undefined, options: StreamOptions) {
     super(options.table, id, () => this.#release());
     this.descriptor = descriptor;
+    this.socket = socket;
     this.#options = options;
   }
 
@@ -90,7 +93,7 @@ export class Stream extends OpenHandle {
   }
 
   #shut(): number {
-    return this.descriptor instanceof StreamSocket ? toUv(this.descriptor.shutdown(SHUT_WR)) : 0;
+    return this.socket === undefined ? 0 : toUv(this.socket.shutdown(SHUT_WR));
   }
 
   #send(address: number, length: number): number {

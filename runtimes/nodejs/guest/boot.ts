@@ -8,7 +8,6 @@ import { lazily } from './bindings/util.ts';
 import { completeBinding, shapedBinding } from './binding-shape.ts';
 import type { Binding } from './binding-shape.ts';
 import { engine, privateSymbols, symbols } from './constants.ts';
-import { takeOverStacks } from './error-stacks.ts';
 import { host } from './host.ts';
 import { perContext } from './per-context.ts';
 
@@ -127,7 +126,6 @@ export const bootLibrary = (): Library => {
       primordials,
     );
   };
-  takeOverStacks();
   for (const id of BOOTSTRAP) runMain(id);
   for (const id of PRELOADED) require(id);
   return { process, primordials, internalBinding, require, runMain };

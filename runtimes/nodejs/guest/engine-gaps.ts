@@ -2,7 +2,7 @@
  * What Node's library expects of V8 and QuickJS has not, or has in another way. Run before anything of the library is.
  */
 
-import type { CallSite } from './error-stacks.ts';
+import { completeErrors } from './error-stacks.ts';
 
 type Callable = (...values: never[]) => unknown;
 
@@ -62,56 +62,6 @@ const atomics = {
   [Symbol.toStringTag]: 'Atomics',
 };
 
-/** Methods of V8's call sites (https://v8.dev/docs/stack-trace-api) that QuickJS has not, and what they answer. */
-const CALL_SITE_DEFAULTS: Readonly<Record<string, unknown>> = {
-  isEval: false,
-  getEvalOrigin: undefined,
-  getThis: undefined,
-  getTypeName: null,
-  getMethodName: null,
-  isToplevel: true,
-  isAsync: false,
-  isConstructor: false,
-  isPromiseAll: false,
-  getPromiseIndex: null,
-  getScriptHash: '',
-  getPosition: 0,
-  getEnclosingLineNumber: 0,
-  getEnclosingColumnNumber: 0,
-};
-
-const completeCallSites = (): void => {
-  const errors = Error as unknown as {
-    prepareStackTrace: ((error: Error, sites: CallSite[]) => string) | undefined;
-  };
-  let prototype: CallSite | undefined;
-  errors.prepareStackTrace = (_, sites) => {
-    prototype = Object.getPrototypeOf(sites[0]) as CallSite;
-    return '';
-  };
-  void new Error('to see a call site').stack;
-  errors.prepareStackTrace = undefined;
-  if (prototype === undefined) return;
-  for (const [name, answer] of Object.entries(CALL_SITE_DEFAULTS)) {
-    if (!(name in prototype)) define(prototype, name, () => answer);
-  }
-  define(prototype, 'getScriptNameOrSourceURL', function (this: CallSite) {
-    return this.getFileName();
-  });
-  const { getFunctionName } = prototype;
-  define(prototype, 'getFunctionName', function (this: CallSite) {
-    const name = getFunctionName.call(this);
-    return name === '<anonymous>' || name === '' ? null : name;
-  });
-  define(prototype, 'toString', function (this: CallSite) {
-    const name = this.getFunctionName();
-    const place = this.isNative()
-      ? 'native'
-      : `${this.getFileName()}:${this.getLineNumber()}:${this.getColumnNumber()}`;
-    return name === null ? place : `${name} (${place})`;
-  });
-};
-
 /** V8 writes native functions on one line, and libraries look for that. */
 const shortenNativeFunctions = (): void => {
   const original = Function.prototype.toString;
@@ -154,7 +104,6 @@ export const fillEngineGaps = (): void => {
     });
   }
   if (globals['Intl'] === undefined) define(globals, 'Intl', {});
-  Error.stackTraceLimit ??= 10;
   shortenNativeFunctions();
-  completeCallSites();
+  completeErrors(Error);
 };

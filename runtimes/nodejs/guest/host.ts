@@ -13,6 +13,8 @@ export type PackageConfig = readonly [
   exports: string | undefined,
   file: string,
 ];
+/** Where QuickJS keeps a module. */
+export type ModuleAddress = number;
 /** What is wrong with a text; the place as Node shows it, with the line itself. */
 export type SyntaxProblem = readonly [message: string, arrow: string | null];
 
@@ -160,6 +162,30 @@ export interface Host extends FileHost, HttpParserHost {
   ): (...values: unknown[]) => unknown;
   /** A function that runs a script; its value is that of the script. */
   compileScript(source: string, filename: string, line: number): () => unknown;
+  /** Gives QuickJS what finds modules: by which name it knows a request, and the module of a name. */
+  setModuleHooks(
+    resolve: (base: string, specifier: string, attributes: Record<string, string> | undefined) => string,
+    load: (name: string) => ModuleAddress,
+  ): void;
+  /** Compiles an ES module. Throws what QuickJS finds wrong. */
+  compileModule(name: string, source: string, line: number): ModuleAddress;
+  /** A module without text; `steps` are its evaluation. */
+  syntheticModule(name: string, exports: readonly string[], steps: () => void): ModuleAddress;
+  /** Negative where it has no such export. */
+  setModuleExport(module: ModuleAddress, name: string, value: unknown): number;
+  evaluateModule(module: ModuleAddress): Promise<unknown>;
+  /** Links what a module imports after one that throws. */
+  linkModule(module: ModuleAddress): void;
+  moduleNamespace(module: ModuleAddress): object;
+  /** Its `import.meta`. */
+  moduleMeta(module: ModuleAddress): object;
+  /** Of enum JSModuleStatus; one more where it threw. */
+  moduleStatus(module: ModuleAddress): number;
+  moduleError(module: ModuleAddress): unknown;
+  /** Whether the three above read the right places of this QuickJS. */
+  checkModules(): boolean;
+  /** A rejection nobody has to handle. */
+  ignoreRejection(promise: Promise<unknown>): void;
   /** The `package.json` at a path; undefined where none is, the path where it is not valid. */
   readPackage(file: string): PackageConfig | string | undefined;
   /** That of the directory of a path, or the nearest above. */
@@ -170,6 +196,14 @@ export interface Host extends FileHost, HttpParserHost {
   explainScript(source: string, parameters: string | undefined, filename: string): SyntaxProblem | undefined;
   /** The same for a CommonJS module; true where it can only be an ES module. */
   explainModule(source: string, filename: string, mayBeModule: boolean): SyntaxProblem | true | undefined;
+  /** What V8 reads in a module, as JSON; see guest/bindings/module-wrap.ts. */
+  parseModule(url: string, source: string): string;
+  /** What V8 says when it links modules, given as JSON, from that with a number on. */
+  explainLinking(modules: string, root: number): SyntaxProblem | undefined;
+  /** The names a CommonJS module exports and what it exports all of, as JSON. */
+  parseCommonJs(source: string): string;
+  /** The path a file URL means. */
+  filePath(url: string): string;
   exit(status: number): never;
   /** Functions of the guest that the engine calls by name. */
   setEntries(entries: object): void;

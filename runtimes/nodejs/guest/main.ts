@@ -10,8 +10,10 @@ import { runCallback } from './callback-scope.ts';
 import { fillEngineGaps } from './engine-gaps.ts';
 import { host } from './host.ts';
 import { readLaunch } from './launch.ts';
+import { startModules } from './module-graph.ts';
 
 fillEngineGaps();
+startModules();
 const library = bootLibrary();
 
 const onStream = (id: number, action: (stream: Stream) => void): void => {

@@ -21,4 +21,21 @@ FUNCTION(ascii_slice) {
   return JS_NewStringLen(ctx, (const char *)bytes + start, end - start);
 }
 
-JSCFunctionData *const native_functions[] = {class_of, ascii_slice, compile_function, compile_script};
+JSCFunctionData *const native_functions[] = {
+    class_of,
+    ascii_slice,
+    compile_function,
+    compile_script,
+    set_module_hooks,
+    compile_module,
+    synthetic_module,
+    set_module_export,
+    evaluate_module,
+    link_module,
+    module_namespace,
+    module_meta,
+    module_status,
+    module_error,
+    check_modules,
+    ignore_rejection,
+};

@@ -85,5 +85,6 @@ char *js_strdup(JSContext *, const char *);
 void *malloc(unsigned size);
 void free(void *);
 void *memcpy(void *, const void *, unsigned);
+unsigned strlen(const char *);
 
 #endif

@@ -1,4 +1,5 @@
 /** `wasmrun os`: runs an app in a network namespace of its own. */
+import { resolve } from 'node:path';
 import type { Settings } from '../../config/settings.ts';
 import type { Log } from '../../log.ts';
 import type { ResolvedApp } from '../../runtime/resolve.ts';
@@ -37,6 +38,7 @@ export const osCommand = (session: Session) =>
     .option('--forward <spec>', 'lead a host port to a port of the app (repeatable)', collect)
     .option('--name <name>', 'name of the sandbox (default: from the app)')
     .option('--language <name>', 'runtime to use instead of the detected one')
+    .option('--module <file>', 'file of the app to run, relative to its directory')
     .option('--bind <address>', 'host address of forwards (repeatable; default: 127.0.0.1 and ::1)', collect)
     .option('--isolation <name>', 'auto, namespace (root), user-namespace or virtual')
     .option('--transport <name>', 'auto, nftables, iptables, pf or handoff')
@@ -64,6 +66,7 @@ export const osCommand = (session: Session) =>
         '--forward': options.forward,
         '--name': options.name,
         '--language': options.language,
+        '--module': options.module,
         '--bind': options.bind,
         '--isolation': options.isolation,
         '--transport': options.transport,
@@ -151,7 +154,9 @@ const readApp = async (
   const { RUNTIMES } = await import('../../../runtimes/index.ts');
 
   const { directory, file } = await locateApp(path);
-  const { settings } = await loadAppSettings(directory, flags);
+  // Unlike other paths it is one of the app's, wherever the command is typed.
+  const module = typeof flags['--module'] === 'string' ? resolve(directory, flags['--module']) : undefined;
+  const { settings } = await loadAppSettings(directory, { ...flags, '--module': module });
   const app = await resolveApp(path, settings, RUNTIMES, output.log, build);
   const { exposureWarnings } = await import('../exposure.ts');
   const warnings = exposureWarnings(settings.network);

@@ -8,6 +8,8 @@ import { syntaxError } from '../syntax-errors.ts';
 
 /** What the body of a CommonJS module sees. */
 const MODULE_PARAMETERS = 'exports, require, module, __filename, __dirname';
+/** What V8's stacks show for the code of a module outside of its functions. */
+const NAME_IN_STACKS = { value: 'Object.<anonymous>', configurable: true };
 const HOST_OPTION = privateSymbols['host_defined_option_symbol']!;
 
 /** The comment that names a source map, the last one of a text. */
@@ -46,7 +48,11 @@ const compileFunctionForCJSLoader = (
     function: undefined as unknown,
   };
   try {
-    result.function = host.compileFunction(MODULE_PARAMETERS, source, filename, 1);
+    result.function = Object.defineProperty(
+      host.compileFunction(MODULE_PARAMETERS, source, filename, 1),
+      'name',
+      NAME_IN_STACKS,
+    );
     result.sourceMapURL = sourceMapUrl(source);
     rememberReferrer(filename, symbols['vm_dynamic_import_default_internal']!);
   } catch (error) {

@@ -10,6 +10,7 @@ import { createFileSystem } from './file-system.ts';
 import { createFileEvents } from './file-watch.ts';
 import { createHttpParser } from './http.ts';
 import { moduleFiles } from './module-files.ts';
+import { createCjsLexer, createModuleWrap } from './module-wrap.ts';
 import { createModules } from './modules.ts';
 import { createCrypto } from './crypto.ts';
 import { createOs } from './os.ts';
@@ -32,6 +33,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   buffer: createBuffer,
   builtins: createBuiltins,
   cares_wrap: createDns,
+  cjs_lexer: createCjsLexer,
   config: small.createConfig,
   constants: small.createConstants,
   contextify: createContextify,
@@ -46,6 +48,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   http_parser: createHttpParser,
   inspector: small.createInspector,
   messaging: small.createMessaging,
+  module_wrap: createModuleWrap,
   modules: createModules,
   mksnapshot: small.createSnapshot,
   os: createOs,

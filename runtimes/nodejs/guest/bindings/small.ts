@@ -17,6 +17,9 @@ const OPTIONS: Readonly<Record<string, unknown>> = {
   // There is no compiler for modules' syntax to be guessed with twice.
   '--experimental-repl-await': false,
   '--inspect-brk': false,
+  // What an app stores there would be gone with it.
+  '--experimental-webstorage': false,
+  '--webstorage': false,
 };
 
 export const createOptions = (): Binding => ({

@@ -1,0 +1,108 @@
+/** A guest with Node's library in it: what it is made of, its functions, and how it is kept in a file. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { EngineServices } from '../../../src/engine/driver.ts';
+import { packageFile } from '../../../src/os/package-file.ts';
+import { fileFunctions } from './file-functions.ts';
+import { coreFunctions } from './functions.ts';
+import { Guest } from './guest.ts';
+import type { EngineFunctions, GuestParts, MakeFunctions } from './guest.ts';
+import type { GuestFileSystem } from './guest-file-system.ts';
+import { httpFunctions } from './http-functions.ts';
+import type { HttpParsers } from './http-parser.ts';
+import type { Launch } from './launch.ts';
+import { moduleFunctions } from './module-functions.ts';
+import type { ReactorState } from './reactor.ts';
+import { streamFunctions } from './stream-functions.ts';
+import type { GuestStreams } from './stream-functions.ts';
+import { syntaxFunctions } from './syntax-functions.ts';
+
+/** Bytes of stack in QuickJS before a RangeError: what quickjs-wasi's own stack has room for (MAX_STACK_SIZE). */
+const STACK = 500 * 1024;
+
+const require = createRequire(import.meta.url);
+
+/** Everything a guest is made of, as bytes nobody has looked at. */
+export interface GuestBytes {
+  readonly quickjs: Buffer<ArrayBuffer>;
+  readonly bridge: Buffer<ArrayBuffer>;
+  /** Of quickjs-wasi, by name. */
+  readonly extensions: Readonly<Record<string, Buffer<ArrayBuffer>>>;
+  readonly script: Buffer<ArrayBuffer>;
+}
+
+const EXTENSIONS = ['encoding', 'structured-clone'] as const;
+
+export const readGuestBytes = (): GuestBytes => ({
+  quickjs: readFileSync(require.resolve('quickjs-wasi/quickjs.wasm')),
+  bridge: readFileSync(packageFile('dist/drivers/nodejs/bridge.wasm')),
+  extensions: Object.fromEntries(
+    EXTENSIONS.map((name) => [name, readFileSync(require.resolve(`quickjs-wasi/${name}.so`))]),
+  ),
+  script: readFileSync(packageFile('dist/drivers/nodejs/guest.js')),
+});
+
+/** What the functions of the engine work on; where it is made later, they are not called before. */
+export interface GuestWorld {
+  readonly files: GuestFileSystem;
+  readonly parsers: HttpParsers;
+  readonly reactor: ReactorState;
+  streams(): GuestStreams;
+  services(): EngineServices;
+  launch(): Launch;
+}
+
+/** All functions of the engine, in an order that snapshots rely on. */
+const functionsFor =
+  (world: GuestWorld): MakeFunctions =>
+  (bridge, rejections) => {
+    const { files, parsers, reactor } = world;
+    const all: readonly EngineFunctions[] = [
+      coreFunctions(bridge, () => world.launch(), rejections),
+      plain(fileFunctions(bridge, files)),
+      plain(moduleFunctions({ readText: (path) => textOf(files, path) })),
+      plain(syntaxFunctions),
+      httpFunctions(parsers),
+      plain({ exit: (status: number) => world.services().exit(status) }),
+      streamFunctions(bridge, () => world.streams()),
+      reactor.functions,
+    ];
+    return {
+      plain: Object.assign({}, ...all.map((each) => each.plain)) as EngineFunctions['plain'],
+      raw: Object.assign({}, ...all.map((each) => each.raw)) as EngineFunctions['raw'],
+    };
+  };
+
+const plain = (functions: EngineFunctions['plain']): EngineFunctions => ({ plain: functions, raw: {} });
+
+/** The text of a file; undefined where it cannot be read. */
+export const textOf = (files: GuestFileSystem, path: string): string | undefined => {
+  const text = files.readText(path, 0);
+  return typeof text === 'string' ? text : undefined;
+};
+
+const partsOf = ({ quickjs, bridge, extensions }: GuestBytes): GuestParts => ({
+  quickjs: new WebAssembly.Module(quickjs),
+  bridge: new WebAssembly.Module(bridge),
+  extensions: Object.entries(extensions).map(([name, bytes]) => ({
+    name,
+    wasm: new WebAssembly.Module(bytes),
+  })),
+});
+
+/**
+ * A guest in which the library stands.
+ * @param memory - bytes the guest may use
+ * @param snapshot - of one that stood already; it is brought up anew without
+ */
+export const createNodeGuest = async (
+  bytes: GuestBytes,
+  memory: number,
+  world: GuestWorld,
+  snapshot?: Uint8Array,
+): Promise<Guest> => {
+  const limits = { memory, stack: STACK };
+  return snapshot === undefined
+    ? await Guest.create(partsOf(bytes), limits, functionsFor(world), bytes.script.toString())
+    : await Guest.restore(partsOf(bytes), limits, functionsFor(world), snapshot);
+};
