@@ -27,7 +27,7 @@ export const createTimers = (): Binding => ({
     processTimers = timers;
   },
   getLibuvNow: libuvNow,
-  scheduleTimer: (milliseconds: number) => host.setTimer(milliseconds, true),
+  scheduleTimer: (milliseconds: number) => host.setTimer(milliseconds),
   toggleTimerRef: (isRef: boolean) => host.refTimer(isRef),
   toggleImmediateRef: (isRef: boolean) => host.refImmediate(isRef),
 });
@@ -61,7 +61,8 @@ const untilNoneThrows = (run: () => number): number => {
 export const runTimers = (): void => {
   const next = untilNoneThrows(() => processTimers!(libuvNow()));
   if (next === 0) return;
-  host.setTimer(Math.max(1, Math.abs(next) - libuvNow()), next > 0);
+  host.setTimer(Math.max(1, Math.abs(next) - libuvNow()));
+  host.refTimer(next > 0);
 };
 
 /** CheckImmediate in env.cc: those that one which threw has left over follow at once. */
