@@ -4,6 +4,7 @@ import { host } from '../host.ts';
 
 /** env.h, ImmediateInfo::Fields. */
 const IMMEDIATES = 0;
+const REFERENCED = 1;
 
 let processImmediate: (() => void) | undefined;
 let processTimers: ((now: number) => number) | undefined;
@@ -51,6 +52,8 @@ export const runTimers = (): void => {
 
 export const runImmediates = (): void => {
   if (immediateInfo[IMMEDIATES]! > 0) processImmediate!();
+  // Only the first one is told of when it is made, and it is for us to tell of the last (env.cc, CheckImmediate).
+  if (immediateInfo[REFERENCED] === 0) host.refImmediate(false);
 };
 
 export const hasImmediates = (): boolean => immediateInfo[IMMEDIATES]! > 0;
