@@ -1,14 +1,12 @@
 /** Runs scripts of Node.js as guests, in the real engine on the host's own loopback, without a namespace. */
 import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { NodeOptions } from '../../runtimes/nodejs/engine/launch.ts';
+import { packageFile } from '../../src/os/package-file.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
 import { startEngine } from './engine.ts';
 import type { EngineOptions, EngineRun } from './engine.ts';
-
-const require = createRequire(import.meta.url);
 
 export interface NodeGuestOptions extends Partial<Omit<EngineOptions, 'guest' | 'driver'>> {
   /** Absolute path of the app, which the guest sees under the same path. */
@@ -34,7 +32,7 @@ export const startNodeGuest = ({
     envFiles: [],
   };
   return startEngine({
-    guest: require.resolve('quickjs-wasi/quickjs.wasm'),
+    guest: packageFile('dist/drivers/nodejs/quickjs.wasm'),
     driver: { path: driverPath('nodejs'), options: { ...node } },
     directories: [{ hostPath: directory, guestPath: directory, readOnly }, ...directories],
     tmpfs: ['/tmp'],

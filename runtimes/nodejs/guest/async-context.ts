@@ -5,6 +5,7 @@
 import { enterScope, leaveScope, takeError } from './callback-scope.ts';
 import { shapedBinding } from './binding-shape.ts';
 import { symbols } from './constants.ts';
+import { host } from './host.ts';
 
 const shape = shapedBinding('async_wrap');
 const constants = shape['constants'] as Record<string, number>;
@@ -43,13 +44,6 @@ let hooks: Hooks = {};
 let trampoline:
   | ((id: number, resource: object, callback: unknown, ...values: unknown[]) => unknown)
   | undefined;
-let frame: unknown;
-
-/** What an AsyncContextFrame is kept in (AsyncLocalStorage). */
-export const currentFrame = (): unknown => frame;
-export const setFrame = (next: unknown): void => {
-  frame = next;
-};
 
 /** A resource that goes on later: every request and handle of the bindings. */
 export class AsyncWrap {
@@ -66,7 +60,7 @@ export class AsyncWrap {
     const triggerId = wanted < 0 ? ids[EXECUTION_ID]! : wanted;
     this[ASYNC_ID] = id;
     this[TRIGGER_ASYNC_ID] = triggerId;
-    this[FRAME] = frame;
+    this[FRAME] = host.currentFrame();
     if (fields[INIT]! > 0) hooks.init?.(id, type, triggerId, this);
   }
 
@@ -100,14 +94,13 @@ const priorFrames: unknown[] = [];
 /** What follows happens in the context of a resource, as a call from outside. */
 export const enterContext = (resource: AsyncWrap): void => {
   enterScope();
-  priorFrames.push(frame);
-  frame = resource[FRAME];
+  priorFrames.push(host.exchangeFrame(resource[FRAME]));
   pushContext(resource[ASYNC_ID] as number, resource[TRIGGER_ASYNC_ID] as number, resource);
 };
 
 export const leaveContext = (): void => {
   popContext();
-  frame = priorFrames.pop();
+  host.exchangeFrame(priorFrames.pop());
   leaveScope();
 };
 
@@ -184,6 +177,6 @@ export const emitDestroyed = (): void => {
 export const createAsyncWrap = (): Record<string, unknown> => asyncWrapBinding;
 
 export const createAsyncContextFrame = (): Record<string, unknown> => ({
-  getContinuationPreservedEmbedderData: currentFrame,
-  setContinuationPreservedEmbedderData: setFrame,
+  getContinuationPreservedEmbedderData: host.currentFrame,
+  setContinuationPreservedEmbedderData: host.exchangeFrame,
 });
