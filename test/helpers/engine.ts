@@ -18,6 +18,7 @@ import type {
 import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
+import { ENGINE_FLAGS } from '../../src/sandbox/engine-binary.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../src/sandbox/socket-channel.ts';
 
@@ -93,7 +94,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     onRefused: (refusal) => refused.push(refusal),
   });
   const answer = onRequest ?? ((request: Request): unknown => broker.answer(request));
-  const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], {
+  const child = spawn(process.execPath, [...ENGINE_FLAGS, ENGINE], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', engineChannel, ...descriptors, ...channels],
     env: { ...processEnv },
   });

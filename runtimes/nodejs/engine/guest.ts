@@ -59,6 +59,7 @@ const NATIVE_FUNCTIONS = [
   'moduleError',
   'checkModules',
   'ignoreRejection',
+  'privateSymbol',
 ] as const;
 
 /** A value QuickJS told of, held until it is disposed of. */

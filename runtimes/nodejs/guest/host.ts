@@ -184,6 +184,8 @@ export interface Host extends FileHost, HttpParserHost {
   moduleError(module: ModuleAddress): unknown;
   /** Whether the three above read the right places of this QuickJS. */
   checkModules(): boolean;
+  /** The key of a property that only those see who have it. */
+  privateSymbol(description: string): symbol;
   /** A rejection nobody has to handle. */
   ignoreRejection(promise: Promise<unknown>): void;
   /** The `package.json` at a path; undefined where none is, the path where it is not valid. */

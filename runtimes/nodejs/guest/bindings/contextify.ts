@@ -2,14 +2,16 @@
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols, symbols } from '../constants.ts';
+import { MODULE_FUNCTION_NAME, siteOf } from '../error-stacks.ts';
 import { host } from '../host.ts';
 import { rememberReferrer } from '../referrers.ts';
+import { sourceLine } from '../source-lines.ts';
 import { syntaxError } from '../syntax-errors.ts';
 
 /** What the body of a CommonJS module sees. */
 const MODULE_PARAMETERS = 'exports, require, module, __filename, __dirname';
-/** What V8's stacks show for the code of a module outside of its functions. */
-const NAME_IN_STACKS = { value: 'Object.<anonymous>', configurable: true };
+const NAME_IN_STACKS = { value: MODULE_FUNCTION_NAME, configurable: true };
+const DECORATED = privateSymbols['decorated_private_symbol']!;
 const HOST_OPTION = privateSymbols['host_defined_option_symbol']!;
 
 /** The comment that names a source map, the last one of a text. */
@@ -17,6 +19,15 @@ const sourceMapUrl = (source: string): string | undefined => {
   const at = source.lastIndexOf('# sourceMappingURL=');
   if (at < 2 || !/[/][/*]$/.test(source.slice(at - 2, at))) return undefined;
   return /^[^\s'"*]+/.exec(source.slice(at + '# sourceMappingURL='.length))?.[0];
+};
+
+/** Shows the line an error is from above its stack, as V8's errors of scripts do (errors::DecorateErrorStack). */
+const decorated = (error: Error, line: string | null | undefined): Error => {
+  const { [DECORATED]: isDecorated, stack } = error as Error & Record<symbol, unknown>;
+  if (typeof line !== 'string' || isDecorated === true || typeof stack !== 'string') return error;
+  Object.defineProperty(error, DECORATED, { value: true });
+  error.stack = `${line}\n${stack}`;
+  return error;
 };
 
 /** Calls what compiles; where it fails, the engine's own parser says what is wrong as Node would. */
@@ -30,7 +41,7 @@ const orExplained = <Result>(
     return compile();
   } catch (error) {
     const problem = host.explainScript(source, parameters, filename);
-    throw problem === undefined ? error : syntaxError(problem);
+    throw problem === undefined ? error : decorated(syntaxError(problem), problem[1]);
   }
 };
 
@@ -59,7 +70,7 @@ const compileFunctionForCJSLoader = (
     const problem = host.explainModule(source, filename, mayBeModule);
     if (problem === undefined) throw error;
     if (problem === true) result.canParseAsESM = true;
-    else throw syntaxError(problem);
+    else throw decorated(syntaxError(problem), problem[1]);
   }
   return result;
 };
@@ -90,6 +101,8 @@ const compileFunction = (
 
 class ContextifyScript {
   readonly #run: () => unknown;
+  readonly #source: string;
+  readonly #filename: string;
   [key: PropertyKey]: unknown;
 
   constructor(
@@ -103,6 +116,8 @@ class ContextifyScript {
     hostOption?: symbol,
   ) {
     const option = hostOption ?? Symbol(filename);
+    this.#source = source;
+    this.#filename = filename;
     this.#run = orExplained(
       () => host.compileScript(source, filename, lineOffset + 1),
       source,
@@ -115,8 +130,15 @@ class ContextifyScript {
     rememberReferrer(filename, option);
   }
 
-  runInContext(_context: object | null): unknown {
-    return this.#run();
+  runInContext(_context: object | null, _timeout?: number, displayErrors?: boolean): unknown {
+    try {
+      return this.#run();
+    } catch (error) {
+      if (displayErrors === true && error instanceof Error && Object.isExtensible(error)) {
+        decorated(error, sourceLine(siteOf(error), true, { [this.#filename]: this.#source }));
+      }
+      throw error;
+    }
   }
 
   createCachedData(): Uint8Array {
