@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { NodeOptions } from '../../runtimes/nodejs/engine/launch.ts';
 import { takeNodeFlags } from '../../runtimes/nodejs/node-flags.ts';
+import { snapshotFile } from '../../runtimes/nodejs/snapshot-cache.ts';
 import { engineBinary } from '../../src/sandbox/engine-binary.ts';
 import { writeAppDirectory } from './app-directory.ts';
 import type { AppFiles } from './app-directory.ts';
@@ -56,6 +57,7 @@ export const runAsGuest = async ({
     execArgv,
     options,
     envFiles,
+    snapshot: await snapshotFile(),
   };
   await using run = startEngine({
     guest: QUICKJS,

@@ -4,6 +4,19 @@ import type { CallSite } from './error-stacks.ts';
 
 const LIBRARY = 'node:';
 
+/** The library's function that looks into source maps (getSourceMapErrorSource), where they are on. */
+let mapped: ((file: string, line: number, column: number) => string | undefined) | undefined;
+let isMapping = false;
+
+export const sourceMaps = {
+  use: (given: typeof mapped): void => {
+    mapped = given;
+  },
+  enable: (isOn: boolean): void => {
+    isMapping = isOn;
+  },
+};
+
 const sourceOf = (file: string): string | undefined => {
   if (file.startsWith(LIBRARY)) return host.librarySource(file.slice(LIBRARY.length));
   if (file.startsWith('file:')) return host.readFileText(host.filePath(file));
@@ -29,6 +42,8 @@ export const sourceLine = (
 ): string | undefined => {
   const [file, number, column] = [site?.getFileName(), site?.getLineNumber(), site?.getColumnNumber()];
   if (typeof file !== 'string' || typeof number !== 'number' || typeof column !== 'number') return undefined;
+  const original = isMapping ? mapped?.(file, number, column) : undefined;
+  if (original !== undefined) return original;
   const line = (sources[file] ?? sourceOf(file))?.split('\n')[number - 1]?.replace(/\r$/, '');
   if (line === undefined) return undefined;
   const margin = line.slice(0, startOf(line, column, isThrown)).replaceAll(/[^\t]/g, ' ');

@@ -14,11 +14,11 @@ const NAME_IN_STACKS = { value: MODULE_FUNCTION_NAME, configurable: true };
 const DECORATED = privateSymbols['decorated_private_symbol']!;
 const HOST_OPTION = privateSymbols['host_defined_option_symbol']!;
 
-/** The comment that names a source map, the last one of a text. */
-const sourceMapUrl = (source: string): string | undefined => {
-  const at = source.lastIndexOf('# sourceMappingURL=');
+/** What a comment such as `//# sourceMappingURL=` names, the last one of a text. */
+const named = (source: string, name: 'sourceMappingURL' | 'sourceURL'): string | undefined => {
+  const at = source.lastIndexOf(`# ${name}=`);
   if (at < 2 || !/[/][/*]$/.test(source.slice(at - 2, at))) return undefined;
-  return /^[^\s'"*]+/.exec(source.slice(at + '# sourceMappingURL='.length))?.[0];
+  return /^[^\s'"*]+/.exec(source.slice(at + name.length + '# ='.length))?.[0];
 };
 
 /** Shows the line an error is from above its stack, as V8's errors of scripts do (errors::DecorateErrorStack). */
@@ -54,18 +54,18 @@ const compileFunctionForCJSLoader = (
   const result = {
     cachedDataRejected: false,
     sourceMapURL: undefined as string | undefined,
-    sourceURL: undefined,
+    sourceURL: named(source, 'sourceURL') ?? filename,
     canParseAsESM: false,
     function: undefined as unknown,
   };
   try {
     result.function = Object.defineProperty(
-      host.compileFunction(MODULE_PARAMETERS, source, filename, 1),
+      host.compileFunction(MODULE_PARAMETERS, source, result.sourceURL, 1),
       'name',
       NAME_IN_STACKS,
     );
-    result.sourceMapURL = sourceMapUrl(source);
-    rememberReferrer(filename, symbols['vm_dynamic_import_default_internal']!);
+    result.sourceMapURL = named(source, 'sourceMappingURL');
+    rememberReferrer(result.sourceURL, symbols['vm_dynamic_import_default_internal']!);
   } catch (error) {
     const problem = host.explainModule(source, filename, mayBeModule);
     if (problem === undefined) throw error;
@@ -96,7 +96,7 @@ const compileFunction = (
   );
   Object.defineProperty(compiled, HOST_OPTION, { value: hostOption });
   rememberReferrer(filename, hostOption);
-  return { function: compiled, sourceMapURL: sourceMapUrl(source), sourceURL: undefined };
+  return { function: compiled, sourceMapURL: named(source, 'sourceMappingURL'), sourceURL: undefined };
 };
 
 class ContextifyScript {
@@ -125,7 +125,7 @@ class ContextifyScript {
       filename,
     );
     this['cachedDataRejected'] = undefined;
-    this['sourceMapURL'] = sourceMapUrl(source);
+    this['sourceMapURL'] = named(source, 'sourceMappingURL');
     Object.defineProperty(this, HOST_OPTION, { value: option });
     rememberReferrer(filename, option);
   }

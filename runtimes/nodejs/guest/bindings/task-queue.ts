@@ -7,6 +7,7 @@ import { reportOf } from '../error-report.ts';
 import type { StackEnhancer } from '../error-report.ts';
 import { usePrepareCallback } from '../error-stacks.ts';
 import { host } from '../host.ts';
+import { sourceMaps } from '../source-lines.ts';
 
 /** env.h, TickInfo::Fields. */
 const HAS_TICK_SCHEDULED = 0;
@@ -120,8 +121,8 @@ const report = (error: unknown, isThrown = true): void => {
 export const createErrors = (): Binding => ({
   exitCodes: shapedBinding('errors')['exitCodes'],
   setPrepareStackTraceCallback: usePrepareCallback,
-  setGetSourceMapErrorSource: () => undefined,
-  setSourceMapsEnabled: () => undefined,
+  setGetSourceMapErrorSource: sourceMaps.use,
+  setSourceMapsEnabled: sourceMaps.enable,
   setMaybeCacheGeneratedSourceMap: () => undefined,
   setEnhanceStackForFatalException: (...given: StackEnhancer[]) => {
     enhancers = given;
