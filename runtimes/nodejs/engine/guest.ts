@@ -65,6 +65,7 @@ const NATIVE_FUNCTIONS = [
   'runMicrotasks',
   'setPromiseHooks',
   'setRejectionCallback',
+  'privateSymbol',
 ] as const;
 
 /** What functions of the engine are made with. */

@@ -16,6 +16,7 @@ import type { ReactorState } from './reactor.ts';
 import { streamFunctions } from './stream-functions.ts';
 import type { GuestStreams } from './stream-functions.ts';
 import { syntaxFunctions } from './syntax-functions.ts';
+import { typescriptFunctions } from './typescript-functions.ts';
 
 /** Bytes of stack in QuickJS before a RangeError: what quickjs-wasi's own stack has room for (MAX_STACK_SIZE). */
 const STACK = 500 * 1024;
@@ -62,6 +63,7 @@ const functionsFor =
       plain(fileFunctions(bridge, files)),
       plain(moduleFunctions({ readText: (path) => textOf(files, path) })),
       plain(syntaxFunctions),
+      plain(typescriptFunctions),
       httpFunctions(parsers),
       plain({ exit: (status: number) => world.services().exit(status) }),
       streamFunctions(bridge, () => world.streams()),

@@ -13,6 +13,12 @@ export type PackageConfig = readonly [
   exports: string | undefined,
   file: string,
 ];
+export interface TypeScriptProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly startLine: number;
+  readonly snippet: string;
+}
 /** Where QuickJS keeps a module. */
 export type ModuleAddress = number;
 /** What is wrong with a text; the place as Node shows it, with the line itself. */
@@ -195,6 +201,8 @@ export interface Host extends FileHost, HttpParserHost {
   moduleError(module: ModuleAddress): unknown;
   /** Whether the three above read the right places of this QuickJS. */
   checkModules(): boolean;
+  /** The key of a property that only those see who have it. */
+  privateSymbol(description: string): symbol;
   /** A rejection nobody has to handle. */
   ignoreRejection(promise: Promise<unknown>): void;
   /** The `package.json` at a path; undefined where none is, the path where it is not valid. */
@@ -213,6 +221,12 @@ export interface Host extends FileHost, HttpParserHost {
   explainLinking(modules: string, root: number): SyntaxProblem | undefined;
   /** The names a CommonJS module exports and what it exports all of, as JSON. */
   parseCommonJs(source: string): string;
+  /** JavaScript and its source map, or what is wrong as amaro tells it. */
+  transformTypeScript(
+    source: string,
+    mode: 'strip-only' | 'transform',
+    filename: string | undefined,
+  ): readonly [code: string, map?: string] | TypeScriptProblem;
   /** The path a file URL means. */
   filePath(url: string): string;
   exit(status: number): never;

@@ -19,6 +19,15 @@ const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
       replacement: `internalFsBinding.realpath(requestPath, 'utf8'),`,
     },
   ],
+  // The parser of TypeScript is WebAssembly, which the guest has not: the engine parses.
+  'internal/modules/typescript': [
+    {
+      find: `assertTypeScript();
+  const amaro = require('internal/deps/amaro/dist/index');
+  return amaro.transformSync;`,
+      replacement: `return internalBinding('typescript').transformSync;`,
+    },
+  ],
 };
 
 /** The text of a module with its changes; undefined where it has none. */

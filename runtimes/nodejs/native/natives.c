@@ -19,6 +19,15 @@ FUNCTION(ascii_slice) {
   return JS_NewStringLen(ctx, (const char *)bytes + start, end - start);
 }
 
+/* privateSymbol(description): the key of a property that only those see who have it. */
+FUNCTION(private_symbol) {
+  const char *description = JS_ToCStringLen2(ctx, 0, arguments[0], 0);
+  if (description == 0) return JS_EXCEPTION;
+  JSValue symbol = JS_NewPrivateSymbol(ctx, description);
+  JS_FreeCString(ctx, description);
+  return symbol;
+}
+
 JSCFunctionData *const native_functions[] = {
     class_of,
     ascii_slice,
@@ -41,4 +50,5 @@ JSCFunctionData *const native_functions[] = {
     run_microtasks,
     set_promise_hooks,
     set_rejection_callback,
+    private_symbol,
 };

@@ -71,6 +71,7 @@ typedef char *JSModuleNormalizeFunc2(JSContext *, const char *base, const char *
 typedef JSModuleDef *JSModuleLoaderFunc2(JSContext *, const char *name, void *, JSValue attributes);
 typedef int JSModuleInitFunc(JSContext *, JSModuleDef *);
 
+JSValue JS_NewPrivateSymbol(JSContext *, const char *description);
 JSValue JS_Eval2(JSContext *, const char *source, unsigned length, JSEvalOptions *);
 JSValue JS_EvalFunction(JSContext *, JSValue bytecode);
 void JS_SetModuleLoaderFunc2(JSRuntime *, void *, JSModuleLoaderFunc2 *, void *, void *);

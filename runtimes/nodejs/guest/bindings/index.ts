@@ -24,6 +24,7 @@ import { createPipe } from './pipe.ts';
 import { createSignal, createTty } from './terminal.ts';
 import { createEncoding, createUrl } from './text.ts';
 import { createTimers } from './timers.ts';
+import { createTypeScript } from './typescript.ts';
 import { typeTests } from './types.ts';
 import { createUtil } from './util.ts';
 import { createZlib } from './zlib.ts';
@@ -69,6 +70,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   timers: createTimers,
   trace_events: small.createTraceEvents,
   tty_wrap: createTty,
+  typescript: createTypeScript,
   types: () => ({ ...typeTests }),
   url: createUrl,
   util: createUtil,

@@ -3,9 +3,12 @@ import { clearStack, emitDestroyed } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols } from '../constants.ts';
+import { reportOf } from '../error-report.ts';
+import type { StackEnhancer } from '../error-report.ts';
 import { usePrepareCallback } from '../error-stacks.ts';
 import { native } from '../engine-gaps.ts';
 import { host } from '../host.ts';
+import { sourceMaps } from '../source-lines.ts';
 
 /** env.h, TickInfo::Fields. */
 const HAS_TICK_SCHEDULED = 0;
@@ -16,7 +19,7 @@ const EXIT_CODE = 1;
 
 const tickInfo = new Uint8Array(2);
 let processTicks: (() => void) | undefined;
-let enhanceStack: ((error: unknown) => void)[] = [];
+let enhancers: readonly StackEnhancer[] = [];
 let process: NodeJS.Process & Record<PropertyKey, unknown>;
 
 /** node_task_queue.cc, promiseRejectEvents: what is told of promises. */
@@ -86,47 +89,29 @@ export const uncaught = (error: unknown, fromPromise = false): void => {
   }
   clearStack();
   if (isHandled) return;
-  report(error);
+  report(error, !fromPromise);
   const exitInfo = process[privateSymbols['exit_info_private_symbol']!] as Int32Array;
   host.exit(exitInfo[HAS_EXIT_CODE] === 1 ? exitInfo[EXIT_CODE]! : 1);
 };
 
-/** As Node prints what nobody has caught. */
-const report = (error: unknown): void => {
-  for (const enhance of enhanceStack) {
-    try {
-      enhance(error);
-    } catch {
-      // The stack stays as it is.
-    }
-  }
-  host.printText(2, `${describe(error)}\n\nNode.js ${process.version}\n`);
-};
-
-const describe = (error: unknown): string => {
-  if (typeof error !== 'object' || error === null) return `Uncaught:\n${String(error)}`;
+const report = (error: unknown, isThrown = true): void => {
+  let text: string;
   try {
-    const { stack } = error as Error;
-    const arrow = (error as Record<PropertyKey, unknown>)[privateSymbols['arrow_message_private_symbol']!];
-    const text = typeof stack === 'string' ? headed(error as Error, stack) : String(error);
-    return typeof arrow === 'string' ? `${arrow}\n${text}` : text;
+    text = reportOf(error, isThrown, enhancers);
   } catch {
-    return 'Uncaught: an object that cannot be shown';
+    text = 'Uncaught: an object that cannot be shown\n';
   }
+  host.printText(2, text);
 };
-
-/** QuickJS leaves name and message out of the stack. */
-const headed = ({ name, message }: Error, stack: string): string =>
-  stack.includes(message) ? stack : `${name}${message === '' ? '' : `: ${message}`}\n${stack}`;
 
 export const createErrors = (): Binding => ({
   exitCodes: shapedBinding('errors')['exitCodes'],
   setPrepareStackTraceCallback: usePrepareCallback,
-  setGetSourceMapErrorSource: () => undefined,
-  setSourceMapsEnabled: () => undefined,
+  setGetSourceMapErrorSource: sourceMaps.use,
+  setSourceMapsEnabled: sourceMaps.enable,
   setMaybeCacheGeneratedSourceMap: () => undefined,
-  setEnhanceStackForFatalException: (before: (error: unknown) => void, after: (error: unknown) => void) => {
-    enhanceStack = [before, after];
+  setEnhanceStackForFatalException: (...given: StackEnhancer[]) => {
+    enhancers = given;
   },
   noSideEffectsToString: (value: unknown) => {
     try {
