@@ -19,7 +19,7 @@ import { linkImports } from './imports.ts';
 import { exitNow } from './libc.ts';
 import { ListenerFactory } from './listeners.ts';
 import { openDirectories, openMemoryFileSystems } from './mounts.ts';
-import type { LaunchMessage, ToEngine } from './messages.ts';
+import type { HandedChannel, LaunchMessage, ToEngine } from './messages.ts';
 import { Poller } from './poll.ts';
 import { compileModule, mayOpenFiles, notWebAssembly, readModule } from './program.ts';
 import type { Program } from './program.ts';
@@ -80,23 +80,51 @@ const run = (
   context.control.exit({ status: 0, reason: 'exit' });
 };
 
+/** Why forwards will lead nowhere, as far as the module's imports tell. */
+const lacksOf = (program: Program, { ports, channels }: LaunchMessage): string[] => {
+  const { abi, file } = program;
+  const lacks = lackOfDatagrams(program, channels);
+  if (abi === 'preview1' && ports.length === 0)
+    lacks.unshift(`${file} cannot open a listener itself: name the port it serves, e.g. --forward 8080:3000`);
+  if (abi === 'none' && ports.length > 0)
+    lacks.push(`${file} imports no socket functions, so nothing will listen on port ${ports.join(', ')}`);
+  return lacks;
+};
+
+const lackOfDatagrams = (
+  { abi, file }: Program,
+  channels: readonly Pick<HandedChannel, 'processPort'>[],
+): string[] => {
+  if (channels.length === 0 || (abi !== 'preview1' && abi !== 'none')) return [];
+  const udpPorts = channels.map(({ processPort }) => `${processPort}/udp`).join(', ');
+  return [`${file} imports no functions for UDP, so nothing will answer on ${udpPorts}`];
+};
+
+interface Obedient {
+  readonly listeners: ListenerFactory;
+  readonly datagrams: DatagramPorts;
+  readonly connections: Connections;
+  readonly channel: DescriptorChannel;
+  readonly program: Program;
+  readonly notice: (text: string) => void;
+}
+
 /** Does what the supervisor orders while the guest runs. */
-const obey = (
-  order: ToEngine,
-  {
-    listeners,
-    connections,
-    channel,
-  }: { listeners: ListenerFactory; connections: Connections; channel: DescriptorChannel },
-): void => {
+const obey = (order: ToEngine, parts: Obedient): void => {
+  const { listeners, datagrams, connections, channel, program, notice } = parts;
   if (order.type === 'drain') {
     listeners.pause();
     connections.drain();
   } else if (order.type === 'finish') connections.finish();
   else if (order.type === 'detach') listeners.detach(order.id);
-  else if (order.type === 'attach') {
+  else if (order.type === 'attach' && order.kind === 'listener') {
     const { packet, socket } = channel.take('listener') ?? {};
     if (packet !== undefined && socket !== undefined) listeners.attach(socket, packet.id, packet.processPort);
+  } else if (order.type === 'attach') {
+    const { packet, socket } = channel.take('channel') ?? {};
+    if (packet === undefined || socket === undefined) return;
+    datagrams.attach(socket, packet.processPort);
+    for (const lack of lackOfDatagrams(program, [packet])) notice(lack);
   }
 };
 
@@ -153,25 +181,12 @@ const main = async (control: Control): Promise<void> => {
     preopenPorts.length === 0
       ? launch.env
       : { ...launch.env, LISTEN_FDS: String(preopenPorts.length), LISTEN_FD: String(FIRST_LISTENER_FD) };
-  control.onOrder((order) => obey(order, { listeners, connections, channel }));
+  const notice = (text: string): void => control.send({ type: 'notice', text });
+  const obedient = { listeners, datagrams, connections, channel, program, notice };
+  control.onOrder((order) => obey(order, obedient));
   // A stop that came together with `go` makes the channel readable no more.
   control.obey();
-  const notice = (text: string): void => control.send({ type: 'notice', text });
-  if (program.abi === 'preview1' && launch.ports.length === 0) {
-    notice(
-      `${program.file} cannot open a listener itself: name the port it serves, e.g. --forward 8080:3000`,
-    );
-  }
-  const isWithoutDatagrams = program.abi === 'preview1' || program.abi === 'none';
-  if (isWithoutDatagrams && launch.channels.length > 0) {
-    const udpPorts = launch.channels.map(({ processPort }) => `${processPort}/udp`);
-    notice(`${program.file} imports no functions for UDP, so nothing will answer on ${udpPorts.join(', ')}`);
-  }
-  if (program.abi === 'none' && launch.ports.length > 0) {
-    notice(
-      `${program.file} imports no socket functions, so nothing will listen on port ${launch.ports.join(', ')}`,
-    );
-  }
+  for (const lack of lacksOf(program, launch)) notice(lack);
   const broker = new Broker(control, poller, channel);
   const { args } = launch;
   run(program, { memory, fds, poller, control, listeners, datagrams, broker, args, env }, notice);

@@ -1,22 +1,21 @@
 /** `--watch` as its user sees it: the files of a real app change while clients use it. */
 import { once } from 'node:events';
-import { copyFile, mkdtempDisposable, rename, rm, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  childrenOf,
-  eventually,
-  isRunning,
-  newPrefix,
-  remains,
-  runCli,
-  startCli,
-} from '../../helpers/cli.ts';
+import { eventually, isRunning, newPrefix, remains, runCli } from '../../helpers/cli.ts';
 import type { CliRun } from '../../helpers/cli.ts';
-import { guestPath } from '../../helpers/engine.ts';
+import {
+  createApp,
+  engineOf,
+  get,
+  reloaded,
+  reloads,
+  stop,
+  watch as watchApp,
+} from '../../helpers/live-app.ts';
+import type { LiveApp } from '../../helpers/live-app.ts';
 import { startLoad } from '../../helpers/load.ts';
 import { interfaces } from '../network/test-network.ts';
 
@@ -29,65 +28,7 @@ beforeEach(() => {
 // Only what a failed test has left behind.
 afterEach(() => runCli(['gc'], { prefix }));
 
-interface App extends AsyncDisposable {
-  readonly path: string;
-  readonly module: string;
-  /** Puts a guest of test/guests in the place of the module, as a build does: all at once. */
-  save(guest: string): Promise<void>;
-  configure(text: string): Promise<void>;
-}
-
-const createApp = async (guest: string, config = '[network]\nforwards = ["3000"]\n'): Promise<App> => {
-  const directory = await mkdtempDisposable(join(tmpdir(), 'wasmrun-live-'));
-  const module = join(directory.path, 'server.wasm');
-  const app: App = {
-    path: directory.path,
-    module,
-    async save(name) {
-      await copyFile(guestPath(name), `${module}.new`);
-      await rename(`${module}.new`, module);
-    },
-    configure: (text) => writeFile(join(directory.path, '.wasmrun.toml'), text),
-    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
-  };
-  await app.save(guest);
-  await app.configure(config);
-  return app;
-};
-
-const watch = (app: App, ...args: string[]): CliRun =>
-  startCli(['os', app.path, '--watch', ...args], { prefix });
-
-/** The engine of the version in charge: the newest, once the one before is gone. */
-const engineOf = async (run: CliRun): Promise<number> => {
-  const engines = (): number[] =>
-    childrenOf(run.process.pid!).filter(
-      (pid) =>
-        /node/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')) ||
-        /MainThread/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')),
-    );
-  expect(await eventually(() => engines().length === 1, PATIENCE_MS)).toBe(true);
-  return engines()[0]!;
-};
-
-const reloads = (run: CliRun): number => run.stderr().match(/^reloaded /gm)?.length ?? 0;
-
-/** Waits for the next version to be in charge after `change`. */
-const reloaded = async (run: CliRun, change: () => Promise<void>): Promise<void> => {
-  const before = reloads(run);
-  await change();
-  expect(await eventually(() => reloads(run) > before, PATIENCE_MS), run.stderr()).toBe(true);
-};
-
-const get = async (url: string): Promise<string> =>
-  (await fetch(url, { headers: { connection: 'close' } })).text();
-
-const stop = async (run: CliRun): Promise<void> => {
-  run.process.kill('SIGTERM');
-  const { status, stderr } = await run.ended;
-  expect(status, stderr).toBe(143);
-  expect(remains(prefix)).toEqual([]);
-};
+const watch = (app: LiveApp, ...args: string[]): CliRun => watchApp(app, args, { prefix });
 
 const VERSIONS = ['hello-wasix', 'hello-wasmedge', 'hello-preview1'] as const;
 
