@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually, newPrefix, runCli } from '../../helpers/cli.ts';
 import type { CliRun } from '../../helpers/cli.ts';
 import { ask, expectNobody, openClient } from '../../helpers/datagram-client.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { createApp, engineOf, get, reloads, stop, watch } from '../../helpers/live-app.ts';
 import type { LiveApp } from '../../helpers/live-app.ts';
 import { flowsTo } from '../network/test-network.ts';
@@ -152,7 +153,7 @@ describe.each(['nftables', 'iptables', 'handoff'])('a forward of TCP by %s', (tr
   });
 
   test('to a new port of a module that cannot listen itself brings a new version that does', async () => {
-    const [first = 0] = await freeUdpPorts(1);
+    const first = await freePort();
     await using app = await createApp('hello-preview1', `[network]\nforwards = ["${first}:3000"]\n`);
     await using run = watch(app, ['--transport', transport], { prefix });
     const url = await run.url();

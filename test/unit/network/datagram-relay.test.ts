@@ -146,7 +146,7 @@ describe('a relay', () => {
     const { port } = await ask('first', lab.ports[0]!);
     lab.relay.serve([more]);
     expect(await ask('second', more.address().port)).toMatchObject({ payload: 'second' });
-    client.send('to nobody', lab.ports[0]!, '127.0.0.1');
+    client.send('to nobody', lab.ports[0], '127.0.0.1');
     expect(await ask('third', more.address().port)).toMatchObject({ payload: 'third' });
     lab.engine.write(encodeFrame(RELAYED_ADDRESS, port, Buffer.from('late')));
     expect(await messageOf(client)).toMatchObject({ text: 'late', from: { port: lab.ports[0] } });
