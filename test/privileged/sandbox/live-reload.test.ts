@@ -1,4 +1,5 @@
 /** `--watch` as its user sees it: the files of a real app change while clients use it. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { lstatSync, readFileSync, statSync } from 'node:fs';
@@ -17,7 +18,8 @@ import {
 } from '../../helpers/live-app.ts';
 import type { LiveApp } from '../../helpers/live-app.ts';
 import { startLoad } from '../../helpers/load.ts';
-import { interfaces } from '../network/test-network.ts';
+import { nft } from '../network/test-firewall.ts';
+import { interfaces, linesOf, randomPrefix } from '../network/test-network.ts';
 
 const PATIENCE_MS = 15_000;
 
@@ -29,6 +31,73 @@ beforeEach(() => {
 afterEach(() => runCli(['gc'], { prefix }));
 
 const watch = (app: LiveApp, ...args: string[]): CliRun => watchApp(app, args, { prefix });
+
+/** What leads into the sandbox, by what the kernel tells it apart by. */
+const identity = (run: CliRun, url: string): unknown => {
+  const [, namespace] = /\(namespace (\S+)\)/.exec(run.stderr())!;
+  return {
+    namespace: lstatSync(`/run/netns/${namespace}`).ino,
+    interfaces: interfaces()
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8')),
+    listeners: listenersOn(Number(new URL(url).port)),
+    // With the handle of each chain, rule, set and map, and with the elements.
+    nftables: linesOf('nft', '-a', '-s', 'list', 'ruleset').filter((line) => line.includes(prefix)),
+    table: nftTable(),
+    iptables: linesOf('iptables-save').filter((line) => line.includes(prefix)),
+  };
+};
+
+/** Our nftables table in full, where there is one. */
+const nftTable = (): readonly string[] =>
+  linesOf('nft', 'list', 'tables').includes(`table inet ${prefix}`)
+    ? linesOf('nft', '-a', 'list', 'table', 'inet', prefix)
+    : [];
+
+/** Inodes of the sockets that listen on a port of this machine: proc(5), /proc/net/tcp; state 0A is LISTEN. */
+const listenersOn = (port: number): string[] => {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/net/${table}`, 'latin1').split('\n'));
+  const inodes = rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, local, , state]) => local?.endsWith(suffix) === true && state === '0A')
+    .map((row) => row[9] ?? '');
+  expect(inodes).toHaveLength(2);
+  return inodes;
+};
+
+interface RuleChanges extends AsyncDisposable {
+  /** What has happened to the rules of the prefix since. */
+  lines(): Promise<string[]>;
+}
+
+/** An element that is taken away and put back looks the same afterwards: the kernel tells of each change. */
+const watchRules = async (of: string): Promise<RuleChanges> => {
+  const monitor = spawn('nft', ['monitor'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  monitor.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  // What it says of this one shows that it has told all that came before.
+  const marker = randomPrefix();
+  const told = async (name: string): Promise<void> => {
+    const isTold = await eventually(() => {
+      nft('add', 'table', 'ip', name);
+      nft('delete', 'table', 'ip', name);
+      return output.includes(`add table ip ${name}`);
+    });
+    expect(isTold).toBe(true);
+  };
+  await told(`${marker}-begin`);
+  return {
+    async lines() {
+      await told(`${marker}-end`);
+      return output.split('\n').filter((line) => line.includes(of));
+    },
+    async [Symbol.asyncDispose]() {
+      monitor.kill();
+      await once(monitor, 'close');
+    },
+  };
+};
 
 const VERSIONS = ['hello-wasix', 'hello-wasmedge', 'hello-preview1'] as const;
 
@@ -44,13 +113,8 @@ describe.each(['nftables', 'iptables', 'handoff'])('a reload with %s', (transpor
       const url = await run.url();
       const first = await engineOf(run);
       const [, address] = /^\S+ {2}([\d.]+)/m.exec(run.stderr())!;
-      const identity = (): unknown[] => [
-        lstatSync(`/run/netns/${prefix}-${/\(namespace \S+?-(\S+)\)/.exec(run.stderr())![1]}`).ino,
-        interfaces()
-          .filter((name) => name.startsWith(prefix))
-          .map((name) => readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8')),
-      ];
-      const before = transport === 'handoff' ? [] : identity();
+      const before = identity(run, url);
+      await using changes = await watchRules(prefix);
       await using fresh = startLoad(url);
       await using kept = startLoad(url, (action) => action(), 'keep-alive');
 
@@ -64,8 +128,9 @@ describe.each(['nftables', 'iptables', 'handoff'])('a reload with %s', (transpor
       const last = await engineOf(run);
       expect(last).not.toBe(first);
       expect(isRunning(first)).toBe(false);
-      // The same objects as before: nothing that leads in was made anew.
-      if (transport !== 'handoff') expect(identity()).toEqual(before);
+      // The same objects as before: nothing that leads in was made anew, or taken away for a moment.
+      expect(identity(run, url)).toEqual(before);
+      expect(await changes.lines()).toEqual([]);
       expect(await get(`http://${address}:3000/`)).toContain('Hello');
       expect(run.stderr().match(/→/g)).toHaveLength(1);
       await stop(run);
