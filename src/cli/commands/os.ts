@@ -1,7 +1,7 @@
 /** `wasmrun os`: runs an app in a network namespace of its own. */
 import type { Settings } from '../../config/settings.ts';
 import type { Log } from '../../log.ts';
-import type { ResolvedApp } from '../../runtime/resolve.ts';
+import type { ResolveOptions, ResolvedApp } from '../../runtime/resolve.ts';
 import type { ForwardEvent } from '../../sandbox/events.ts';
 import type { WatchControls } from '../../wasmrun.ts';
 import { loadAppSettings } from '../app-settings.ts';
@@ -102,7 +102,8 @@ const runApp = async (session: Session, path: string, flags: Flags, isWatched: b
     watch: isWatched
       ? {
           root: isFile ? app.program.modulePath : app.directory,
-          refresh: (build) => readApp(session, path, flags, build ? 'now' : 'no'),
+          refresh: (isBuilt, signal) =>
+            readApp(session, path, flags, { build: isBuilt ? 'now' : 'no', signal }),
           ...(json ? {} : { onWatching: await keyboardFor(output.log, forwards) }),
         }
       : undefined,
@@ -110,7 +111,7 @@ const runApp = async (session: Session, path: string, flags: Flags, isWatched: b
 };
 
 const planApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
-  const { settings, app, warnings, isFile } = await readApp(session, path, flags, 'later');
+  const { settings, app, warnings, isFile } = await readApp(session, path, flags, { build: 'later' });
   const { planRun } = await import('../../wasmrun.ts');
   const { printPlan } = await import('../plan-text.ts');
   const { command: build } = settings.build;
@@ -145,14 +146,14 @@ const readApp = async (
   { output }: Session,
   path: string,
   flags: Flags,
-  build: 'now' | 'no' | 'later' = 'now',
+  how: ResolveOptions = {},
 ): Promise<ReadApp> => {
   const { locateApp, resolveApp } = await import('../../runtime/resolve.ts');
   const { RUNTIMES } = await import('../../../runtimes/index.ts');
 
   const { directory, file } = await locateApp(path);
   const { settings } = await loadAppSettings(directory, flags);
-  const app = await resolveApp(path, settings, RUNTIMES, output.log, build);
+  const app = await resolveApp(path, settings, RUNTIMES, output.log, how);
   const { exposureWarnings } = await import('../exposure.ts');
   const warnings = exposureWarnings(settings.network);
   return { settings, app, warnings, isFile: file !== undefined };

@@ -153,6 +153,20 @@ describe('a new version', () => {
     await stop(run);
   });
 
+  test('whose build fails comes when the configuration is mended', async () => {
+    const network = '[network]\nforwards = ["3000"]\n';
+    await using app = await createApp('hello-wasmedge', `[build]\ncommand = "true"\n${network}`);
+    await using run = watch(app);
+    await run.url();
+    await app.configure(`[build]\ncommand = "flase"\n${network}`);
+    await app.save('hello-wasix');
+    await run.printed(
+      /^reload failed {2}.*the build "flase" failed: there is no such program \(v1 goes on\)$/m,
+    );
+    await reloaded(run, () => app.configure(`[build]\ncommand = "true"\n${network}`));
+    await stop(run);
+  });
+
   test('that ends before it listens leaves the old one serving', async () => {
     await using app = await createApp('hello-wasmedge');
     await using run = watch(app, '--', '3000');
