@@ -142,7 +142,8 @@ export interface Host extends FileHost, HttpParserHost {
   tcpConnect(id: number, address: string, port: number): number;
   /** Family, port and address with spaces between, or an error. */
   tcpAddress(id: number, isPeer: boolean): string;
-  tcpOption(id: number, option: 'nodelay' | 'keepalive', value: number): number;
+  /** For `tos`, -1 asks what it is. */
+  tcpOption(id: number, option: 'nodelay' | 'keepalive' | 'tos', value: number): number;
   /** The peer is to see a reset; the handle has to be closed besides. */
   tcpReset(id: number): void;
   /** Columns and rows of the terminal. */

@@ -26,10 +26,20 @@ const onTcp = (id: number, action: (socket: TCP) => void): void => {
   if (socket instanceof TCP) action(socket);
 };
 
+/** `net` has read these when it was loaded, and a snapshot knows nothing of the app's. */
+const useNetworkOptions = (options: Readonly<Record<string, unknown>>): void => {
+  const net = library.require('net') as unknown as typeof import('node:net');
+  const isOn = options['--network-family-autoselection'];
+  const timeout = options['--network-family-autoselection-attempt-timeout'];
+  if (typeof isOn === 'boolean') net.setDefaultAutoSelectFamily(isOn);
+  if (typeof timeout === 'number') net.setDefaultAutoSelectFamilyAttemptTimeout(timeout);
+};
+
 host.setEntries({
   /** Starts the app. */
   run: () => {
-    readLaunch();
+    const { options } = readLaunch();
+    useNetworkOptions(options);
     runCallback(() => library.runMain('internal/main/run_main_module'));
   },
   timers: () => runCallback(runTimers),
