@@ -2,18 +2,28 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
+import { snapshotFile } from '../../../runtimes/nodejs/snapshot-cache.ts';
 import { writeAppDirectory } from '../../helpers/app-directory.ts';
 import { printedByGuest, printedByNode } from '../../helpers/node-guest.ts';
 import { contextProgram } from './context-program.ts';
 
+afterEach(() => vi.unstubAllEnvs());
+
 const SCRIPTS = join(import.meta.dirname, 'scripts');
 
-test.for(['async-local-storage.cjs', 'async-local-storage.mjs'])('%s', async (script) => {
+test.for(['async-local-storage.cjs', 'async-local-storage.mjs', 'async-hooks.cjs'])('%s', async (script) => {
   const app = { directory: SCRIPTS, script, readOnly: true };
   const native = await printedByNode(app);
   expect(native.split('\n').length).toBeGreaterThan(5);
   expect(await printedByGuest(app)).toBe(native);
+});
+
+test('a guest that goes on from a snapshot does the same', async () => {
+  await using cache = await writeAppDirectory({});
+  vi.stubEnv('XDG_CACHE_HOME', cache.path);
+  const app = { directory: SCRIPTS, script: 'async-local-storage.cjs', readOnly: true };
+  expect(await printedByGuest({ ...app, snapshot: await snapshotFile() })).toBe(await printedByNode(app));
 });
 
 test('random programs find the same in their stores', async () => {

@@ -115,9 +115,7 @@ const CASES = {
       note(value);
       await Promise.reject(new Error('at once')).catch(noting('rejected at once'));
       await fails().then(noting('never'), noting('second handler'));
-      await fails()
-        .finally(noting('finally of a promise'))
-        .catch(noting('catch after finally'));
+      await fails().finally(noting('finally of a promise')).catch(noting('catch after finally'));
     });
   },
 
@@ -134,7 +132,9 @@ const CASES = {
     storage.run('d', () => promise.then(noting('then of a settled one')));
     const passed = storage.run('e', () => promise.then());
     storage.run('f', () => passed.then(noting('behind one without handlers')));
-    storage.run('g', () => promise.then(() => storage.run('h', () => Promise.resolve())).then(noting('behind a promise')));
+    storage.run('g', () =>
+      promise.then(() => storage.run('h', () => Promise.resolve())).then(noting('behind a promise')),
+    );
     await settled();
     const handlers = [];
     const order = [];
@@ -332,9 +332,15 @@ const CASES = {
 
   'bind and snapshot': async () => {
     const bound = storage.run('a', () => AsyncLocalStorage.bind((...values) => [storage.getStore(), values]));
-    tell('bound', storage.run('b', () => bound(1, 2)));
+    tell(
+      'bound',
+      storage.run('b', () => bound(1, 2)),
+    );
     const snapshot = storage.run('c', () => other.run('d', () => AsyncLocalStorage.snapshot()));
-    tell('snapshot', storage.run('e', () => snapshot((...values) => [storage.getStore(), other.getStore(), values], 3)));
+    tell(
+      'snapshot',
+      storage.run('e', () => snapshot((...values) => [storage.getStore(), other.getStore(), values], 3)),
+    );
     await snapshot(async () => {
       await null;
       note('in a snapshot');
@@ -374,9 +380,13 @@ const CASES = {
         if (storage.getStore().id !== id) tell('mixed up', id);
       };
       for (let step = 0; step < 20; step += 1) {
-        await [null, timers.setImmediate(), timers.setTimeout(id % 3), Promise.resolve().then(check), new Promise(process.nextTick)][
-          (id + step) % 5
-        ];
+        await [
+          null,
+          timers.setImmediate(),
+          timers.setTimeout(id % 3),
+          Promise.resolve().then(check),
+          new Promise(process.nextTick),
+        ][(id + step) % 5];
         check();
         storage.getStore().steps += 1;
       }
