@@ -14,6 +14,8 @@ export interface NodeGuestOptions extends Partial<Omit<EngineOptions, 'guest' | 
   /** The script, relative to the directory. */
   readonly script: string;
   readonly readOnly?: boolean;
+  /** A file that the guest goes on from, see runtimes/nodejs/snapshot-cache.ts; else it is brought up anew. */
+  readonly snapshot?: string;
 }
 
 /** Starts a script; its directory may be written to, unless it is said otherwise. */
@@ -21,6 +23,7 @@ export const startNodeGuest = ({
   directory,
   script,
   readOnly = false,
+  snapshot,
   directories = [],
   ...options
 }: NodeGuestOptions): EngineRun => {
@@ -30,6 +33,7 @@ export const startNodeGuest = ({
     execArgv: [],
     options: {},
     envFiles: [],
+    ...(snapshot !== undefined && { snapshot }),
   };
   return startEngine({
     guest: packageFile('dist/drivers/nodejs/quickjs.wasm'),

@@ -33,8 +33,8 @@ export interface BridgeExports {
   bridge_proxy_parts(target: number, handler: number, proxy: number): void;
   bridge_promise(result: number, promise: number): number;
   // Of native/async-context.c: called by QuickJS alone.
-  then_in_context(context: number, promise: bigint, handlers: number, resolving: number): number;
-  enqueue_in_context(context: number, job: number, count: number, values: number): number;
+  readonly then_in_context: (...values: never[]) => number;
+  readonly enqueue_in_context: (...values: never[]) => number;
 }
 
 /** What the bridge needs of the module of QuickJS itself. */

@@ -1,4 +1,5 @@
 /** What runs first in the guest: brings the library up and gives the engine the functions it calls. */
+import { runMain } from './async-context.ts';
 import { bootLibrary } from './boot.ts';
 import { deliverSignal } from './bindings/terminal.ts';
 import { onAddresses } from './bindings/dns.ts';
@@ -40,7 +41,7 @@ host.setEntries({
   run: () => {
     const { options } = readLaunch();
     useNetworkOptions(options);
-    runCallback(() => library.runMain('internal/main/run_main_module'));
+    runMain(() => library.runMain('internal/main/run_main_module'));
   },
   timers: () => runCallback(runTimers),
   /** Operations of the bindings that have ended. */

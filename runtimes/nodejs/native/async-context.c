@@ -11,9 +11,11 @@
 /* The original; JS_EnqueueJob from here is the original as well. */
 int perform_promise_then(JSContext *, JSValue promise, JSValue *handlers, JSValue *resolving);
 
-/* Arguments of the two kinds of jobs that matter here (quickjs.c): promise_reaction_job, whose third is the handler
-   and whose fourth tells which one; js_promise_resolve_thenable_job. No other kind has as many as the latter. */
-enum { REACTION_ARGUMENTS = 5, HANDLER = 2, IS_REJECT = 3, THENABLE_ARGUMENTS = 3 };
+/* How many arguments the kinds of jobs have that matter here (quickjs.c): promise_reaction_job, which has the function
+   that resolves the promise its result goes to, and a handler, and which one that is; js_promise_resolve_thenable_job;
+   js_microtask_job. */
+enum { REACTION_ARGUMENTS = 5, THENABLE_ARGUMENTS = 3, MICROTASK_ARGUMENTS = 1 };
+enum { RESOLVE = 0, HANDLER = 2, IS_REJECT = 3 };
 /* What such a job has besides when it runs in a context. */
 enum { PROMISE, FRAME, JOB, CONTEXT_ARGUMENTS };
 
@@ -108,6 +110,10 @@ static JSValue job_in_context(JSContext *ctx, int count, JSValue *arguments) {
   change_frame(ctx, context[FRAME]);
   if (is_told) call_hook(ctx, JS_PROMISE_HOOK_BEFORE, context[PROMISE], JS_UNDEFINED);
   JSValue result = ((JSJobFunc *)(unsigned)context[JOB])(ctx, own, arguments);
+  /* Of the promise that an `await` has for the hooks QuickJS knows nothing. */
+  if (is_told && arguments[RESOLVE] == JS_UNDEFINED) {
+    call_hook(ctx, JS_PROMISE_HOOK_RESOLVE, context[PROMISE], JS_UNDEFINED);
+  }
   if (is_told) call_hook(ctx, JS_PROMISE_HOOK_AFTER, context[PROMISE], JS_UNDEFINED);
   return result;
 }
@@ -132,7 +138,7 @@ EXPORT int enqueue_in_context(JSContext *ctx, JSJobFunc *job, int count, JSValue
       return enqueue(ctx, job, count, own, reaction->promise, reaction->frame);
     }
   }
-  if (count == THENABLE_ARGUMENTS && frame != JS_UNDEFINED) {
+  if ((count == THENABLE_ARGUMENTS || count == MICROTASK_ARGUMENTS) && frame != JS_UNDEFINED) {
     return enqueue(ctx, job, count, arguments, JS_UNDEFINED, frame);
   }
   return JS_EnqueueJob(ctx, job, count, arguments);

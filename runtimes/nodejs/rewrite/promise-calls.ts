@@ -31,8 +31,9 @@ const SIGNATURE_OF_ENQUEUE = [0x60, 4, I32, I32, I32, I32, 1, I32];
 /** Instructions. */
 const OP = { end: 0x0b, callIndirect: 0x11, localGet: 0x20, constant: 0x41 } as const;
 
-/** Names of what the module exports besides. */
-export const PROMISE_CALLS = { table: 'promise_calls', then: 'perform_promise_then' } as const;
+/** What the module exports besides. */
+const TABLE = 'promise_calls';
+const THEN = 'perform_promise_then';
 
 interface Body {
   readonly start: number;
@@ -84,8 +85,8 @@ export const redirectPromiseCalls = (quickjs: Uint8Array): Uint8Array => {
   ]);
   module.append(
     SECTION.export,
-    [...name(PROMISE_CALLS.table), KIND.table, ...unsigned(table)],
-    [...name(PROMISE_CALLS.then), KIND.function, ...unsigned(then)],
+    [...name(TABLE), KIND.table, ...unsigned(table)],
+    [...name(THEN), KIND.function, ...unsigned(then)],
   );
   return module.bytes();
 };

@@ -1,5 +1,5 @@
 /** `internalBinding('task_queue')` and `('errors')`: jobs of promises, ticks, and what nobody has caught. */
-import { clearStack, emitDestroyed } from '../async-context.ts';
+import { clearStack, emitDestroyed } from '../async-ids.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols } from '../constants.ts';
