@@ -27,18 +27,28 @@ const status = ([error, stats]) => [error, stats && statusOf(stats)];
 
 const main = async () => {
   await call('writeFile', (done) => fs.writeFile('a.txt', 'grüße', done));
-  await call('writeFile options', (done) => fs.writeFile('b.txt', '00ff', { encoding: 'hex', mode: 0o600, flush: true }, done));
+  await call('writeFile options', (done) =>
+    fs.writeFile('b.txt', '00ff', { encoding: 'hex', mode: 0o600, flush: true }, done),
+  );
   await call('writeFile exclusive', (done) => fs.writeFile('a.txt', '', { flag: 'wx' }, done));
   await call('writeFile large', (done) => fs.writeFile('large', Buffer.alloc(2_000_000, 'ab'), done));
   await call('writeFile to directory', (done) => fs.writeFile('.', 'x', done));
   await call('appendFile', (done) => fs.appendFile('a.txt', '!', done));
   await call('readFile', (done) => fs.readFile('a.txt', done));
   await call('readFile utf8', (done) => fs.readFile('a.txt', 'utf8', done));
-  await call('readFile large', (done) => fs.readFile('large', done), ([error, bytes]) => [error, bytes.length, bytes.toString('latin1', 0, 4)]);
+  await call(
+    'readFile large',
+    (done) => fs.readFile('large', done),
+    ([error, bytes]) => [error, bytes.length, bytes.toString('latin1', 0, 4)],
+  );
   await call('readFile empty', (done) => (fs.writeFileSync('empty', ''), fs.readFile('empty', done)));
   await call('readFile missing', (done) => fs.readFile('missing', done));
   await call('readFile directory', (done) => fs.readFile('.', done));
-  await call('readFile aborted', (done) => fs.readFile('a.txt', { signal: AbortSignal.abort() }, done), ([error]) => error.code);
+  await call(
+    'readFile aborted',
+    (done) => fs.readFile('a.txt', { signal: AbortSignal.abort() }, done),
+    ([error]) => error.code,
+  );
   await call('readFile no callback', () => fs.readFile('a.txt'));
   const fd = await new Promise((resolve) => fs.open('fd.txt', 'w+', (error, opened) => resolve(opened)));
   await call('write', (done) => fs.write(fd, 'hello', done));
@@ -56,7 +66,11 @@ const main = async () => {
   await call('fchmod', (done) => fs.fchmod(fd, 0o640, done));
   await call('close', (done) => fs.close(fd, done));
   await call('close again', (done) => fs.close(fd, done));
-  await call('read closed', (done) => fs.read(fd, Buffer.alloc(1), 0, 1, 0, done), ([error]) => error);
+  await call(
+    'read closed',
+    (done) => fs.read(fd, Buffer.alloc(1), 0, 1, 0, done),
+    ([error]) => error,
+  );
   await call('open missing', (done) => fs.open('missing', done));
   await call('stat', (done) => fs.stat('fd.txt', done), status);
   await call('stat bigint', (done) => fs.stat('fd.txt', { bigint: true }, done), status);
@@ -69,19 +83,39 @@ const main = async () => {
   await call('mkdir', (done) => fs.mkdir('d', done));
   await call('mkdir recursive', (done) => fs.mkdir('d/e/f', { recursive: true }, done));
   await call('mkdir again', (done) => fs.mkdir('d', done));
-  await call('mkdtemp', (done) => fs.mkdtemp('d/t-', done), ([error, made]) => [error, made.length]);
+  await call(
+    'mkdtemp',
+    (done) => fs.mkdtemp('d/t-', done),
+    ([error, made]) => [error, made.length],
+  );
   await call('readdir', (done) => fs.readdir('.', done));
   await call('readdir types', (done) => fs.readdir('.', { withFileTypes: true }, done));
-  await call('readdir recursive', (done) => fs.readdir('d', { recursive: true }, done), ([error, names]) => [error, names.length]);
+  await call(
+    'readdir recursive',
+    (done) => fs.readdir('d', { recursive: true }, done),
+    ([error, names]) => [error, names.length],
+  );
   await call('readdir missing', (done) => fs.readdir('missing', done));
-  await call('opendir', (done) => fs.opendir('.', done), ([error, directory]) => [error, directory.path]);
+  await call(
+    'opendir',
+    (done) => fs.opendir('.', done),
+    ([error, directory]) => [error, directory.path],
+  );
   await call('opendir missing', (done) => fs.opendir('missing', done));
   await call('link', (done) => fs.link('a.txt', 'hard', done));
   await call('symlink', (done) => fs.symlink('d', 'to-d', done));
   await call('symlink again', (done) => fs.symlink('d', 'to-d', done));
   await call('readlink', (done) => fs.readlink('to-d', done));
-  await call('realpath', (done) => fs.realpath('to-d/e', done), ([error, found]) => [error, path.relative(root, found)]);
-  await call('realpath native', (done) => fs.realpath.native('to-d/e', done), ([error, found]) => [error, path.relative(root, found)]);
+  await call(
+    'realpath',
+    (done) => fs.realpath('to-d/e', done),
+    ([error, found]) => [error, path.relative(root, found)],
+  );
+  await call(
+    'realpath native',
+    (done) => fs.realpath.native('to-d/e', done),
+    ([error, found]) => [error, path.relative(root, found)],
+  );
   await call('realpath missing', (done) => fs.realpath('to-d/missing', done));
   await call('rename', (done) => fs.rename('hard', 'renamed', done));
   await call('rename missing', (done) => fs.rename('hard', 'renamed', done));
@@ -90,7 +124,11 @@ const main = async () => {
   await call('chmod', (done) => fs.chmod('copy', 0o600, done));
   await call('utimes', (done) => fs.utimes('copy', 3, 4, done));
   await call('lutimes', (done) => fs.lutimes('link', 3, 4, done));
-  await call('statfs', (done) => fs.statfs('.', done), ([error, { bsize }]) => [error, bsize > 0]);
+  await call(
+    'statfs',
+    (done) => fs.statfs('.', done),
+    ([error, { bsize }]) => [error, bsize > 0],
+  );
   await call('truncate', (done) => fs.truncate('copy', 2, done));
   await call('cp', (done) => fs.cp('d', 'cp-d', { recursive: true }, done));
   await call('unlink', (done) => fs.unlink('copy', done));
@@ -103,7 +141,9 @@ const main = async () => {
   tell('rest', fs.readdirSync('.'));
 
   const storage = new AsyncLocalStorage();
-  await storage.run('context', () => call('context', (done) => fs.stat('.', () => done(null, storage.getStore(), executionAsyncId() > 1))));
+  await storage.run('context', () =>
+    call('context', (done) => fs.stat('.', () => done(null, storage.getStore(), executionAsyncId() > 1))),
+  );
   const order = [];
   await new Promise((resolve) => {
     fs.stat('.', () => {

@@ -12,7 +12,15 @@ process.chdir(root);
 
 const contents = async () => {
   await attemptLater('writeFile', () => promises.writeFile('a.txt', 'grüße'));
-  await attemptLater('writeFile stream', () => promises.writeFile('s.txt', (function* () { yield 'one'; yield 'two'; })()));
+  await attemptLater('writeFile stream', () =>
+    promises.writeFile(
+      's.txt',
+      (function* () {
+        yield 'one';
+        yield 'two';
+      })(),
+    ),
+  );
   await attemptLater('writeFile large', () => promises.writeFile('large', Buffer.alloc(1_500_000, 'x')));
   await attemptLater('writeFile exclusive', () => promises.writeFile('a.txt', '', { flag: 'wx' }));
   await attemptLater('appendFile', () => promises.appendFile('a.txt', '!'));
@@ -22,7 +30,9 @@ const contents = async () => {
   await attemptLater('readFile large utf8', async () => (await promises.readFile('large', 'utf8')).length);
   await attemptLater('readFile missing', () => promises.readFile('missing'));
   await attemptLater('readFile directory', () => promises.readFile('.'));
-  await attemptLater('has a stack', () => promises.readFile('missing').catch(({ stack }) => stack.startsWith('Error: ENOENT')));
+  await attemptLater('has a stack', () =>
+    promises.readFile('missing').catch(({ stack }) => stack.startsWith('Error: ENOENT')),
+  );
 };
 
 const handles = async () => {
@@ -70,12 +80,17 @@ const handles = async () => {
 
 const trees = async () => {
   await attemptLater('mkdir', () => promises.mkdir('d'));
-  await attemptLater('mkdir recursive', async () => path.relative(root, await promises.mkdir('d/e/f', { recursive: true })));
+  await attemptLater('mkdir recursive', async () =>
+    path.relative(root, await promises.mkdir('d/e/f', { recursive: true })),
+  );
   await attemptLater('mkdir again', () => promises.mkdir('d'));
   await attemptLater('mkdtemp', async () => (await promises.mkdtemp('d/t-')).length);
   await attemptLater('readdir', () => promises.readdir('.'));
   await attemptLater('readdir types', () => promises.readdir('.', { withFileTypes: true }));
-  await attemptLater('readdir recursive', async () => (await promises.readdir('d', { recursive: true })).length);
+  await attemptLater(
+    'readdir recursive',
+    async () => (await promises.readdir('d', { recursive: true })).length,
+  );
   await attemptLater('opendir', async () => {
     const names = [];
     for await (const { name } of await promises.opendir('.')) names.push(name);
@@ -129,7 +144,9 @@ const streams = async () => {
   });
   await attemptLater('range', async () => {
     fs.writeFileSync('digits', '0123456789');
-    return (await Array.fromAsync(fs.createReadStream('digits', { start: 2, end: 5, encoding: 'utf8' }))).join('');
+    return (
+      await Array.fromAsync(fs.createReadStream('digits', { start: 2, end: 5, encoding: 'utf8' }))
+    ).join('');
   });
   await attemptLater('write at', async () => {
     const stream = fs.createWriteStream('digits', { flags: 'r+', start: 4 });
@@ -146,11 +163,14 @@ const streams = async () => {
   });
   await attemptLater('readline', async () => {
     let count = 0;
-    for await (const line of readline.createInterface({ input: fs.createReadStream('many') })) count += Number(line);
+    for await (const line of readline.createInterface({ input: fs.createReadStream('many') }))
+      count += Number(line);
     return count;
   });
   await attemptLater('stream missing', () => Array.fromAsync(fs.createReadStream('missing')));
-  await attemptLater('stream to nowhere', () => pipeline(fs.createReadStream('digits'), fs.createWriteStream('no/where')));
+  await attemptLater('stream to nowhere', () =>
+    pipeline(fs.createReadStream('digits'), fs.createWriteStream('no/where')),
+  );
   await attemptLater('events', async () => {
     const events = [];
     const stream = fs.createReadStream('digits');
@@ -173,13 +193,15 @@ const watching = () =>
   });
 
 const missingWatched = () =>
-  attemptLater('watchFile missing', () =>
-    new Promise((resolve) => {
-      fs.watchFile('not-there', { interval: 20 }, (now, before) => {
-        fs.unwatchFile('not-there');
-        resolve([now.size, before.size, now.nlink]);
-      });
-    }),
+  attemptLater(
+    'watchFile missing',
+    () =>
+      new Promise((resolve) => {
+        fs.watchFile('not-there', { interval: 20 }, (now, before) => {
+          fs.unwatchFile('not-there');
+          resolve([now.size, before.size, now.nlink]);
+        });
+      }),
   );
 
 const main = async () => {

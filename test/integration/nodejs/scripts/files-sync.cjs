@@ -21,7 +21,10 @@ attempt('read base64', () => fs.readFileSync('b.bin', 'base64'));
 attempt('read by buffer path', () => fs.readFileSync(Buffer.from('a.txt'), 'utf8'));
 attempt('read by url', () => fs.readFileSync(new URL('a.txt', `file://${root}/`), 'utf8'));
 attempt('append', () => (fs.appendFileSync('a.txt', 'more'), fs.readFileSync('a.txt', 'utf8')));
-attempt('append flag', () => (fs.writeFileSync('a.txt', '!', { flag: 'a' }), fs.readFileSync('a.txt', 'utf8')));
+attempt(
+  'append flag',
+  () => (fs.writeFileSync('a.txt', '!', { flag: 'a' }), fs.readFileSync('a.txt', 'utf8')),
+);
 attempt('exclusive', () => fs.writeFileSync('a.txt', '', { flag: 'wx' }));
 attempt('flush', () => fs.writeFileSync('f.txt', 'flushed', { flush: true }));
 attempt('empty', () => (fs.writeFileSync('empty', ''), fs.readFileSync('empty', 'utf8')));
@@ -47,7 +50,11 @@ attempt('long path', () => fs.readFileSync('x/'.repeat(3000)));
 // Descriptors
 attempt('descriptor', () => {
   const fd = fs.openSync('fd.txt', 'w+');
-  const told = [fs.writeSync(fd, 'hello '), fs.writeSync(fd, Buffer.from('big world'), 4, 5), fs.writeSync(fd, 'X', 0)];
+  const told = [
+    fs.writeSync(fd, 'hello '),
+    fs.writeSync(fd, Buffer.from('big world'), 4, 5),
+    fs.writeSync(fd, 'X', 0),
+  ];
   const buffer = Buffer.alloc(20);
   told.push(fs.readSync(fd, buffer, 2, 10, 0), buffer.toString('latin1'));
   told.push(fs.readSync(fd, buffer), fs.readSync(fd, buffer, { position: 6 }), buffer.toString('latin1'));
