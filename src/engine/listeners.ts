@@ -13,18 +13,11 @@ import type { Poller } from './poll.ts';
 import { POLLIN } from './poll.ts';
 import { PortHandover } from './port-handover.ts';
 import type { PortHandoverOptions } from './port-handover.ts';
+import { neverReady } from './never-ready.ts';
 import { ports } from './ports.ts';
 import { AF_INET, ipv4Bytes, isLoopback } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
-import {
-  SOCK_CLOEXEC,
-  SOCK_DGRAM,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  SOL_SOCKET,
-  Socket,
-  StreamSocket,
-} from './sockets.ts';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, Socket, StreamSocket } from './sockets.ts';
 
 /** socket.h, netinet/tcp.h */
 const SO_REUSEADDR = 2;
@@ -127,11 +120,6 @@ export class Listener extends Socket {
     this.#announce();
   }
 }
-
-let unbound: number | undefined;
-/** A descriptor that no poll for reading finds ready: nobody can send to a socket without a port. */
-const neverReady = (): number =>
-  (unbound ??= libc.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 
 export interface ListenerOptions extends PortHandoverOptions, Pick<LaunchMessage, 'handed'> {
   readonly poller: Poller;

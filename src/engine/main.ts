@@ -114,6 +114,7 @@ const obey = (order: ToEngine, parts: Obedient): void => {
   const { listeners, datagrams, connections, channel, program, notice } = parts;
   if (order.type === 'drain') {
     listeners.pause();
+    datagrams.pause();
     connections.drain();
   } else if (order.type === 'finish') connections.finish();
   else if (order.type === 'detach') listeners.detach(order.id);
