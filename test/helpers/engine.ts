@@ -23,7 +23,6 @@ import { OutboundBroker } from '../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../src/sandbox/socket-channel.ts';
 
 const ENGINE = fileURLToPath(new URL('../../src/engine/main.ts', import.meta.url));
-/** All but the program itself. */
 const GUESTS = new URL('../guests/', import.meta.url);
 
 /** Absolute path of a guest program of test/guests. */

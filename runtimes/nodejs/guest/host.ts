@@ -116,6 +116,17 @@ export interface Host extends FileHost, HttpParserHost {
   cpuUsage(): readonly [number, number];
   kill(pid: number, signal: number): number;
 
+  // The parser of undici: see bindings/client-parser.ts.
+  clientParserAllocate(): number;
+  clientParserFree(parser: number): void;
+  clientParserResume(parser: number): void;
+  /** An `llhttp_errno`, as of the next. */
+  clientParserFinish(parser: number): number;
+  clientParserExecute(parser: number, bytes: Uint8Array): number;
+  /** Where in the chunk it stopped. */
+  clientParserErrorOffset(parser: number): number;
+  clientParserErrorReason(parser: number): string;
+
   // Handles. The engine calls back by the number it has given each: see main.ts.
   handleRef(id: number, isRef: boolean): void;
   handleClose(id: number): void;

@@ -10,6 +10,19 @@ interface Patch {
 }
 
 const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
+  // Its parser is WebAssembly, which QuickJS has not: the engine parses for it.
+  'internal/deps/undici/undici': [
+    {
+      find: `let mod;
+      let useWasmSIMD = process.arch !== "ppc64";`,
+      replacement: `let mod = true;
+      let useWasmSIMD = false;`,
+    },
+    {
+      find: 'new WebAssembly.Instance(mod, {',
+      replacement: "internalBinding('client_parser').instantiate({",
+    },
+  ],
   // One question to the engine for each file, instead of one for each directory above it.
   'internal/modules/helpers': [
     {
