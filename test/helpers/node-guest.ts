@@ -1,99 +1,64 @@
-/** Runs a Node program by plain Node and as a guest of the engine, without a sandbox: what they print is compared. */
+/** Runs scripts of Node.js as guests, in the real engine on the host's own loopback, without a namespace. */
 import { execFile } from 'node:child_process';
-import { chmod } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
+import { promisify } from 'node:util';
 import type { NodeOptions } from '../../runtimes/nodejs/engine/launch.ts';
 import { takeNodeFlags } from '../../runtimes/nodejs/node-flags.ts';
-import { snapshotFile } from '../../runtimes/nodejs/snapshot-cache.ts';
-import { engineBinary } from '../../src/sandbox/engine-binary.ts';
-import { writeAppDirectory } from './app-directory.ts';
-import type { AppFiles } from './app-directory.ts';
+import { driverPath } from '../../src/runtime/driver-path.ts';
 import { startEngine } from './engine.ts';
+import type { EngineOptions, EngineRun } from './engine.ts';
 
-const DRIVER = fileURLToPath(new URL('../../runtimes/nodejs/driver.ts', import.meta.url));
-const QUICKJS = createRequire(import.meta.url).resolve('quickjs-wasi/quickjs.wasm');
+const require = createRequire(import.meta.url);
 
-/** Rights are given up where there are any. */
-const NOBODY = process.getuid?.() === 0 ? { user: { uid: 65_534, gid: 65_534 } } : {};
-
-export interface ProgramResult {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly status: number | null;
-}
-
-/** A file to run and the directory it lies in, which is all a guest sees. */
-export interface Program {
+export interface NodeGuestOptions extends Partial<Omit<EngineOptions, 'guest' | 'driver'>> {
+  /** Absolute path of the app, which the guest sees under the same path. */
   readonly directory: string;
-  readonly entry: string;
-  /** Flags of Node. */
+  /** The script, relative to the directory. */
+  readonly script: string;
+  /** Of Node. */
   readonly flags?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  readonly readOnly?: boolean;
 }
 
-export const runNatively = ({ directory, entry, flags = [], env = {} }: Program): Promise<ProgramResult> =>
-  new Promise((resolve) => {
-    const child = execFile(
-      engineBinary(),
-      [...flags, join(directory, entry)],
-      { cwd: directory, env: { ...env } },
-      (_, stdout, stderr) => resolve({ stdout, stderr, status: child.exitCode }),
-    );
-  });
-
-export const runAsGuest = async ({
+/** Starts a script; its directory may be written to, unless it is said otherwise. */
+export const startNodeGuest = ({
   directory,
-  entry,
+  script,
   flags = [],
-  env = {},
-}: Program): Promise<ProgramResult> => {
-  const { execArgv, options, envFiles } = takeNodeFlags([...flags, entry]).flags;
-  const driverOptions: NodeOptions = {
-    entry: join(directory, entry),
+  readOnly = false,
+  directories = [],
+  ...options
+}: NodeGuestOptions): EngineRun => {
+  const { execArgv, options: flagOptions, envFiles } = takeNodeFlags([...flags, script]).flags;
+  const node: NodeOptions = {
+    entry: join(directory, script),
     workingDirectory: directory,
     execArgv,
-    options,
+    options: flagOptions,
     envFiles,
-    snapshot: await snapshotFile(),
   };
-  await using run = startEngine({
-    guest: QUICKJS,
-    driver: { path: DRIVER, options: driverOptions },
+  return startEngine({
+    guest: require.resolve('quickjs-wasi/quickjs.wasm'),
+    driver: { path: driverPath('nodejs'), options: { ...node } },
+    directories: [{ hostPath: directory, guestPath: directory, readOnly }, ...directories],
+    tmpfs: ['/tmp'],
     args: ['node'],
-    env,
-    directories: [{ hostPath: directory, guestPath: directory, readOnly: false }],
-    ...NOBODY,
+    ...options,
   });
-  const { status } = await run.ended;
-  return { stdout: run.stdout(), stderr: run.stderr(), status };
 };
 
-/**
- * Writes an app down, runs it in both ways and expects the same output and exit status.
- * @param change - takes out of what is printed what may differ; numbers of processes are taken out anyway
- * @returns what the guest printed
- */
-export const expectSame = async (
-  files: AppFiles,
-  entry: string,
-  {
-    flags = [],
-    change = (text) => text,
-  }: { flags?: readonly string[]; change?: (text: string) => string } = {},
-): Promise<ProgramResult> => {
-  await using app = await writeAppDirectory(files);
-  // The guest is nobody.
-  await chmod(app.path, 0o755);
-  const program = { directory: app.path, entry, flags };
-  const [native, guest] = await Promise.all([runNatively(program), runAsGuest(program)]);
-  const told = ({ stdout, stderr, status }: ProgramResult): ProgramResult => ({
-    stdout: change(stdout),
-    stderr: change(stderr.replaceAll(/\(node:\d+\)/g, '(node)')),
-    status,
-  });
-  expect(told(guest)).toEqual(told(native));
-  return guest;
+/** What a script prints, as a guest. Throws where it does not end well. */
+export const printedByGuest = async (options: NodeGuestOptions): Promise<string> => {
+  await using run = startNodeGuest(options);
+  const { status, signal, end } = await run.ended;
+  if (status === 0) return run.stdout();
+  throw new Error(
+    `the guest ended with ${JSON.stringify({ status, signal, end })}: ${run.stderr()}${run.stdout()}`,
+  );
 };
+
+/** What the same script prints in Node itself. */
+export const printedByNode = async ({ directory, script, flags = [] }: NodeGuestOptions): Promise<string> =>
+  (await promisify(execFile)(process.execPath, [...flags, join(directory, script)], { cwd: directory }))
+    .stdout;

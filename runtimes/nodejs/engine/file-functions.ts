@@ -179,11 +179,7 @@ const loaderFunctions = (files: GuestFileSystem): Functions => ({
     if (typeof resolved === 'number') throw failed(resolved, 'realpath', path);
     return resolved.toString();
   },
-  changeDirectory: (path: GuestPath) => {
-    const directory = files.changeDirectory(path);
-    if (typeof directory === 'number') throw failed(directory, 'chdir', path);
-    return directory;
-  },
+  changeDirectory: (path: GuestPath) => files.changeDirectory(path),
 });
 
 /** What works on whole trees. */

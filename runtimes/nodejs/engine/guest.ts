@@ -84,6 +84,8 @@ export class Guest {
   readonly #vm: QuickJS;
   /** Addresses of functions of the guest that the engine calls. */
   readonly #entries = new Map<string, number>();
+  #isRunning = false;
+  readonly #posted: [name: string, ...values: Crossing[]][] = [];
 
   private constructor(vm: QuickJS, bridge: Bridge) {
     this.#vm = vm;
@@ -155,6 +157,25 @@ export class Guest {
 
   /** Calls one of the functions that the guest gave to `setEntries`. */
   call(name: string, ...values: readonly Crossing[]): Crossing {
+    this.#isRunning = true;
+    try {
+      return this.#call(name, values);
+    } finally {
+      this.#isRunning = false;
+      while (this.#posted.length > 0 && !this.#isRunning) {
+        const [next, ...its] = this.#posted.shift()!;
+        this.call(next, ...its);
+      }
+    }
+  }
+
+  /** As {@link call}, as soon as the guest does not run: it may have called the engine, which has an answer at once. */
+  post(name: string, ...values: readonly Crossing[]): void {
+    if (this.#isRunning) this.#posted.push([name, ...values]);
+    else this.call(name, ...values);
+  }
+
+  #call(name: string, values: readonly Crossing[]): Crossing {
     let address = this.#entries.get(name);
     if (address === undefined) {
       address = this.#find(name);

@@ -150,7 +150,7 @@ export class GuestStreams {
       // Closed in the meantime.
       if (this.table.get(handle.id) !== handle) return;
       handle.addActivity(-1);
-      this.#guest().call('connected', handle.id, toUv(status));
+      this.#guest().post('connected', handle.id, toUv(status));
     });
     if (result < 0) {
       if (given === undefined) this.table.close(handle.id);
@@ -191,7 +191,7 @@ export class GuestStreams {
       this.table.countAlive(-1);
       const error = typeof found === 'string' ? (found === 'try-again' ? UV_EAI_AGAIN : UV_EAI_NONAME) : 0;
       const list = typeof found === 'string' ? '' : found.map((ip) => formatIp(ip)).join(' ');
-      this.#guest().call('addresses', lookup, error, list);
+      this.#guest().post('addresses', lookup, error, list);
     });
   }
 
@@ -254,6 +254,11 @@ export const streamFunctions = (bridge: Bridge, streams: () => GuestStreams): En
       return undefined;
     },
     handleClose: (id: number) => streams().table.close(id),
+    openLocal: () => {
+      const { table } = streams();
+      return table.add((id) => new OpenHandle(table, id, () => {})).id;
+    },
+    localActivity: (id: number, change: 1 | -1) => streams().table.get(id)?.addActivity(change),
     openStandardStream: (fd: number) => streams().openStandardStream(fd),
     streamRead: (id: number, isOn: boolean) => streams().stream(id)?.read(isOn) ?? UV_EBADF,
     streamConsumer: (id: number, parser: number) => {

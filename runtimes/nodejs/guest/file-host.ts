@@ -14,8 +14,8 @@ export interface FileHost {
   readFileText(path: FilePath): string | undefined;
   /** Without symbolic links. Throws where a part is missing. */
   realPath(path: FilePath): string;
-  /** Relative paths start there from now on; the directory's path without symbolic links. Throws. */
-  changeDirectory(directory: FilePath): string;
+  /** Relative paths start there from now on; the directory's path without symbolic links. */
+  changeDirectory(directory: FilePath): string | number;
   /** A descriptor; `flags` are those of open(2). */
   openFile(path: FilePath, flags: number, mode: number): number;
   closeFile(fd: number): number;

@@ -39,7 +39,7 @@ host.setEntries({
     return hasDeferred();
   },
   immediates: () => {
-    runCallback(runImmediates);
+    runImmediates();
     return hasImmediates();
   },
   data: (id: number, bytes: Uint8Array) => onStream(id, (stream) => stream.onData(bytes)),

@@ -20,7 +20,8 @@ import { createStreamWrap } from './streams.ts';
 import { createStringDecoder } from './string-decoder.ts';
 import { createErrors, createTaskQueue } from './task-queue.ts';
 import { createTcp } from './tcp.ts';
-import { createPipe, createSignal, createTty } from './terminal.ts';
+import { createPipe } from './pipe.ts';
+import { createSignal, createTty } from './terminal.ts';
 import { createEncoding, createUrl } from './text.ts';
 import { createTimers } from './timers.ts';
 import { createTypeScript } from './typescript.ts';
@@ -58,6 +59,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   permission: small.createPermission,
   pipe_wrap: createPipe,
   process_methods: createProcessMethods,
+  report: small.createReport,
   sea: small.createSea,
   signal_wrap: createSignal,
   stream_wrap: createStreamWrap,
