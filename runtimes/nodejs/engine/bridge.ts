@@ -68,6 +68,7 @@ export class Bridge {
   readonly #functions: RawHostFunction[] = [];
   readonly #scratch: number;
   readonly #length: number;
+  #calls = 0;
   #views: { readonly words: Int32Array; readonly bytes: Buffer };
 
   constructor(engine: QuickJsExports, exports: BridgeExports) {
@@ -77,6 +78,11 @@ export class Bridge {
     this.#scratch = engine.malloc(SCRATCH_SIZE);
     this.#length = engine.malloc(4);
     this.values = new Values(this);
+  }
+
+  /** How often the guest was called. */
+  get calls(): number {
+    return this.#calls;
   }
 
   /** Views of the guest's memory; they hold until it grows, which any call into the guest may make it. */
@@ -206,6 +212,7 @@ export class Bridge {
 
   /** Calls a function of the guest. Throws {@link GuestError}. */
   call(callee: number, values: readonly Crossing[]): Crossing {
+    this.#calls += 1;
     const count = values.length;
     const frame = this.allocate((count + 2) * VALUE_SIZE);
     const [result, self, first] = [frame, frame + VALUE_SIZE, frame + 2 * VALUE_SIZE];

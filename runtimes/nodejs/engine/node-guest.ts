@@ -13,6 +13,7 @@ import { httpFunctions } from './http-functions.ts';
 import type { HttpParsers } from './http-parser.ts';
 import type { Launch } from './launch.ts';
 import { moduleFunctions } from './module-functions.ts';
+import { ModuleTree } from './module-tree.ts';
 import type { ReactorState } from './reactor.ts';
 import { streamFunctions } from './stream-functions.ts';
 import type { GuestStreams } from './stream-functions.ts';
@@ -68,7 +69,7 @@ const functionsFor =
     const all: readonly EngineFunctions[] = [
       coreFunctions(bridge, () => world.launch()),
       plain(fileFunctions(bridge, files)),
-      plain(moduleFunctions({ readText: (path) => textOf(files, path) })),
+      plain(moduleFunctions(new ModuleTree(files, () => bridge.calls + files.changes))),
       plain(syntaxFunctions),
       plain(typescriptFunctions),
       httpFunctions(parsers),

@@ -217,6 +217,12 @@ export interface Host extends FileHost, HttpParserHost {
   privateSymbol(description: string): symbol;
   /** A rejection nobody has to handle. */
   ignoreRejection(promise: Promise<unknown>): void;
+  /** 0 for a file, 1 for a directory; as in engine/module-tree.ts, which may not look again while nothing changes. */
+  statKind(file: string): number;
+  /** The text of a file; undefined where it cannot be read. */
+  moduleText(file: string): string | undefined;
+  /** Without symbolic links; undefined where a part is missing. */
+  modulePath(file: string): string | undefined;
   /** The `package.json` at a path; undefined where none is, the path where it is not valid. */
   readPackage(file: string): PackageConfig | string | undefined;
   /** That of the directory of a path, or the nearest above. */

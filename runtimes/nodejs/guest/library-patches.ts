@@ -23,13 +23,28 @@ const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
       replacement: "internalBinding('client_parser').instantiate({",
     },
   ],
-  // One question to the engine for each file, instead of one for each directory above it.
+  // One question to the engine for each file, instead of several or one for each directory above it.
   'internal/modules/helpers': [
     {
       find: `fs.realpathSync(requestPath, {
     [internalFS.realpathCacheKey]: realpathCache,
   }),`,
-      replacement: `internalFsBinding.realpath(requestPath, 'utf8'),`,
+      replacement: `internalFsBinding.modulePath(requestPath) ?? fs.realpathSync(requestPath),`,
+    },
+    {
+      find: `readFileSync: (filename, options) => fs.readFileSync(filename, options),`,
+      replacement: `readFileSync: (filename, options) =>
+    (options === 'utf8' && typeof filename === 'string' ? internalFsBinding.moduleText(filename) : undefined) ??
+      fs.readFileSync(filename, options),`,
+    },
+  ],
+  // Who looks at what is loaded expects bytes; nobody else does.
+  'internal/modules/esm/load': [
+    {
+      find: `source = loaderMethods.readFileSync(url);`,
+      replacement: `source = (require('internal/modules/customization_hooks').loadHooks.length === 0 ?
+      internalBinding('fs').moduleText(require('internal/url').fileURLToPath(url)) : undefined) ??
+      loaderMethods.readFileSync(url);`,
     },
   ],
   // The parser of TypeScript is WebAssembly, which the guest has not: the engine parses.

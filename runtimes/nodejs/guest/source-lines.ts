@@ -19,8 +19,8 @@ export const sourceMaps = {
 
 const sourceOf = (file: string): string | undefined => {
   if (file.startsWith(LIBRARY)) return host.librarySource(file.slice(LIBRARY.length));
-  if (file.startsWith('file:')) return host.readFileText(host.filePath(file));
-  return file.startsWith('/') ? host.readFileText(file) : undefined;
+  if (file.startsWith('file:')) return host.moduleText(host.filePath(file));
+  return file.startsWith('/') ? host.moduleText(file) : undefined;
 };
 
 /** V8 marks where something was thrown; QuickJS tells where the error was made, mostly to the right of that. */

@@ -1,7 +1,7 @@
 /** CommonJS modules: what a program prints as a guest is what it prints in plain Node. */
 import { it } from 'vitest';
 import type { AppFiles } from '../../helpers/app-directory.ts';
-import { expectSame } from '../../helpers/node-program.ts';
+import { expectSame } from '../../helpers/same-output.ts';
 
 const PACKAGES: AppFiles = {
   'node_modules/plain/package.json': { name: 'plain', main: 'lib' },
@@ -98,6 +98,35 @@ it('runs scripts and functions made of texts', async () => {
         catch (error) { console.log(error.stack.split('\\n').find((line) => line.startsWith('    at ')).replace(/:\\d+$/, '')); }
         try { vm.runInThisContext('throw new Error("in text")', { filename: 'throws.js', lineOffset: 9 }); }
         catch (error) { console.log(error.stack.split('\\n').find((line) => line.startsWith('    at ')).replace(/:\\d+$/, '')); }`,
+    },
+    'main.js',
+  );
+});
+
+it('finds what is made while it runs, and nothing that is gone', async () => {
+  await expectSame(
+    {
+      'main.js': `
+        const fs = require('node:fs');
+        const path = require('node:path');
+        const root = fs.mkdtempSync(path.join(require('node:os').tmpdir(), 'wasmrun-made-'));
+        process.on('exit', () => fs.rmSync(root, { recursive: true }));
+        const at = (name) => path.join(root, name);
+        const find = require('node:module').createRequire(at('main.js'));
+        const told = (value) => String(value).replaceAll(root, '');
+        const attempt = (name) => {
+          try { console.log(name, told(find(name))); } catch (error) { console.log(name, error.name, error.code); }
+        };
+        attempt('./made'); fs.writeFileSync(at('made.js'), 'module.exports = "made"'); attempt('./made');
+        attempt('./folder'); fs.mkdirSync(at('folder/deeper'), { recursive: true });
+        fs.writeFileSync(at('folder/index.js'), 'module.exports = __filename'); attempt('./folder');
+        fs.renameSync(at('folder'), at('renamed')); attempt('./renamed'); attempt('./folder/deeper/x');
+        fs.rmSync(at('made.js')); delete require.cache[at('made.js')]; attempt('./made.js');
+        attempt('late'); fs.mkdirSync(at('node_modules/late'), { recursive: true });
+        fs.writeFileSync(at('node_modules/late/package.json'), '{"main":"entry"}');
+        fs.writeFileSync(at('node_modules/late/entry.js'), 'module.exports = "late"'); attempt('late');
+        fs.writeFileSync(at('wrong.json'), '{'); attempt('./wrong.json');
+        fs.mkdirSync(at('broken')); fs.writeFileSync(at('broken/package.json'), '{'); attempt('./broken');`,
     },
     'main.js',
   );
