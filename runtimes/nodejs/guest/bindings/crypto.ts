@@ -5,6 +5,7 @@
 import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { NativeObject, crossing, valueOf } from '../native-answers.ts';
+import { certificateClasses } from './crypto-certificates.ts';
 import { Hash, Hmac, oneShotDigest } from './crypto-digests.ts';
 import { jobs } from './crypto-jobs.ts';
 import { forward, keyClasses } from './crypto-keys.ts';
@@ -91,7 +92,7 @@ const SETTINGS: Binding = {
   setupFipsIndicatorChannel: () => undefined,
   testFipsCrypto: () => false,
   setEngine: undefined,
-  secureHeapUsed: () => undefined,
+  secureHeapUsed: () => 0n,
   secureBuffer: (size: number) => new Uint8Array(size),
   // The library looks up names in them, and the engine knows the numbers.
   getCachedAliases: () => Object.create(null) as object,
@@ -108,6 +109,7 @@ export const createCrypto = (): Binding => ({
   ...SETTINGS,
   ...jobs,
   ...keyClasses,
+  ...certificateClasses,
   CipherBase: made('CipherBase', 'update final setAutoPadding getAuthTag setAuthTag setAAD'),
   DiffieHellman: made('DiffieHellman', DIFFIE_HELLMAN),
   DiffieHellmanGroup: made('DiffieHellmanGroup', DIFFIE_HELLMAN),
