@@ -10,6 +10,13 @@ interface Patch {
 }
 
 const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
+  // There is one global object: expressions of another one would only keep `RegExp.$1` as it was.
+  'internal/util': [
+    {
+      find: `internalGlobal = runInNewContext('this', undefined, { contextName: 'internal' });`,
+      replacement: 'internalGlobal = globalThis;',
+    },
+  ],
   // One question to the engine for each file, instead of one for each directory above it.
   'internal/modules/helpers': [
     {

@@ -117,6 +117,7 @@ export class NativeObject {
       number = make();
     } catch (error) {
       if (!isMemoryShort(error)) throw error;
+      host.collectGarbage();
       sweep();
       number = make();
     }

@@ -88,7 +88,9 @@ const timingSafeEqual = (a: unknown, b: unknown): boolean => {
 const SETTINGS: Binding = {
   getFipsCrypto: () => 0,
   getFipsCryptoGeneration: () => 0n,
-  setFipsCrypto: () => undefined,
+  setFipsCrypto: () => {
+    throw new Error('There is no FIPS mode in a sandbox of wasmrun');
+  },
   setupFipsIndicatorChannel: () => undefined,
   testFipsCrypto: () => false,
   setEngine: undefined,

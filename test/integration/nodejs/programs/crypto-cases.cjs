@@ -6,6 +6,7 @@ const { pipeline } = require('node:stream/promises');
 const { Readable, Writable } = require('node:stream');
 const { run } = require('./cases.cjs');
 const keys = require('./keys.json');
+const inputs = require('./inputs.json').map((each) => Buffer.from(each, 'base64'));
 
 const text = 'Fünf Boxkämpfer jagen Eva quer durch Sylt — 🦊';
 const data = Buffer.from(text);
@@ -58,6 +59,18 @@ for (const encoding of [
   cases[`data as ${encoding}`] = () => crypto.createHash('sha1').update('abcdef', encoding).digest('hex');
   cases[`hmac as ${encoding}`] = () =>
     crypto.createHmac('sha256', 'k').update('abcdef', encoding).digest(encoding);
+}
+for (const [index, input] of inputs.entries()) {
+  // As texts too, with halves of surrogate pairs in them.
+  for (const value of [input, input.toString('utf16le'), input.toString('latin1')]) {
+    for (const encoding of ['utf8', 'utf16le', 'latin1', 'base64']) {
+      cases[`input ${index} ${typeof value} ${value.length} ${encoding}`] = () => [
+        crypto.createHash('sha256').update(value, encoding).digest('hex'),
+        crypto.createHmac('sha1', value).update(value, encoding).digest('base64'),
+        crypto.hash('md5', value),
+      ];
+    }
+  }
 }
 Object.assign(cases, {
   'hash of much': () => crypto.createHash('sha256').update(big).digest('hex'),
