@@ -5,7 +5,7 @@ import { decodeWtf8 } from './wtf8.ts';
 /** As QuickJS writes it: pairs are one character, halves are written by themselves. */
 const encode = (text: string): Buffer =>
   Buffer.concat(
-    [...text].map((character) => {
+    Array.from(text, (character) => {
       const unit = character.codePointAt(0)!;
       if (unit < 0xd800 || unit > 0xdfff) return Buffer.from(character);
       return Buffer.from([0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 0x3f), 0x80 | (unit & 0x3f)]);

@@ -47,7 +47,15 @@ const inputs = (): string[] => {
   return samples.map((each) => Buffer.from(each).toString('base64'));
 };
 
-it.each(['crypto-cases.cjs', 'web-crypto-cases.cjs', 'zlib-cases.cjs'])('%s', async (program) => {
+const PROGRAMS = [
+  'digest-cases.cjs',
+  'cipher-cases.cjs',
+  'key-cases.cjs',
+  'web-crypto-cases.cjs',
+  'zlib-cases.cjs',
+];
+
+it.each(PROGRAMS)('%s', async (program) => {
   const files = {
     [program]: await read(program),
     'cases.cjs': await read('cases.cjs'),

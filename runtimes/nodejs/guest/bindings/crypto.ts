@@ -25,7 +25,7 @@ const functions = (): Binding =>
   );
 
 /** Made of what its constructor takes. */
-const made = (className: string, methods: string): typeof NativeObject => {
+const made = (className: string, methods: string): new (...values: unknown[]) => NativeObject => {
   const Class = class extends NativeObject {
     readonly verifyError: unknown;
 
@@ -36,7 +36,7 @@ const made = (className: string, methods: string): typeof NativeObject => {
     }
   };
   forward(Class, methods.split(' '));
-  return Object.defineProperty(Class, 'name', { value: className }) as never;
+  return Object.defineProperty(Class, 'name', { value: className });
 };
 
 const DIFFIE_HELLMAN =

@@ -1,5 +1,18 @@
 'use strict';
-/** Runs cases one after the other and prints what each gave, as one JSON document. Used by the programs beside it. */
+/**
+ * Runs cases one after the other and prints what each gave, as one JSON document. Used by the programs beside it, with
+ * what they work on.
+ */
+exports.keys = require('./keys.json');
+exports.inputs = require('./inputs.json').map((each) => Buffer.from(each, 'base64'));
+exports.text = 'Fünf Boxkämpfer jagen Eva quer durch Sylt — 🦊';
+exports.data = Buffer.from(exports.text);
+
+/** What a function with a callback gives. */
+exports.later = (action) =>
+  new Promise((resolve, reject) => {
+    action((error, value) => (error ? reject(error) : resolve(value)));
+  });
 
 const shown = (value, depth = 0) => {
   if (value === undefined) return 'undefined';

@@ -6,8 +6,7 @@ const { pipeline } = require('node:stream/promises');
 const { promisify } = require('node:util');
 const { createHash } = require('node:crypto');
 const zlib = require('node:zlib');
-const { run } = require('./cases.cjs');
-const inputs = require('./inputs.json').map((each) => Buffer.from(each, 'base64'));
+const { inputs, run } = require('./cases.cjs');
 
 const text = Buffer.from('Fünf Boxkämpfer jagen Eva quer durch Sylt. '.repeat(50));
 const big = Buffer.alloc(2_000_000, text);
@@ -55,7 +54,7 @@ for (const [compress, decompress, createCompress, createDecompress] of PAIRS) {
         highWaterMark: 10,
         write: (chunk, _, done) => {
           chunks.push(chunk);
-          setImmediate(done);
+          setImmediate(() => done());
         },
       }),
     );
