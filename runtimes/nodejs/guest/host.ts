@@ -51,6 +51,8 @@ export interface Host extends FileHost, HttpParserHost {
   /** Runs a job; its error, then its result. */
   cryptoJob(name: string, ...values: unknown[]): Answer;
   freeNative(number: number): void;
+  /** Frees objects that only hold each other. */
+  collectGarbage(): void;
   /** A compressor or decompressor of `internalBinding('zlib')`; parameters by class, see engine/zlib-functions.ts. */
   zlibMake(className: string, ...values: unknown[]): Answer;
   /**

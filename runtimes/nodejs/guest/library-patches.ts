@@ -24,6 +24,14 @@ const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
     },
   ],
   // One question to the engine for each file, instead of several or one for each directory above it.
+  // There is one global object: expressions of another one would only keep `RegExp.$1` as it was.
+  'internal/util': [
+    {
+      find: `internalGlobal = runInNewContext('this', undefined, { contextName: 'internal' });`,
+      replacement: 'internalGlobal = globalThis;',
+    },
+  ],
+  // One question to the engine for each file, instead of one for each directory above it.
   'internal/modules/helpers': [
     {
       find: `fs.realpathSync(requestPath, {
