@@ -23,7 +23,6 @@ const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
       replacement: "internalBinding('client_parser').instantiate({",
     },
   ],
-  // One question to the engine for each file, instead of several or one for each directory above it.
   // There is one global object: expressions of another one would only keep `RegExp.$1` as it was.
   'internal/util': [
     {
