@@ -13,7 +13,7 @@ import {
 import { createRequire } from 'node:module';
 import { type AddressInfo, connect, Socket } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { StreamConsumer } from '../guest/http-parser-host.ts';
 import { connectionsKey, type HttpParser, ourBinding, parsers } from '../test/observed-http-parser.ts';
 
@@ -23,6 +23,9 @@ interface ParserPool {
   readonly list: HttpParser[];
   alloc(): HttpParser;
 }
+
+/** Real sockets on a busy machine. */
+vi.setConfig({ testTimeout: 60_000 });
 
 const require = createRequire(import.meta.url);
 const { parsers: pool } = require('_http_common') as { parsers: ParserPool };
