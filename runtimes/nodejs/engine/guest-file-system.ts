@@ -50,6 +50,7 @@ export class GuestFileSystem {
   readonly openFiles: OpenFiles;
   readonly #mounts: MountTable;
   #directory = '/';
+  #changes = 0;
 
   /**
    * @param mounts - none is `/proc` or the like: what they show would be the engine's
@@ -65,6 +66,11 @@ export class GuestFileSystem {
   }
 
   /** Relative paths start here from now on; the directory's own path, without symbolic links. */
+  /** How often names may have come or gone. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   changeDirectory(path: GuestPath): string | number {
     const place = this.#mounts.walk(this.#absolute(path), true);
     if (typeof place === 'number') return linuxResult(place);
@@ -85,6 +91,7 @@ export class GuestFileSystem {
     if ((flags & O_TMPFILE) !== 0) return -toLinux(WASI.ENOTSUP);
     if ((flags & O_PATH) !== 0) return -toLinux(WASI.EINVAL);
     const request = requestOf(flags, mode);
+    if (request.create) this.#changes += 1;
     const follow = request.followSymlinks && !(request.create && request.exclusive);
     return this.#at(path, follow, ({ directory, path: relative }) =>
       directory.open({ ...request, path: relative }),
@@ -259,6 +266,7 @@ export class GuestFileSystem {
 
   /** The same for what is made or removed. */
   #change(path: GuestPath, refusal: Refusal, action: Action<number>): number {
+    this.#changes += 1;
     if (this.#endsInDots(path)) return this.#refuseDots(path, refusal.dots);
     return this.#at<number>(path, false, (place) =>
       this.#isMountPoint(place) ? -refusal.mountPoint : action(place),
@@ -280,6 +288,7 @@ export class GuestFileSystem {
   }
 
   #changeTwo(from: GuestPath, to: GuestPath, action: (source: Place, target: Place) => number): number {
+    this.#changes += 1;
     const [first, second] = [this.#absolute(from), this.#absolute(to)];
     if (first === '' || second === '') return -toLinux(WASI.ENOENT);
     const [source, target] = [this.#direct(first), this.#direct(second)];

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { EngineServices } from '../../../src/engine/driver.ts';
 import { packageFile } from '../../../src/os/package-file.ts';
+import { ClientParsers, clientParserFunctions } from './client-parsers.ts';
 import { fileFunctions } from './file-functions.ts';
 import { coreFunctions } from './functions.ts';
 import { Guest } from './guest.ts';
@@ -12,10 +13,12 @@ import { httpFunctions } from './http-functions.ts';
 import type { HttpParsers } from './http-parser.ts';
 import type { Launch } from './launch.ts';
 import { moduleFunctions } from './module-functions.ts';
+import { ModuleTree } from './module-tree.ts';
 import type { ReactorState } from './reactor.ts';
 import { streamFunctions } from './stream-functions.ts';
 import type { GuestStreams } from './stream-functions.ts';
 import { syntaxFunctions } from './syntax-functions.ts';
+import { typescriptFunctions } from './typescript-functions.ts';
 
 /** Bytes of stack in QuickJS before a RangeError: what quickjs-wasi's own stack has room for (MAX_STACK_SIZE). */
 const STACK = 500 * 1024;
@@ -34,7 +37,7 @@ export interface GuestBytes {
 const EXTENSIONS = ['encoding', 'structured-clone'] as const;
 
 export const readGuestBytes = (): GuestBytes => ({
-  quickjs: readFileSync(require.resolve('quickjs-wasi/quickjs.wasm')),
+  quickjs: readFileSync(packageFile('dist/drivers/nodejs/quickjs.wasm')),
   bridge: readFileSync(packageFile('dist/drivers/nodejs/bridge.wasm')),
   extensions: Object.fromEntries(
     EXTENSIONS.map((name) => [name, readFileSync(require.resolve(`quickjs-wasi/${name}.so`))]),
@@ -46,7 +49,10 @@ export const readGuestBytes = (): GuestBytes => ({
 export interface GuestWorld {
   readonly files: GuestFileSystem;
   readonly parsers: HttpParsers;
+  /** llhttp of undici. */
+  readonly llhttp: WebAssembly.Module;
   readonly reactor: ReactorState;
+  guest(): Guest;
   streams(): GuestStreams;
   services(): EngineServices;
   launch(): Launch;
@@ -55,14 +61,19 @@ export interface GuestWorld {
 /** All functions of the engine, in an order that snapshots rely on. */
 const functionsFor =
   (world: GuestWorld): MakeFunctions =>
-  (bridge, rejections) => {
-    const { files, parsers, reactor } = world;
+  (bridge) => {
+    const { files, parsers, llhttp, reactor } = world;
+    const clients = new ClientParsers(llhttp, (name, ...values) =>
+      world.guest().call('clientParser', name, ...values),
+    );
     const all: readonly EngineFunctions[] = [
-      coreFunctions(bridge, () => world.launch(), rejections),
+      coreFunctions(bridge, () => world.launch()),
       plain(fileFunctions(bridge, files)),
-      plain(moduleFunctions({ readText: (path) => textOf(files, path) })),
+      plain(moduleFunctions(new ModuleTree(files, () => bridge.calls + files.changes))),
       plain(syntaxFunctions),
+      plain(typescriptFunctions),
       httpFunctions(parsers),
+      clientParserFunctions(bridge, clients),
       plain({ exit: (status: number) => world.services().exit(status) }),
       streamFunctions(bridge, () => world.streams()),
       reactor.functions,

@@ -2,7 +2,9 @@
  * Calls from outside into the app (InternalCallbackScope in api/callback.cc): when the outermost one returns, ticks and
  * jobs of promises are run; what it threw and nobody caught is the library's to decide about.
  */
+import { clearKeptObjects } from './kept-objects.ts';
 import { afterCallback, uncaught } from './bindings/task-queue.ts';
+import { host } from './host.ts';
 
 let depth = 0;
 
@@ -18,6 +20,7 @@ export const leaveScope = (): void => {
     try {
       afterCallback();
     } finally {
+      clearKeptObjects();
       depth = 0;
     }
   }
@@ -33,11 +36,13 @@ export const takeError = (error: unknown): boolean => {
 /** Calls back with all that belongs to it. */
 export const runCallback = (callback: () => unknown): void => {
   enterScope();
+  const prior = host.exchangeFrame(undefined);
   try {
     callback();
   } catch (error) {
     if (!takeError(error)) throw error;
   } finally {
+    host.exchangeFrame(prior);
     leaveScope();
   }
 };

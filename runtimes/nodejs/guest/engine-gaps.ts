@@ -3,6 +3,7 @@
  */
 
 import { completeErrors } from './error-stacks.ts';
+import { installWeakRef } from './kept-objects.ts';
 
 type Callable = (...values: never[]) => unknown;
 
@@ -17,6 +18,7 @@ export const native = {
   URL: globals['URL'] as typeof URL,
   TextDecoder: globals['TextDecoder'] as typeof TextDecoder,
   TextEncoder: globals['TextEncoder'] as typeof TextEncoder,
+  queueMicrotask: globals['queueMicrotask'] as (job: () => void) => void,
   structuredClone: globals['structuredClone'] as (value: unknown) => unknown,
 };
 
@@ -104,6 +106,7 @@ export const fillEngineGaps = (): void => {
     });
   }
   if (globals['Intl'] === undefined) define(globals, 'Intl', {});
+  installWeakRef(define);
   shortenNativeFunctions();
   completeErrors(Error);
 };

@@ -107,7 +107,6 @@ export const fileStatus = {
   access: (path: FilePath, mode: number, request?: FileRequest) =>
     perform(request, () => void check(host.accessPath(path, mode), 'access', path)),
   existsSync: (path: FilePath) => host.accessPath(path, 0) >= 0,
-  internalModuleStat: (path: FilePath) => host.statKind(path),
   chmod: (path: FilePath, mode: number, request?: FileRequest) =>
     perform(request, () => void check(host.setPathMode(path, mode), 'chmod', path)),
   fchmod: (file: unknown, mode: number, request?: FileRequest) => {

@@ -3,6 +3,7 @@ import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
+import { createClientParser } from './client-parser.ts';
 import { createContextify } from './contextify.ts';
 import { createDns } from './dns.ts';
 import { createDirectories } from './directories.ts';
@@ -20,9 +21,11 @@ import { createStreamWrap } from './streams.ts';
 import { createStringDecoder } from './string-decoder.ts';
 import { createErrors, createTaskQueue } from './task-queue.ts';
 import { createTcp } from './tcp.ts';
-import { createPipe, createSignal, createTty } from './terminal.ts';
+import { createPipe } from './pipe.ts';
+import { createSignal, createTty } from './terminal.ts';
 import { createEncoding, createUrl } from './text.ts';
 import { createTimers } from './timers.ts';
+import { createTypeScript } from './typescript.ts';
 import { typeTests } from './types.ts';
 import { createUtil } from './util.ts';
 import { createZlib } from './zlib.ts';
@@ -34,6 +37,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   builtins: createBuiltins,
   cares_wrap: createDns,
   cjs_lexer: createCjsLexer,
+  client_parser: createClientParser,
   config: small.createConfig,
   constants: small.createConstants,
   contextify: createContextify,
@@ -57,6 +61,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   permission: small.createPermission,
   pipe_wrap: createPipe,
   process_methods: createProcessMethods,
+  report: small.createReport,
   sea: small.createSea,
   signal_wrap: createSignal,
   stream_wrap: createStreamWrap,
@@ -67,6 +72,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   timers: createTimers,
   trace_events: small.createTraceEvents,
   tty_wrap: createTty,
+  typescript: createTypeScript,
   types: () => ({ ...typeTests }),
   url: createUrl,
   util: createUtil,
