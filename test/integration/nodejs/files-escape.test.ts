@@ -104,10 +104,10 @@ test('a directory that is exchanged for a link while it is used leads nowhere el
   const before = await snapshotOutside();
   await using run = startNodeGuest({ directory, script: 'race.cjs', tmpfs: [] });
   await run.printed('ready');
-  let isRunning = true;
-  void run.ended.then(() => (isRunning = false));
+  const end = { isReached: false };
+  void run.ended.then(() => (end.isReached = true));
   let exchanges = 0;
-  while (isRunning) {
+  while (!end.isReached) {
     const link = place(exchanges % 2 === 0 ? 'link-absolute' : 'link-relative');
     await rename(place('swapped'), place('away'));
     await rename(link, place('swapped'));
