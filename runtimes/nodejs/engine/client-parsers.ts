@@ -127,8 +127,10 @@ export class ClientParsers {
   }
 
   #callbacks(): Record<string, (parser: number, ...values: number[]) => number> {
-    const plain = (name: string) => (parser: number, ...values: number[]) =>
-      Number(this.#tell(name, parser, ...values));
+    const plain =
+      (name: string) =>
+      (parser: number, ...values: number[]) =>
+        Number(this.#tell(name, parser, ...values));
     const located = (name: string) => (parser: number, at: number, length: number) =>
       Number(this.#tell(name, parser, at + this.#shift, length));
     return {

@@ -253,6 +253,7 @@ export const streamFunctions = (bridge: Bridge, streams: () => GuestStreams): En
       if (handle !== undefined) handle.isRef = isRef;
       return undefined;
     },
+    keepAlive: (change: number) => streams().table.countAlive(change),
     handleClose: (id: number) => streams().table.close(id),
     openStandardStream: (fd: number) => streams().openStandardStream(fd),
     streamRead: (id: number, isOn: boolean) => streams().stream(id)?.read(isOn) ?? UV_EBADF,

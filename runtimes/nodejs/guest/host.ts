@@ -95,8 +95,8 @@ export interface Host extends FileHost, HttpParserHost {
   parseEnv(text: string): string;
   /** Promises that were rejected, or handled after all, since the last call; the oldest first. */
   nextRejection(): readonly [promise: unknown, reason: unknown, isHandled: boolean] | undefined;
-  /** The next time the timers are due, in milliseconds; one that is not `isRef` keeps nobody waiting. */
-  setTimer(milliseconds: number, isRef: boolean): void;
+  /** The next time the timers are due, in milliseconds; where it is not said, they go on keeping the app alive or not. */
+  setTimer(milliseconds: number, isRef?: boolean): void;
   refTimer(isRef: boolean): void;
   refImmediate(isRef: boolean): void;
   /** The guest is entered again as soon as it has returned. */
@@ -125,6 +125,8 @@ export interface Host extends FileHost, HttpParserHost {
   // Handles. The engine calls back by the number it has given each: see main.ts.
   handleRef(id: number, isRef: boolean): void;
   handleClose(id: number): void;
+  /** One thing more, or one less (-1), that keeps the app alive. */
+  keepAlive(change: 1 | -1): void;
   /** A number for one of the three standard streams. */
   openStandardStream(fd: number): number;
   streamRead(id: number, isOn: boolean): number;

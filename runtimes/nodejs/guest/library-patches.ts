@@ -10,6 +10,14 @@ interface Patch {
 }
 
 const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
+  // Regular expressions that an app cannot have changed are taken of another context, which there is none of.
+  'internal/util': [
+    {
+      find: `const { runInNewContext } = require('vm');
+    internalGlobal = runInNewContext('this', undefined, { contextName: 'internal' });`,
+      replacement: 'internalGlobal = globalThis;',
+    },
+  ],
   // Its parser is WebAssembly, which QuickJS has not: the engine parses for it.
   'internal/deps/undici/undici': [
     {

@@ -32,10 +32,11 @@ onNative('KeyObjectHandle', (number) => {
 });
 
 /** What the library builds KeyObject on. */
-class NativeKeyObject {
+class NativeKeyObject extends SharedHandle {
   readonly #handle: KeyObjectHandle;
 
   constructor(handle: KeyObjectHandle) {
+    super();
     this.#handle = handle;
   }
 
@@ -49,7 +50,7 @@ class NativeKeyObject {
 }
 
 /** What the library builds CryptoKey on. */
-class NativeCryptoKey {
+class NativeCryptoKey extends SharedHandle {
   readonly #slots: readonly unknown[];
 
   constructor(
@@ -60,6 +61,7 @@ class NativeCryptoKey {
     secondaryHandle?: KeyObjectHandle,
     seed?: Uint8Array,
   ) {
+    super();
     this.#slots = [handle.getKeyType(), extractable, algorithm, usages, handle, secondaryHandle, seed];
   }
 
