@@ -71,6 +71,12 @@ const GUEST_TIMEOUT_MS = 40_000;
 const MOST_JOBS = 2;
 const TITLE = "Node's own tests";
 
+/** Temporary files of a test go where a guest may write (test/common/tmpdir.js). */
+const inMemory = (program: NodeProgram): NodeProgram => ({
+  ...program,
+  env: { ...program.env, NODE_TEST_DIR: '/tmp' },
+});
+
 /** The tests of a commit, laid out once and for all. */
 const layOutTests = (repository: string): { directory: string; commit: string } => {
   const commit = commitOf(repository, values.revision);
@@ -195,7 +201,10 @@ else {
     timeoutMs: GUEST_TIMEOUT_MS,
     command: (program, { file }) =>
       instead === undefined
-        ? guestCommand(program, { prefix, name: `t${included.findIndex((each) => each.file === file)}` })
+        ? guestCommand(inMemory(program), {
+            prefix,
+            name: `t${included.findIndex((each) => each.file === file)}`,
+          })
         : nativeCommand(program, instead),
   });
   report(measured);

@@ -58,7 +58,10 @@ export class MemoryFile extends Descriptor {
   }
 
   override pwrite(memory: GuestMemory, offset: bigint): number {
-    return offset < 0n ? -WASI.EINVAL : this.#write(memory, Number(offset));
+    if (offset < 0n) return -WASI.EINVAL;
+    // As Linux does it (pwrite(2), "Bugs").
+    const isAppending = (this.flags & FDFLAG.append) !== 0;
+    return this.#write(memory, isAppending ? this.#node.size : Number(offset));
   }
 
   override seek(offset: bigint, whence: number): bigint | number {

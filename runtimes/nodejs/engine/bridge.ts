@@ -1,6 +1,7 @@
 /**
  * The engine's end of native/bridge.c: memory of the guest, texts and byte arrays in it, calls in both directions.
  */
+import { decodeWtf8 } from './wtf8.ts';
 import { Values, VALUE_SIZE } from './values.ts';
 import type { Crossing } from './values.ts';
 
@@ -32,14 +33,19 @@ export interface BridgeExports {
   bridge_is_proxy(value: number): number;
   bridge_proxy_parts(target: number, handler: number, proxy: number): void;
   bridge_promise(result: number, promise: number): number;
-  bridge_run_job(result: number): number;
+  // Of native/async-context.c: called by QuickJS alone.
+  readonly then_in_context: (...values: never[]) => number;
+  readonly enqueue_in_context: (...values: never[]) => number;
 }
 
 /** What the bridge needs of the module of QuickJS itself. */
 export interface QuickJsExports {
   readonly memory: WebAssembly.Memory;
+  /** Of rewrite/promise-calls.ts. */
+  readonly promise_calls: { set(index: number, callee: (...values: never[]) => unknown): void };
   malloc(size: number): number;
   free(address: number): void;
+  qjs_run_gc(): void;
 }
 
 /** A function of the engine. It may throw; the guest gets an Error with the same message and code. */
@@ -64,6 +70,7 @@ export class Bridge {
   readonly #functions: RawHostFunction[] = [];
   readonly #scratch: number;
   readonly #length: number;
+  #calls = 0;
   #views: { readonly words: Int32Array; readonly bytes: Buffer };
 
   constructor(engine: QuickJsExports, exports: BridgeExports) {
@@ -73,6 +80,11 @@ export class Bridge {
     this.#scratch = engine.malloc(SCRATCH_SIZE);
     this.#length = engine.malloc(4);
     this.values = new Values(this);
+  }
+
+  /** How often the guest was called. */
+  get calls(): number {
+    return this.#calls;
   }
 
   /** Views of the guest's memory; they hold until it grows, which any call into the guest may make it. */
@@ -103,7 +115,9 @@ export class Bridge {
     const text = this.exports.bridge_text(address, this.#length);
     if (text === 0) return '';
     const { bytes, words } = this.memory;
-    const result = bytes.toString('utf8', text, text + words[this.#length >> 2]!);
+    const end = text + words[this.#length >> 2]!;
+    let result = bytes.toString('utf8', text, end);
+    if (result.includes('\ufffd')) result = decodeWtf8(bytes.subarray(text, end));
     this.exports.bridge_free_text(text);
     return result;
   }
@@ -154,6 +168,11 @@ export class Bridge {
     if (!isShort) this.release(start);
   }
 
+  /** Frees objects of the guest that only hold each other. */
+  collectGarbage(): void {
+    this.#engine.qjs_run_gc();
+  }
+
   /** Calls `action` with the address of a name as C has it. */
   withName<Result>(name: string, action: (pointer: number) => Result): Result {
     const bytes = Buffer.from(`${name}\0`);
@@ -202,6 +221,7 @@ export class Bridge {
 
   /** Calls a function of the guest. Throws {@link GuestError}. */
   call(callee: number, values: readonly Crossing[]): Crossing {
+    this.#calls += 1;
     const count = values.length;
     const frame = this.allocate((count + 2) * VALUE_SIZE);
     const [result, self, first] = [frame, frame + VALUE_SIZE, frame + 2 * VALUE_SIZE];

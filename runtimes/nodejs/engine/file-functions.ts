@@ -5,7 +5,6 @@
 import type { DirectoryEntry, FileStat } from '../../../src/engine/descriptor.ts';
 import { FILETYPE } from '../../../src/engine/descriptor.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import { getSystemErrorName } from 'node:util';
 import type { Bridge, HostFunction } from './bridge.ts';
 import { copyFile, listTree, makeDirectories, removeTree } from './file-trees.ts';
 import type { GuestFileSystem, GuestPath } from './guest-file-system.ts';
@@ -85,14 +84,6 @@ const namesAndTypes = (
   Uint8Array.from(entries, ({ filetype }) => direntType(filetype)),
 ];
 
-/** An error for those who expect none of a place to be missing. */
-const failed = (errno: number, operation: string, path: GuestPath): Error => {
-  const code = getSystemErrorName(errno);
-  return Object.assign(new Error(`${code}: ${operation} '${Buffer.from(path as string).toString()}'`), {
-    code,
-  });
-};
-
 /** Where the descriptor stands, unless it is told. */
 const positionOf = (position: number): number | undefined => (position < 0 ? undefined : position);
 
@@ -165,25 +156,7 @@ const attributeFunctions = (files: GuestFileSystem): Functions => ({
 
 /** What the loaders of modules ask. */
 const loaderFunctions = (files: GuestFileSystem): Functions => ({
-  statKind: (path: GuestPath) => {
-    const stat = files.stat(path, true);
-    if (typeof stat === 'number') return stat;
-    return stat.filetype === FILETYPE.directory ? 1 : 0;
-  },
-  readFileText: (path: GuestPath) => {
-    const text = files.readText(path, 0);
-    return typeof text === 'number' ? undefined : text;
-  },
-  realPath: (path: GuestPath) => {
-    const resolved = files.realPath(path);
-    if (typeof resolved === 'number') throw failed(resolved, 'realpath', path);
-    return resolved.toString();
-  },
-  changeDirectory: (path: GuestPath) => {
-    const directory = files.changeDirectory(path);
-    if (typeof directory === 'number') throw failed(directory, 'chdir', path);
-    return directory;
-  },
+  changeDirectory: (path: GuestPath) => files.changeDirectory(path),
 });
 
 /** What works on whole trees. */

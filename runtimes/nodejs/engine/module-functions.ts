@@ -5,12 +5,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostFunction } from './bridge.ts';
-
-/** Files as the guest sees them, beneath its own root. */
-export interface ModuleFiles {
-  /** The text of a file; undefined where it cannot be read. */
-  readText(file: string): string | undefined;
-}
+import type { ModuleTree } from './module-tree.ts';
 
 /**
  * Name, main, type, imports, exports and the file itself: what `internalBinding('modules')` gives of a `package.json`
@@ -55,18 +50,18 @@ const parsePackage = (text: string, file: string): PackageConfig | InvalidPackag
 };
 
 class Packages {
-  readonly #files: ModuleFiles;
+  readonly #tree: ModuleTree;
   /** Those that were found stay as they were, as in Node; those that were not are looked for again. */
   readonly #found = new Map<string, PackageConfig>();
 
-  constructor(files: ModuleFiles) {
-    this.#files = files;
+  constructor(tree: ModuleTree) {
+    this.#tree = tree;
   }
 
   read(file: string): PackageConfig | InvalidPackage | undefined {
     const known = this.#found.get(file);
     if (known !== undefined) return known;
-    const text = this.#files.readText(file);
+    const text = this.#tree.text(file);
     if (text === undefined) return undefined;
     const config = parsePackage(text, file);
     if (typeof config !== 'string') this.#found.set(file, config);
@@ -99,9 +94,12 @@ class Packages {
   }
 }
 
-export const moduleFunctions = (files: ModuleFiles): Readonly<Record<string, HostFunction>> => {
-  const packages = new Packages(files);
+export const moduleFunctions = (tree: ModuleTree): Readonly<Record<string, HostFunction>> => {
+  const packages = new Packages(tree);
   return {
+    statKind: (file: string) => tree.kind(file),
+    moduleText: (file: string) => tree.text(file),
+    modulePath: (file: string) => tree.realPath(file),
     readPackage: (file: string) => packages.read(file),
     nearestPackage: (start: string) => packages.nearest(start),
     packageScope: (url: string) => packages.scope(url),

@@ -88,7 +88,7 @@ export class MountTable {
    */
   walk(path: string, follow: boolean): Place | number {
     const pending = path.split('/').toReversed();
-    let wantsDirectory = path.endsWith('/');
+    let wantsDirectory = path.endsWith('/') || path.endsWith('/.');
     let at = '/';
     let links = 0;
     while (pending.length > 0) {
@@ -135,6 +135,7 @@ export class MountTable {
     return typeof stat !== 'number' && stat.filetype === FILETYPE.directory;
   }
 
+  /** The mount a path lies in, other than one at the path itself. */
   #outerOf(path: string): Point | undefined {
     for (let at = parentOf(path); ; at = parentOf(at)) {
       const point = this.#points.get(at);
@@ -143,12 +144,14 @@ export class MountTable {
     }
   }
 
-  /** Directories above a mount that are in no other mount. */
+  /** Directories above a mount that another mount does not have. */
   #addWay(path: string): void {
-    if (path === '/' || this.#outerOf(path) !== undefined) return;
+    if (path === '/') return;
     for (let at = parentOf(path); !this.#points.has(at); at = parentOf(at)) {
+      if (this.#outerOf(at) !== undefined && this.#isDirectory(at)) return;
       const directory = new WayDirectory(() => this.namesIn(at));
       this.#points.set(at, { directory, isSameOnHost: false, isPlain: true });
+      if (at === '/') return;
     }
   }
 }

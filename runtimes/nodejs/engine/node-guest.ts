@@ -13,10 +13,12 @@ import { httpFunctions } from './http-functions.ts';
 import type { HttpParsers } from './http-parser.ts';
 import type { Launch } from './launch.ts';
 import { moduleFunctions } from './module-functions.ts';
+import { ModuleTree } from './module-tree.ts';
 import type { ReactorState } from './reactor.ts';
 import { streamFunctions } from './stream-functions.ts';
 import type { GuestStreams } from './stream-functions.ts';
 import { syntaxFunctions } from './syntax-functions.ts';
+import { typescriptFunctions } from './typescript-functions.ts';
 
 /** Bytes of stack in QuickJS before a RangeError: what quickjs-wasi's own stack has room for (MAX_STACK_SIZE). */
 const STACK = 500 * 1024;
@@ -35,7 +37,7 @@ export interface GuestBytes {
 const EXTENSIONS = ['encoding', 'structured-clone'] as const;
 
 export const readGuestBytes = (): GuestBytes => ({
-  quickjs: readFileSync(require.resolve('quickjs-wasi/quickjs.wasm')),
+  quickjs: readFileSync(packageFile('dist/drivers/nodejs/quickjs.wasm')),
   bridge: readFileSync(packageFile('dist/drivers/nodejs/bridge.wasm')),
   extensions: Object.fromEntries(
     EXTENSIONS.map((name) => [name, readFileSync(require.resolve(`quickjs-wasi/${name}.so`))]),
@@ -59,16 +61,17 @@ export interface GuestWorld {
 /** All functions of the engine, in an order that snapshots rely on. */
 const functionsFor =
   (world: GuestWorld): MakeFunctions =>
-  (bridge, rejections) => {
+  (bridge) => {
     const { files, parsers, llhttp, reactor } = world;
     const clients = new ClientParsers(llhttp, (name, ...values) =>
       world.guest().call('clientParser', name, ...values),
     );
     const all: readonly EngineFunctions[] = [
-      coreFunctions(bridge, () => world.launch(), rejections),
+      coreFunctions(bridge, () => world.launch()),
       plain(fileFunctions(bridge, files)),
-      plain(moduleFunctions({ readText: (path) => textOf(files, path) })),
+      plain(moduleFunctions(new ModuleTree(files, () => bridge.calls + files.changes))),
       plain(syntaxFunctions),
+      plain(typescriptFunctions),
       httpFunctions(parsers),
       clientParserFunctions(bridge, clients),
       plain({ exit: (status: number) => world.services().exit(status) }),

@@ -1,5 +1,4 @@
 /** What a guest has open, by number, as a program on Linux has it. Results are values, or negated errno numbers of Linux. */
-import { FDFLAG } from '../../../src/engine/descriptor.ts';
 import type { Descriptor, FileStat, FileTimes } from '../../../src/engine/descriptor.ts';
 import { WASI, toLinux } from '../../../src/engine/errno.ts';
 import type { FdTable } from '../../../src/engine/fd-table.ts';
@@ -44,9 +43,7 @@ export class OpenFiles {
 
   write(fd: number, memory: GuestMemory, position: number | undefined): number {
     return this.#on(fd, (file) =>
-      position === undefined || (file.flags & FDFLAG.append) !== 0
-        ? file.write(memory)
-        : file.pwrite(memory, BigInt(position)),
+      position === undefined ? file.write(memory) : file.pwrite(memory, BigInt(position)),
     );
   }
 

@@ -85,9 +85,8 @@ export class ReactorState {
 
   readonly functions: EngineFunctions = {
     plain: {
-      setTimer: (milliseconds: number, isRef: boolean) => {
+      setTimer: (milliseconds: number) => {
         this.timerAt = performance.now() + milliseconds;
-        this.isTimerRef = isRef;
         return undefined;
       },
       refTimer: (isRef: boolean) => {

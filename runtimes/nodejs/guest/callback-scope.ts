@@ -4,6 +4,7 @@
  */
 import { clearKeptObjects } from './kept-objects.ts';
 import { afterCallback, uncaught } from './bindings/task-queue.ts';
+import { host } from './host.ts';
 
 let depth = 0;
 
@@ -35,11 +36,13 @@ export const takeError = (error: unknown): boolean => {
 /** Calls back with all that belongs to it. */
 export const runCallback = (callback: () => unknown): void => {
   enterScope();
+  const prior = host.exchangeFrame(undefined);
   try {
     callback();
   } catch (error) {
     if (!takeError(error)) throw error;
   } finally {
+    host.exchangeFrame(prior);
     leaveScope();
   }
 };

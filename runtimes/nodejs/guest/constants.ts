@@ -16,11 +16,13 @@ interface EngineConstants {
 
 export const engine = JSON.parse(host.constants()) as EngineConstants;
 
-const symbolsOf = (names: readonly string[]): Record<string, symbol> =>
-  Object.fromEntries(names.map((name) => [name, Symbol(name)]));
+const symbolsOf = (
+  names: readonly string[],
+  make: (name: string) => symbol = Symbol,
+): Record<string, symbol> => Object.fromEntries(names.map((name) => [name, make(name)]));
 
 /** By which the library marks objects in places the app does not see. */
-export const privateSymbols = symbolsOf(engine.privateSymbols);
+export const privateSymbols = symbolsOf(engine.privateSymbols, (name) => host.privateSymbol(name));
 /** Names of the methods and properties the bindings use of the library's objects. */
 export const symbols = symbolsOf(engine.symbols);
 

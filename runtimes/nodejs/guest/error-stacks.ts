@@ -27,6 +27,8 @@ interface ErrorClass {
 
 /** Between the URL of a module and a number that tells it from another of the same URL. */
 export const TWIN_MARK = '\u0001';
+/** The code of a CommonJS module outside of its functions: its function has no name, V8 tells what it is called on. */
+export const MODULE_FUNCTION_NAME = 'Object.<anonymous>';
 /** The file name of the bindings themselves, which no app sees. */
 const GUEST_SCRIPT = 'wasmrun:guest';
 /** QuickJS's name for the code of a script or module outside of functions. */
@@ -53,11 +55,13 @@ const DEFAULT_ANSWERS: Readonly<Record<string, unknown>> = {
 
 class Trace {
   sites: CallSite[];
+  readonly top: CallSite | undefined;
   isMade = false;
   text: unknown;
 
   constructor(sites: CallSite[]) {
     this.sites = sites;
+    this.top = sites[0];
   }
 }
 
@@ -131,6 +135,9 @@ const stackProperty: PropertyDescriptor = {
   configurable: true,
 };
 
+/** Where an error was made. */
+export const siteOf = (error: unknown): CallSite | undefined => traceOf(error)?.[0].top;
+
 /** Of the frames those an app knows of, as many as it wants. */
 const visible = (sites: CallSite[], limit: unknown): CallSite[] =>
   sites
@@ -148,7 +155,7 @@ const completeCallSite = (prototype: CallSite): void => {
   const { getFunctionName, getFileName } = prototype;
   define(prototype, 'getFunctionName', function (this: CallSite) {
     const name = getFunctionName.call(this) ?? '';
-    return TOP_LEVEL_NAMES.has(name) ? null : name;
+    return TOP_LEVEL_NAMES.has(name) || name === MODULE_FUNCTION_NAME ? null : name;
   });
   define(prototype, 'getFileName', function (this: CallSite) {
     return getFileName.call(this)?.split(TWIN_MARK, 1)[0] ?? null;
@@ -161,7 +168,11 @@ const completeCallSite = (prototype: CallSite): void => {
     const place = this.isNative()
       ? '<anonymous>'
       : `${this.getFileName()}:${this.getLineNumber()}:${this.getColumnNumber()}`;
-    if (name === null) return place;
+    if (name === null) {
+      return getFunctionName.call(this) === MODULE_FUNCTION_NAME
+        ? `${MODULE_FUNCTION_NAME} (${place})`
+        : place;
+    }
     return `${this.isConstructor() ? 'new ' : ''}${name} (${place})`;
   });
 };

@@ -8,14 +8,8 @@ export type FilePath = string | Uint8Array;
 type FileName = string | Uint8Array;
 
 export interface FileHost {
-  /** 0 for a file, 1 for a directory. */
-  statKind(path: FilePath): number;
-  /** The text of a file; undefined where it cannot be read. */
-  readFileText(path: FilePath): string | undefined;
-  /** Without symbolic links. Throws where a part is missing. */
-  realPath(path: FilePath): string;
-  /** Relative paths start there from now on; the directory's path without symbolic links. Throws. */
-  changeDirectory(directory: FilePath): string;
+  /** Relative paths start there from now on; the directory's path without symbolic links. */
+  changeDirectory(directory: FilePath): string | number;
   /** A descriptor; `flags` are those of open(2). */
   openFile(path: FilePath, flags: number, mode: number): number;
   closeFile(fd: number): number;

@@ -13,6 +13,12 @@ export type PackageConfig = readonly [
   exports: string | undefined,
   file: string,
 ];
+export interface TypeScriptProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly startLine: number;
+  readonly snippet: string;
+}
 /** Where QuickJS keeps a module. */
 export type ModuleAddress = number;
 /** What is wrong with a text; the place as Node shows it, with the line itself. */
@@ -45,6 +51,8 @@ export interface Host extends FileHost, HttpParserHost {
   /** Runs a job; its error, then its result. */
   cryptoJob(name: string, ...values: unknown[]): Answer;
   freeNative(number: number): void;
+  /** Frees objects that only hold each other. */
+  collectGarbage(): void;
   /** A compressor or decompressor of `internalBinding('zlib')`; parameters by class, see engine/zlib-functions.ts. */
   zlibMake(className: string, ...values: unknown[]): Answer;
   /**
@@ -93,10 +101,9 @@ export interface Host extends FileHost, HttpParserHost {
   pathToFileUrl(path: string, isWindows: boolean, base?: string): string;
   /** JSON of the variables in a text like that of an `.env` file. */
   parseEnv(text: string): string;
-  /** Promises that were rejected, or handled after all, since the last call; the oldest first. */
-  nextRejection(): readonly [promise: unknown, reason: unknown, isHandled: boolean] | undefined;
-  /** The next time the timers are due, in milliseconds; where it is not said, they go on keeping the app alive or not. */
-  setTimer(milliseconds: number, isRef?: boolean): void;
+  /** The next time the timers are due, in milliseconds. */
+  setTimer(milliseconds: number): void;
+  /** Does the timer keep the app alive? */
   refTimer(isRef: boolean): void;
   refImmediate(isRef: boolean): void;
   /** The guest is entered again as soon as it has returned. */
@@ -125,8 +132,10 @@ export interface Host extends FileHost, HttpParserHost {
   // Handles. The engine calls back by the number it has given each: see main.ts.
   handleRef(id: number, isRef: boolean): void;
   handleClose(id: number): void;
-  /** One thing more, or one less (-1), that keeps the app alive. */
-  keepAlive(change: 1 | -1): void;
+  /** A number for what is open in the guest alone. */
+  openLocal(): number;
+  /** One more thing is under way on it, or one less (-1). */
+  localActivity(id: number, change: 1 | -1): void;
   /** A number for one of the three standard streams. */
   openStandardStream(fd: number): number;
   streamRead(id: number, isOn: boolean): number;
@@ -146,7 +155,8 @@ export interface Host extends FileHost, HttpParserHost {
   tcpConnect(id: number, address: string, port: number): number;
   /** Family, port and address with spaces between, or an error. */
   tcpAddress(id: number, isPeer: boolean): string;
-  tcpOption(id: number, option: 'nodelay' | 'keepalive', value: number): number;
+  /** For `tos`, -1 asks what it is. */
+  tcpOption(id: number, option: 'nodelay' | 'keepalive' | 'tos', value: number): number;
   /** The peer is to see a reset; the handle has to be closed besides. */
   tcpReset(id: number): void;
   /** Columns and rows of the terminal. */
@@ -164,8 +174,16 @@ export interface Host extends FileHost, HttpParserHost {
   promise(value: unknown): readonly [state: number, result: unknown];
   isProxy(value: unknown): boolean;
   proxyParts(value: object): readonly [target: unknown, handler: unknown];
-  /** Runs the jobs of promises until none is left. */
+  /** The AsyncContextFrame of whatever runs now, which jobs of promises are given back. */
+  currentFrame(): unknown;
+  /** Returns the one before. */
+  exchangeFrame(frame: unknown): unknown;
+  /** Runs the jobs of promises until none is left; each begins and ends without a frame. */
   runMicrotasks(): void;
+  /** Those of `internalBinding('async_wrap')`; none may throw. */
+  setPromiseHooks(...hooks: readonly (((promise: object, parent?: object) => void) | undefined)[]): void;
+  /** Called as soon as a promise is rejected that nobody handles; and when somebody does, after all. */
+  setRejectionCallback(callback: (promise: unknown, reason: unknown, isHandled: boolean) => void): void;
   /** A function with these parameters; positions in errors are those in `body`, which begins in line `line`. */
   compileFunction(
     parameters: string,
@@ -197,8 +215,16 @@ export interface Host extends FileHost, HttpParserHost {
   moduleError(module: ModuleAddress): unknown;
   /** Whether the three above read the right places of this QuickJS. */
   checkModules(): boolean;
+  /** The key of a property that only those see who have it. */
+  privateSymbol(description: string): symbol;
   /** A rejection nobody has to handle. */
   ignoreRejection(promise: Promise<unknown>): void;
+  /** 0 for a file, 1 for a directory; as in engine/module-tree.ts, which may not look again while nothing changes. */
+  statKind(file: string): number;
+  /** The text of a file; undefined where it cannot be read. */
+  moduleText(file: string): string | undefined;
+  /** Without symbolic links; undefined where a part is missing. */
+  modulePath(file: string): string | undefined;
   /** The `package.json` at a path; undefined where none is, the path where it is not valid. */
   readPackage(file: string): PackageConfig | string | undefined;
   /** That of the directory of a path, or the nearest above. */
@@ -215,6 +241,12 @@ export interface Host extends FileHost, HttpParserHost {
   explainLinking(modules: string, root: number): SyntaxProblem | undefined;
   /** The names a CommonJS module exports and what it exports all of, as JSON. */
   parseCommonJs(source: string): string;
+  /** JavaScript and its source map, or what is wrong as amaro tells it. */
+  transformTypeScript(
+    source: string,
+    mode: 'strip-only' | 'transform',
+    filename: string | undefined,
+  ): readonly [code: string, map?: string] | TypeScriptProblem;
   /** The path a file URL means. */
   filePath(url: string): string;
   exit(status: number): never;

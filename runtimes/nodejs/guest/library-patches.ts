@@ -10,14 +10,6 @@ interface Patch {
 }
 
 const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
-  // Regular expressions that an app cannot have changed are taken of another context, which there is none of.
-  'internal/util': [
-    {
-      find: `const { runInNewContext } = require('vm');
-    internalGlobal = runInNewContext('this', undefined, { contextName: 'internal' });`,
-      replacement: 'internalGlobal = globalThis;',
-    },
-  ],
   // Its parser is WebAssembly, which QuickJS has not: the engine parses for it.
   'internal/deps/undici/undici': [
     {
@@ -31,13 +23,44 @@ const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
       replacement: "internalBinding('client_parser').instantiate({",
     },
   ],
+  // There is one global object: expressions of another one would only keep `RegExp.$1` as it was.
+  'internal/util': [
+    {
+      find: `internalGlobal = runInNewContext('this', undefined, { contextName: 'internal' });`,
+      replacement: 'internalGlobal = globalThis;',
+    },
+  ],
   // One question to the engine for each file, instead of one for each directory above it.
   'internal/modules/helpers': [
     {
       find: `fs.realpathSync(requestPath, {
     [internalFS.realpathCacheKey]: realpathCache,
   }),`,
-      replacement: `internalFsBinding.realpath(requestPath, 'utf8'),`,
+      replacement: `internalFsBinding.modulePath(requestPath) ?? fs.realpathSync(requestPath),`,
+    },
+    {
+      find: `readFileSync: (filename, options) => fs.readFileSync(filename, options),`,
+      replacement: `readFileSync: (filename, options) =>
+    (options === 'utf8' && typeof filename === 'string' ? internalFsBinding.moduleText(filename) : undefined) ??
+      fs.readFileSync(filename, options),`,
+    },
+  ],
+  // Who looks at what is loaded expects bytes; nobody else does.
+  'internal/modules/esm/load': [
+    {
+      find: `source = loaderMethods.readFileSync(url);`,
+      replacement: `source = (require('internal/modules/customization_hooks').loadHooks.length === 0 ?
+      internalBinding('fs').moduleText(require('internal/url').fileURLToPath(url)) : undefined) ??
+      loaderMethods.readFileSync(url);`,
+    },
+  ],
+  // The parser of TypeScript is WebAssembly, which the guest has not: the engine parses.
+  'internal/modules/typescript': [
+    {
+      find: `assertTypeScript();
+  const amaro = require('internal/deps/amaro/dist/index');
+  return amaro.transformSync;`,
+      replacement: `return internalBinding('typescript').transformSync;`,
     },
   ],
 };

@@ -38,8 +38,8 @@ const errorOf = (parts: readonly Answer[]): object => {
 /** The value that an answer means. Throws what the engine's function has thrown. */
 export const valueOf = (answer: Answer): unknown => {
   if (typeof answer !== 'object' || answer === null) return answer;
-  if (ArrayBuffer.isView(answer)) return newBuffer(answer as Uint8Array);
-  const parts = answer as readonly Answer[];
+  if (ArrayBuffer.isView(answer)) return newBuffer(answer);
+  const parts = answer;
   switch (parts[0]) {
     case 'thrown':
       throw valueOf(parts[1]);
@@ -118,6 +118,7 @@ export class NativeObject {
       number = make();
     } catch (error) {
       if (!isMemoryShort(error)) throw error;
+      host.collectGarbage();
       sweep();
       number = make();
     }

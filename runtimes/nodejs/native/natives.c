@@ -1,11 +1,9 @@
 /* What the library asks thousands of times a second, or QuickJS tells only in C. */
 #include "natives.h"
 
-#define TAG_OBJECT (-1)
-
 /* classOf(value): a number for what kind of object it is, whatever its prototype; 0 for what is none. */
 FUNCTION(class_of) {
-  if (count < 1 || JS_TAG_OF(arguments[0]) != TAG_OBJECT) return INT(0);
+  if (count < 1 || JS_TAG_OF(arguments[0]) != JS_TAG_OBJECT) return INT(0);
   return INT(JS_GetClassID(arguments[0]));
 }
 
@@ -19,6 +17,15 @@ FUNCTION(ascii_slice) {
     if (bytes[at] & 0x80) return JS_UNDEFINED;
   }
   return JS_NewStringLen(ctx, (const char *)bytes + start, end - start);
+}
+
+/* privateSymbol(description): the key of a property that only those see who have it. */
+FUNCTION(private_symbol) {
+  const char *description = JS_ToCStringLen2(ctx, 0, arguments[0], 0);
+  if (description == 0) return JS_EXCEPTION;
+  JSValue symbol = JS_NewPrivateSymbol(ctx, description);
+  JS_FreeCString(ctx, description);
+  return symbol;
 }
 
 JSCFunctionData *const native_functions[] = {
@@ -38,4 +45,10 @@ JSCFunctionData *const native_functions[] = {
     module_error,
     check_modules,
     ignore_rejection,
+    current_frame,
+    exchange_frame,
+    run_microtasks,
+    set_promise_hooks,
+    set_rejection_callback,
+    private_symbol,
 };

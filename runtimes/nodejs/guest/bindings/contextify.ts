@@ -2,21 +2,32 @@
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols, symbols } from '../constants.ts';
+import { MODULE_FUNCTION_NAME, siteOf } from '../error-stacks.ts';
 import { host } from '../host.ts';
 import { rememberReferrer } from '../referrers.ts';
+import { sourceLine } from '../source-lines.ts';
 import { syntaxError } from '../syntax-errors.ts';
 
 /** What the body of a CommonJS module sees. */
 const MODULE_PARAMETERS = 'exports, require, module, __filename, __dirname';
-/** What V8's stacks show for the code of a module outside of its functions. */
-const NAME_IN_STACKS = { value: 'Object.<anonymous>', configurable: true };
+const NAME_IN_STACKS = { value: MODULE_FUNCTION_NAME, configurable: true };
+const DECORATED = privateSymbols['decorated_private_symbol']!;
 const HOST_OPTION = privateSymbols['host_defined_option_symbol']!;
 
-/** The comment that names a source map, the last one of a text. */
-const sourceMapUrl = (source: string): string | undefined => {
-  const at = source.lastIndexOf('# sourceMappingURL=');
+/** What a comment such as `//# sourceMappingURL=` names, the last one of a text. */
+const named = (source: string, name: 'sourceMappingURL' | 'sourceURL'): string | undefined => {
+  const at = source.lastIndexOf(`# ${name}=`);
   if (at < 2 || !/[/][/*]$/.test(source.slice(at - 2, at))) return undefined;
-  return /^[^\s'"*]+/.exec(source.slice(at + '# sourceMappingURL='.length))?.[0];
+  return /^[^\s'"*]+/.exec(source.slice(at + name.length + '# ='.length))?.[0];
+};
+
+/** Shows the line an error is from above its stack, as V8's errors of scripts do (errors::DecorateErrorStack). */
+const decorated = (error: Error, line: string | null | undefined): Error => {
+  const { [DECORATED]: isDecorated, stack } = error as Error & Record<symbol, unknown>;
+  if (typeof line !== 'string' || isDecorated === true || typeof stack !== 'string') return error;
+  Object.defineProperty(error, DECORATED, { value: true });
+  error.stack = `${line}\n${stack}`;
+  return error;
 };
 
 /** Calls what compiles; where it fails, the engine's own parser says what is wrong as Node would. */
@@ -30,7 +41,7 @@ const orExplained = <Result>(
     return compile();
   } catch (error) {
     const problem = host.explainScript(source, parameters, filename);
-    throw problem === undefined ? error : syntaxError(problem);
+    throw problem === undefined ? error : decorated(syntaxError(problem), problem[1]);
   }
 };
 
@@ -43,23 +54,23 @@ const compileFunctionForCJSLoader = (
   const result = {
     cachedDataRejected: false,
     sourceMapURL: undefined as string | undefined,
-    sourceURL: undefined,
+    sourceURL: named(source, 'sourceURL') ?? filename,
     canParseAsESM: false,
     function: undefined as unknown,
   };
   try {
     result.function = Object.defineProperty(
-      host.compileFunction(MODULE_PARAMETERS, source, filename, 1),
+      host.compileFunction(MODULE_PARAMETERS, source, result.sourceURL, 1),
       'name',
       NAME_IN_STACKS,
     );
-    result.sourceMapURL = sourceMapUrl(source);
-    rememberReferrer(filename, symbols['vm_dynamic_import_default_internal']!);
+    result.sourceMapURL = named(source, 'sourceMappingURL');
+    rememberReferrer(result.sourceURL, symbols['vm_dynamic_import_default_internal']!);
   } catch (error) {
     const problem = host.explainModule(source, filename, mayBeModule);
     if (problem === undefined) throw error;
     if (problem === true) result.canParseAsESM = true;
-    else throw syntaxError(problem);
+    else throw decorated(syntaxError(problem), problem[1]);
   }
   return result;
 };
@@ -85,11 +96,13 @@ const compileFunction = (
   );
   Object.defineProperty(compiled, HOST_OPTION, { value: hostOption });
   rememberReferrer(filename, hostOption);
-  return { function: compiled, sourceMapURL: sourceMapUrl(source), sourceURL: undefined };
+  return { function: compiled, sourceMapURL: named(source, 'sourceMappingURL'), sourceURL: undefined };
 };
 
 class ContextifyScript {
   readonly #run: () => unknown;
+  readonly #source: string;
+  readonly #filename: string;
   [key: PropertyKey]: unknown;
 
   constructor(
@@ -103,6 +116,8 @@ class ContextifyScript {
     hostOption?: symbol,
   ) {
     const option = hostOption ?? Symbol(filename);
+    this.#source = source;
+    this.#filename = filename;
     this.#run = orExplained(
       () => host.compileScript(source, filename, lineOffset + 1),
       source,
@@ -110,13 +125,20 @@ class ContextifyScript {
       filename,
     );
     this['cachedDataRejected'] = undefined;
-    this['sourceMapURL'] = sourceMapUrl(source);
+    this['sourceMapURL'] = named(source, 'sourceMappingURL');
     Object.defineProperty(this, HOST_OPTION, { value: option });
     rememberReferrer(filename, option);
   }
 
-  runInContext(_context: object | null): unknown {
-    return this.#run();
+  runInContext(_context: object | null, _timeout?: number, displayErrors?: boolean): unknown {
+    try {
+      return this.#run();
+    } catch (error) {
+      if (displayErrors === true && error instanceof Error && Object.isExtensible(error)) {
+        decorated(error, sourceLine(siteOf(error), true, { [this.#filename]: this.#source }));
+      }
+      throw error;
+    }
   }
 
   createCachedData(): Uint8Array {

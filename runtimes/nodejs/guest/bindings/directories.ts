@@ -48,14 +48,16 @@ class DirHandle extends AsyncWrap {
   }
 }
 
-const open = (path: FilePath): DirHandle => {
+/** @param named - what an error calls it, if anything */
+const open = (path: FilePath, named?: FilePath): DirHandle => {
   // In what encoding the names are wanted is told when they are read.
-  const [names, types] = check(host.readDirectory(path, true), 'opendir', path);
+  const [names, types] = check(host.readDirectory(path, true), 'opendir', named);
   return new DirHandle(names, types);
 };
 
 export const createDirectories = (): Binding => ({
-  opendir: (path: FilePath, _encoding: string, request?: FileRequest) => perform(request, () => open(path)),
-  opendirSync: open,
+  opendir: (path: FilePath, _encoding: string, request?: FileRequest) =>
+    perform(request, () => open(path, path)),
+  opendirSync: (path: FilePath) => open(path),
   DirHandle,
 });

@@ -10,14 +10,9 @@ import { bytesOf } from './buffer.ts';
 import { asBuffer } from './file-names.ts';
 import { callBack, perform, promised } from './file-request.ts';
 import type { FileRequest } from './file-request.ts';
-import { STAT_FIELDS } from './file-status.ts';
+import { REGULAR_FILE, STAT, STAT_FIELDS, isKind } from './file-status.ts';
 import { lazily } from './util.ts';
 
-/** node_file.h, FsStatsOffset; inode(7) */
-const MODE_FIELD = 1;
-const SIZE_FIELD = 8;
-const FILE_KIND = 0o170000;
-const REGULAR_FILE = 0o100000;
 const NEW_FILE_MODE = 0o666;
 const WHERE_IT_STANDS = -1;
 /** Of files that do not tell their size (ReadFileJob). */
@@ -58,7 +53,7 @@ export class ReadFileJob extends Job {
     if (fd < 0) return this.finish(systemError(fd, 'open', path), undefined, NO_FD);
     const fields = new Float64Array(STAT_FIELDS);
     const status = host.statFile(fd, false, bytesOf(fields));
-    const size = (fields[MODE_FIELD]! & FILE_KIND) === REGULAR_FILE ? fields[SIZE_FIELD]! : 0;
+    const size = isKind(fields, REGULAR_FILE) ? fields[STAT.size]! : 0;
     if (status >= 0 && size > this.#limit) return this.finish(null, undefined, fd, size);
     try {
       check(status, 'fstat', path);

@@ -18,11 +18,32 @@ const shared = {
   bigint: { values: bigintStatValues, bytes: bytesOf(bigintStatValues) },
 };
 
+/** node_file.h, FsStatsOffset. */
+export const STAT = { device: 0, mode: 1, inode: 7, size: 8, accessedAt: 10, modifiedAt: 12 } as const;
+/** inode(7): kinds of files in their mode. */
+const KIND_MASK = 0o170000;
+export const FIFO = 0o010000;
+export const DIRECTORY = 0o040000;
+export const REGULAR_FILE = 0o100000;
+export const SYMBOLIC_LINK = 0o120000;
+export const SOCKET = 0o140000;
+
+/** For the bindings themselves: the fields, or an error number. */
+export const statOf = (path: FilePath, follow: boolean): Float64Array | number => {
+  const fields = new Float64Array(STAT_FIELDS);
+  const result = host.statPath(path, follow, false, bytesOf(fields));
+  return result < 0 ? result : fields;
+};
+
+export const isKind = (stat: Float64Array | number, kind: number): boolean =>
+  typeof stat !== 'number' && (stat[STAT.mode]! & KIND_MASK) === kind;
+
 interface StatQuestion {
   readonly syscall: string;
   readonly path?: FilePath;
   readonly isBigInt: boolean;
-  readonly mayBeMissing: boolean;
+  /** Error numbers that are none to who asks. */
+  readonly absences: readonly number[];
   fill(isBigInt: boolean, into: Uint8Array): number;
 }
 
@@ -37,20 +58,23 @@ const stat = (request: FileRequest, question: StatQuestion): unknown =>
       target = { values, bytes: bytesOf(values) };
     }
     const result = question.fill(isBigInt, target.bytes);
-    const isMissing = result === ERRNO.ENOENT || result === ERRNO.ENOTDIR;
-    if (isMissing && question.mayBeMissing) return undefined;
+    if (question.absences.includes(result)) return undefined;
     check(result, question.syscall, question.path);
     return target.values;
   });
 
+/** What `throwIfNoEntry: false` is about. */
+const ABSENCES = { stat: [ERRNO.ENOENT, ERRNO.ENOTDIR], lstat: [ERRNO.ENOENT] } as const;
+const NONE: readonly number[] = [];
+
 const statPath =
-  (syscall: string, follow: boolean) =>
+  (syscall: keyof typeof ABSENCES, follow: boolean) =>
   (path: FilePath, isBigInt = false, request?: FileRequest, throwIfNoEntry = true) =>
     stat(request, {
       syscall,
       path,
       isBigInt,
-      mayBeMissing: !throwIfNoEntry,
+      absences: throwIfNoEntry ? NONE : ABSENCES[syscall],
       fill: (big, into) => host.statPath(path, follow, big, into),
     });
 
@@ -66,19 +90,14 @@ const changeTimes =
 export const fileStatus = {
   stat: statPath('stat', true),
   lstat: statPath('lstat', false),
-  fstat: (file: unknown, isBigInt = false, request?: FileRequest, mayFail = false) => {
+  fstat: (file: unknown, isBigInt = false, request?: FileRequest) => {
     const fd = validFd(file);
-    try {
-      return stat(request, {
-        syscall: 'fstat',
-        isBigInt,
-        mayBeMissing: false,
-        fill: (big, into) => host.statFile(fd, big, into),
-      });
-    } catch (error) {
-      if (mayFail) return undefined;
-      throw error;
-    }
+    return stat(request, {
+      syscall: 'fstat',
+      isBigInt,
+      absences: NONE,
+      fill: (big, into) => host.statFile(fd, big, into),
+    });
   },
   statfs: (path: FilePath, isBigInt?: boolean, request?: FileRequest) =>
     perform(request, () => {
@@ -88,7 +107,6 @@ export const fileStatus = {
   access: (path: FilePath, mode: number, request?: FileRequest) =>
     perform(request, () => void check(host.accessPath(path, mode), 'access', path)),
   existsSync: (path: FilePath) => host.accessPath(path, 0) >= 0,
-  internalModuleStat: (path: FilePath) => host.statKind(path),
   chmod: (path: FilePath, mode: number, request?: FileRequest) =>
     perform(request, () => void check(host.setPathMode(path, mode), 'chmod', path)),
   fchmod: (file: unknown, mode: number, request?: FileRequest) => {

@@ -5,6 +5,7 @@ import { ERRNO, check, codedError, systemError } from '../system-error.ts';
 import { asBuffer, inEncoding, isTextEncoding } from './file-names.ts';
 import { perform } from './file-request.ts';
 import type { FileRequest } from './file-request.ts';
+import { DIRECTORY, isKind, statOf } from './file-status.ts';
 
 /** mkdtemp(3) */
 const RANDOM_NAME = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
@@ -55,15 +56,16 @@ const readTree = (path: FilePath, encoding: string | undefined, withTypes: boole
 };
 
 const remove = (path: FilePath, retries: number, isRecursive: boolean, delay: number): void => {
-  const kind = host.statKind(path);
-  if (!isRecursive) {
-    const result = host.unlinkFile(path);
-    if (result >= 0 || result === ERRNO.ENOENT) return;
-    if (kind === 1) throw codedError('ERR_FS_EISDIR', `Path is a directory: ${asText(path)}`);
+  const stat = statOf(path, false);
+  // Beneath a file there is nothing, too.
+  if (stat === ERRNO.ENOENT || stat === ERRNO.ENOTDIR) return;
+  const isDirectory = isKind(check(stat, 'lstat', path), DIRECTORY);
+  if (isDirectory && !isRecursive) {
+    throw codedError('ERR_FS_EISDIR', `Path is a directory: ${asText(path)}`);
   }
   for (let attempt = 1; ; attempt += 1) {
-    const result = host.removeTree(path);
-    if (result >= 0) return;
+    const result = isDirectory ? host.removeTree(path) : host.unlinkFile(path);
+    if (result >= 0 || result === ERRNO.ENOENT) return;
     const error = systemError(result, 'rm', path) as NodeJS.ErrnoException;
     if (!TEMPORARY.has(error.code!) || attempt > retries) throw error;
     host.sleep(attempt * delay);

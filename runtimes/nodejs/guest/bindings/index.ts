@@ -24,9 +24,11 @@ import { createStreamWrap } from './streams.ts';
 import { createStringDecoder } from './string-decoder.ts';
 import { createErrors, createTaskQueue } from './task-queue.ts';
 import { createTcp } from './tcp.ts';
-import { createPipe, createSignal, createTty } from './terminal.ts';
+import { createPipe } from './pipe.ts';
+import { createSignal, createTty } from './terminal.ts';
 import { createEncoding, createUrl } from './text.ts';
 import { createTimers } from './timers.ts';
+import { createTypeScript } from './typescript.ts';
 import { typeTests } from './types.ts';
 import { createUtil } from './util.ts';
 import { createZlib } from './zlib.ts';
@@ -63,6 +65,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   permission: small.createPermission,
   pipe_wrap: createPipe,
   process_methods: createProcessMethods,
+  report: small.createReport,
   sea: small.createSea,
   serdes: createSerdes,
   signal_wrap: createSignal,
@@ -74,6 +77,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   timers: createTimers,
   trace_events: small.createTraceEvents,
   tty_wrap: createTty,
+  typescript: createTypeScript,
   types: () => ({ ...typeTests }),
   url: createUrl,
   util: createUtil,

@@ -63,6 +63,7 @@ type EmitMessage = (data: unknown, ports: readonly object[], type: string) => vo
 /** The inside of a port of the library's. */
 class Port extends TransferableHandle {
   readonly object: object;
+  readonly #id = host.openLocal();
   readonly #wrap = new AsyncWrap('MESSAGEPORT');
   #data: PortData | undefined;
   #isReceiving = false;
@@ -74,7 +75,7 @@ class Port extends TransferableHandle {
     this.object = object;
     this.#data = data;
     data.port = this;
-    host.keepAlive(1);
+    host.localActivity(this.#id, 1);
     if (data.queue.length > 0) this.notice();
   }
 
@@ -89,7 +90,7 @@ class Port extends TransferableHandle {
   setRef(isRef: boolean): void {
     if (!this.isOpen || this.#isRef === isRef) return;
     this.#isRef = isRef;
-    host.keepAlive(isRef ? 1 : -1);
+    host.handleRef(this.#id, isRef);
   }
 
   /** Messages wait: they are told as soon as the guest is entered next. */
@@ -164,7 +165,7 @@ class Port extends TransferableHandle {
   }
 
   #detach(): void {
-    if (this.#isRef) host.keepAlive(-1);
+    host.handleClose(this.#id);
     this.#data!.port = undefined;
     this.#data = undefined;
   }

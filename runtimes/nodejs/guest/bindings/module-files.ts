@@ -42,6 +42,9 @@ const legacyMainResolve = (directory: string, main: string | undefined, base: st
 export const moduleFiles = {
   internalModuleStat: (file: string): number => host.statKind(file),
   legacyMainResolve,
+  /** Of library-patches.ts; undefined where the path or the text cannot be had. */
+  modulePath: (file: string): string | undefined => host.modulePath(file),
+  moduleText: (file: string): string | undefined => host.moduleText(file),
   getFormatOfExtensionlessFile: (file: string): number =>
-    host.readFileText(file)?.startsWith(WASM_MAGIC) === true ? FORMAT.wasm : FORMAT.module,
+    host.moduleText(file)?.startsWith(WASM_MAGIC) === true ? FORMAT.wasm : FORMAT.module,
 };

@@ -29,14 +29,20 @@ const scopeOf = (url: string): PackageConfig | string => {
 
 const isFile = (url: string): boolean => url.startsWith('file:');
 
+/** Those that were found stay as they were, as in Node. */
+const packages = new Map<string, PackageConfig>();
+
 const readPackageJSON = (
   file: string,
   isEsm?: boolean,
   base?: string,
   specifier?: string,
 ): PackageConfig | undefined => {
+  const known = packages.get(file);
+  if (known !== undefined) return known;
   const found = host.readPackage(file);
   if (typeof found === 'string') throw invalidPackage(found, isEsm === true ? base : undefined, specifier);
+  if (found !== undefined) packages.set(file, found);
   return found;
 };
 

@@ -3,6 +3,7 @@ import type { Binding } from '../binding-shape.ts';
 import { engine } from '../constants.ts';
 import { host } from '../host.ts';
 import { launched } from '../launch.ts';
+import { check } from '../system-error.ts';
 
 const NANOSECONDS_PER_MS = 1e6;
 
@@ -56,7 +57,7 @@ export const createProcessMethods = (): Binding => {
     uptime: () => host.now() / 1000,
     cwd: () => launched().cwd,
     chdir: (directory: string) => {
-      launched().cwd = host.changeDirectory(directory);
+      launched().cwd = check(host.changeDirectory(directory), 'chdir', launched().cwd, directory);
     },
     umask: () => 0o22,
     memoryUsage: (into: Float64Array) => into.set(host.memoryUsage()),

@@ -129,6 +129,19 @@ export const createDiagnosticsChannel = (): Binding => ({
   subscribers: new Uint32Array(16),
 });
 
+/** Diagnostic reports would tell of the engine. */
+export const createReport = (): Binding => {
+  const refusals: Binding = {};
+  for (const name of [
+    'shouldReportOnUncaughtException',
+    'shouldReportOnFatalError',
+    'shouldReportOnSignal',
+  ]) {
+    refusals[name] = () => false;
+  }
+  return refusals;
+};
+
 export const createSea = (): Binding => ({
   isSea: () => false,
   isExperimentalSeaWarningNeeded: () => false,

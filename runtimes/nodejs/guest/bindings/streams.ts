@@ -15,14 +15,21 @@ const READ_BYTES_OR_ERROR = 0;
 const ARRAY_BUFFER_OFFSET = 1;
 const BYTES_WRITTEN = 2;
 const LAST_WRITE_WAS_ASYNC = 3;
+const LAST_WRITE_ERROR = 4;
 
 const state = shapedBinding('stream_wrap')['streamBaseState'] as Int32Array;
 
 class WriteWrap extends Request {
+  /** Set where a write ends before the library has put its callback on the request. */
+  writeStatus: number | null = null;
+
   constructor() {
     super('WRITEWRAP');
   }
 }
+
+/** 0, an error of libuv, or what to wait for. */
+type WriteResult = number | Request;
 
 class ShutdownWrap extends Request {
   constructor() {
@@ -43,16 +50,24 @@ export class Stream extends Handle {
   #writes: { readonly request: Request; readonly size: number }[] = [];
   #shutdown: Request | undefined;
   #userBuffer: Uint8Array | undefined;
+  #isReading = false;
+  /** What did not fit into the app's buffer before it had enough. */
+  #unread: Uint8Array | undefined;
 
   get fd(): number {
     return -1;
   }
 
   readStart(): number {
+    this.#isReading = true;
+    const unread = this.#unread;
+    this.#unread = undefined;
+    if (unread !== undefined) defer(() => this.onData(unread));
     return host.streamRead(this.id, true);
   }
 
   readStop(): number {
+    this.#isReading = false;
     return this.isClosed ? 0 : host.streamRead(this.id, false);
   }
 
@@ -66,7 +81,7 @@ export class Stream extends Handle {
   }
 
   shutdown(request: Request): number {
-    const result = host.streamShutdown(this.id);
+    const result = this.end();
     if (result === 0) {
       this.#shutdown = request;
       defer(() => this.onShutdown(0));
@@ -79,28 +94,46 @@ export class Stream extends Handle {
     return result;
   }
 
-  writeBuffer(request: Request, bytes: Uint8Array): number {
-    return this.#written(request, host.streamWrite(this.id, bytes));
+  writeBuffer(request: Request | null, bytes: Uint8Array): WriteResult {
+    return this.#written(request, this.send(bytes));
   }
 
-  writeUtf8String(request: Request, text: string): number {
-    return this.#written(request, host.streamWriteText(this.id, text));
+  /** As `host.streamWrite`. */
+  protected send(bytes: Uint8Array): number {
+    return host.streamWrite(this.id, bytes);
   }
 
-  writeAsciiString(request: Request, text: string): number {
+  protected sendText(text: string): number {
+    return host.streamWriteText(this.id, text);
+  }
+
+  protected sendLatin1(text: string): number {
+    return host.streamWriteLatin1(this.id, text);
+  }
+
+  /** As `host.streamShutdown`. */
+  protected end(): number {
+    return host.streamShutdown(this.id);
+  }
+
+  writeUtf8String(request: Request | null, text: string): WriteResult {
+    return this.#written(request, this.sendText(text));
+  }
+
+  writeAsciiString(request: Request | null, text: string): WriteResult {
     return this.writeLatin1String(request, text);
   }
 
-  writeLatin1String(request: Request, text: string): number {
-    return this.#written(request, host.streamWriteLatin1(this.id, text));
+  writeLatin1String(request: Request | null, text: string): WriteResult {
+    return this.#written(request, this.sendLatin1(text));
   }
 
-  writeUcs2String(request: Request, text: string): number {
-    return this.#written(request, host.streamWrite(this.id, encode(text, 'utf16le')));
+  writeUcs2String(request: Request | null, text: string): WriteResult {
+    return this.#written(request, this.send(encode(text, 'utf16le')));
   }
 
   /** `areBuffers`: the chunks are buffers; else each is followed by its encoding. */
-  writev(request: Request, chunks: readonly unknown[], areBuffers: boolean): number {
+  writev(request: Request | null, chunks: readonly unknown[], areBuffers: boolean): WriteResult {
     const parts: Uint8Array[] = [];
     if (areBuffers) {
       for (const chunk of chunks) parts.push(chunk as Uint8Array);
@@ -110,11 +143,12 @@ export class Stream extends Handle {
         parts.push(typeof chunk === 'string' ? encode(chunk, chunks[index + 1]) : (chunk as Uint8Array));
       }
     }
-    return this.#written(request, host.streamWrite(this.id, joined(parts)));
+    return this.#written(request, this.send(joined(parts)));
   }
 
   /** `result`: twice the bytes, and one more where they are not all gone yet; negative: an error. */
-  #written(request: Request, result: number): number {
+  #written(request: Request | null, result: number): WriteResult {
+    state[LAST_WRITE_ERROR] = 0;
     if (result < 0) {
       state[BYTES_WRITTEN] = 0;
       state[LAST_WRITE_WAS_ASYNC] = 0;
@@ -125,11 +159,12 @@ export class Stream extends Handle {
     state[BYTES_WRITTEN] = size;
     state[LAST_WRITE_WAS_ASYNC] = isAsync;
     this.bytesWritten += size;
-    if (isAsync === 1) {
-      this.#writes.push({ request, size });
-      this.writeQueueSize += size;
-    }
-    return 0;
+    if (isAsync === 0) return 0;
+    const pending = request ?? new WriteWrap();
+    this.#writes.push({ request: pending, size });
+    this.writeQueueSize += size;
+    // Who gave no request gets one to wait for.
+    return request === null ? pending : 0;
   }
 
   // What the engine tells.
@@ -139,12 +174,28 @@ export class Stream extends Handle {
     if (this.#consumer !== null) return this.#consumer.onStreamRead(bytes);
     const { onread } = this;
     if (onread === undefined) return;
-    state[READ_BYTES_OR_ERROR] = bytes.length;
-    state[ARRAY_BUFFER_OFFSET] = bytes.byteOffset;
-    if (this.#userBuffer !== undefined) {
-      this.#userBuffer.set(bytes.subarray(0, this.#userBuffer.length));
+    const room = this.#userBuffer;
+    if (room === undefined) {
+      state[READ_BYTES_OR_ERROR] = bytes.length;
+      state[ARRAY_BUFFER_OFFSET] = bytes.byteOffset;
+      this.makeCallback(onread, bytes.buffer);
+      return;
+    }
+    this.#fill(room, bytes, onread);
+  }
+
+  /** The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that. */
+  #fill(room: Uint8Array, bytes: Uint8Array, onread: NonNullable<Stream['onread']>): void {
+    let at = 0;
+    while (at < bytes.length && this.#isReading && !this.isClosed) {
+      const part = bytes.subarray(at, at + room.length);
+      room.set(part);
+      at += part.length;
+      state[READ_BYTES_OR_ERROR] = part.length;
+      state[ARRAY_BUFFER_OFFSET] = 0;
       this.makeCallback(onread, undefined);
-    } else this.makeCallback(onread, bytes.buffer);
+    }
+    this.#unread = at < bytes.length ? bytes.slice(at) : undefined;
   }
 
   /** The end of the stream (UV_EOF) or an error. */
@@ -213,5 +264,6 @@ export const createStreamWrap = (): Binding => ({
   kArrayBufferOffset: ARRAY_BUFFER_OFFSET,
   kBytesWritten: BYTES_WRITTEN,
   kLastWriteWasAsync: LAST_WRITE_WAS_ASYNC,
+  kLastWriteErr: LAST_WRITE_ERROR,
   streamBaseState: state,
 });

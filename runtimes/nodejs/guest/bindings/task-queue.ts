@@ -1,10 +1,14 @@
 /** `internalBinding('task_queue')` and `('errors')`: jobs of promises, ticks, and what nobody has caught. */
-import { clearStack, emitDestroyed } from '../async-context.ts';
+import { clearStack, emitDestroyed } from '../async-ids.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols } from '../constants.ts';
+import { reportOf } from '../error-report.ts';
+import type { StackEnhancer } from '../error-report.ts';
 import { usePrepareCallback } from '../error-stacks.ts';
+import { native } from '../engine-gaps.ts';
 import { host } from '../host.ts';
+import { sourceMaps } from '../source-lines.ts';
 
 /** env.h, TickInfo::Fields. */
 const HAS_TICK_SCHEDULED = 0;
@@ -15,8 +19,7 @@ const EXIT_CODE = 1;
 
 const tickInfo = new Uint8Array(2);
 let processTicks: (() => void) | undefined;
-let onRejection: ((type: number, promise: unknown, reason: unknown) => void) | undefined;
-let enhanceStack: ((error: unknown) => void)[] = [];
+let enhancers: readonly StackEnhancer[] = [];
 let process: NodeJS.Process & Record<PropertyKey, unknown>;
 
 /** node_task_queue.cc, promiseRejectEvents: what is told of promises. */
@@ -36,21 +39,18 @@ export const createTaskQueue = (): Binding => ({
     kPromiseRejectAfterResolved: 3,
   },
   enqueueMicrotask: (job: () => void) => {
-    void resolved.then(() => runJob(job));
+    native.queueMicrotask(() => runJob(job));
   },
-  runMicrotasks: () => {
-    host.runMicrotasks();
-    takeRejections();
-  },
+  runMicrotasks: host.runMicrotasks,
   setTickCallback: (callback: () => void) => {
     processTicks = callback;
   },
-  setPromiseRejectCallback: (callback: typeof onRejection) => {
-    onRejection = callback;
+  setPromiseRejectCallback: (callback: (type: number, promise: unknown, reason: unknown) => void) => {
+    host.setRejectionCallback((promise, reason, isHandled) =>
+      callback(isHandled ? HANDLED : REJECTED, promise, isHandled ? undefined : reason),
+    );
   },
 });
-
-const resolved = Promise.resolve();
 
 const runJob = (job: () => void): undefined => {
   try {
@@ -61,23 +61,12 @@ const runJob = (job: () => void): undefined => {
   return undefined;
 };
 
-/** QuickJS tells the engine of rejections at once; the library is told of them after the jobs. */
-const takeRejections = (): void => {
-  for (;;) {
-    const next = host.nextRejection();
-    if (next === undefined) return;
-    const [promise, reason, isHandled] = next;
-    onRejection?.(isHandled ? HANDLED : REJECTED, promise, isHandled ? undefined : reason);
-  }
-};
-
 /** What has to be done after each callback (InternalCallbackScope::Close). */
 export const afterCallback = (): void => {
   for (;;) {
     try {
       if (tickInfo[HAS_TICK_SCHEDULED] === 0) {
         host.runMicrotasks();
-        takeRejections();
       }
       if (tickInfo[HAS_TICK_SCHEDULED] === 0 && tickInfo[HAS_REJECTION_TO_WARN] === 0) break;
       processTicks!.call(process);
@@ -100,47 +89,29 @@ export const uncaught = (error: unknown, fromPromise = false): void => {
   }
   clearStack();
   if (isHandled) return;
-  report(error);
+  report(error, !fromPromise);
   const exitInfo = process[privateSymbols['exit_info_private_symbol']!] as Int32Array;
   host.exit(exitInfo[HAS_EXIT_CODE] === 1 ? exitInfo[EXIT_CODE]! : 1);
 };
 
-/** As Node prints what nobody has caught. */
-const report = (error: unknown): void => {
-  for (const enhance of enhanceStack) {
-    try {
-      enhance(error);
-    } catch {
-      // The stack stays as it is.
-    }
-  }
-  host.printText(2, `${describe(error)}\n\nNode.js ${process.version}\n`);
-};
-
-const describe = (error: unknown): string => {
-  if (typeof error !== 'object' || error === null) return `Uncaught:\n${String(error)}`;
+const report = (error: unknown, isThrown = true): void => {
+  let text: string;
   try {
-    const { stack } = error as Error;
-    const arrow = (error as Record<PropertyKey, unknown>)[privateSymbols['arrow_message_private_symbol']!];
-    const text = typeof stack === 'string' ? headed(error as Error, stack) : String(error);
-    return typeof arrow === 'string' ? `${arrow}\n${text}` : text;
+    text = reportOf(error, isThrown, enhancers);
   } catch {
-    return 'Uncaught: an object that cannot be shown';
+    text = 'Uncaught: an object that cannot be shown\n';
   }
+  host.printText(2, text);
 };
-
-/** QuickJS leaves name and message out of the stack. */
-const headed = ({ name, message }: Error, stack: string): string =>
-  stack.includes(message) ? stack : `${name}${message === '' ? '' : `: ${message}`}\n${stack}`;
 
 export const createErrors = (): Binding => ({
   exitCodes: shapedBinding('errors')['exitCodes'],
   setPrepareStackTraceCallback: usePrepareCallback,
-  setGetSourceMapErrorSource: () => undefined,
-  setSourceMapsEnabled: () => undefined,
+  setGetSourceMapErrorSource: sourceMaps.use,
+  setSourceMapsEnabled: sourceMaps.enable,
   setMaybeCacheGeneratedSourceMap: () => undefined,
-  setEnhanceStackForFatalException: (before: (error: unknown) => void, after: (error: unknown) => void) => {
-    enhanceStack = [before, after];
+  setEnhanceStackForFatalException: (...given: StackEnhancer[]) => {
+    enhancers = given;
   },
   noSideEffectsToString: (value: unknown) => {
     try {

@@ -1,38 +1,11 @@
-/** `internalBinding('tty_wrap')`, `('pipe_wrap')` and `('signal_wrap')`: the app's own streams, and signals. */
+/** `internalBinding('tty_wrap')` and `('signal_wrap')`: the app's terminal, and signals. */
 import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
-import { Handle, Request } from './handles.ts';
-import { Stream } from './streams.ts';
+import { Handle } from './handles.ts';
+import { StandardStream } from './standard-stream.ts';
 
 const UV_ENOTSUP = -95;
 const TERMINAL = 'TTY';
-
-/** One of the three standard streams. */
-class StandardStream extends Stream {
-  #fd: number;
-
-  constructor(type: string, fd: number) {
-    super(type);
-    this.#fd = fd;
-    if (fd >= 0) this.adopt(host.openStandardStream(fd));
-  }
-
-  override get fd(): number {
-    return this.#fd;
-  }
-
-  open(fd: number): number {
-    this.#fd = fd;
-    const id = host.openStandardStream(fd);
-    if (id < 0) return id;
-    this.adopt(id);
-    return 0;
-  }
-
-  setBlocking(): number {
-    return 0;
-  }
-}
 
 class TTY extends StandardStream {
   constructor(fd: number, context: { code?: string }) {
@@ -47,34 +20,6 @@ class TTY extends StandardStream {
 
   setRawMode(): number {
     return UV_ENOTSUP;
-  }
-}
-
-class Pipe extends StandardStream {
-  constructor() {
-    super('PIPEWRAP', -1);
-  }
-
-  bind(): number {
-    return UV_ENOTSUP;
-  }
-
-  listen(): number {
-    return UV_ENOTSUP;
-  }
-
-  connect(): number {
-    return UV_ENOTSUP;
-  }
-
-  fchmod(): number {
-    return UV_ENOTSUP;
-  }
-}
-
-class PipeConnectWrap extends Request {
-  constructor() {
-    super('PIPECONNECTWRAP');
   }
 }
 
@@ -119,11 +64,5 @@ export const deliverSignal = (signal: number): void => {
 };
 
 export const createTty = (): Binding => ({ TTY, isTTY: (fd: number) => host.handleType(fd) === TERMINAL });
-
-export const createPipe = (): Binding => ({
-  Pipe,
-  PipeConnectWrap,
-  constants: { SOCKET: 0, SERVER: 1, IPC: 2, UV_READABLE: 1, UV_WRITABLE: 2 },
-});
 
 export const createSignal = (): Binding => ({ Signal });

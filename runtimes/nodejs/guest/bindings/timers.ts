@@ -1,9 +1,13 @@
 /** `internalBinding('timers')`: one timer of the engine for all of the library's, and its immediates. */
 import type { Binding } from '../binding-shape.ts';
+import { uncaught } from './task-queue.ts';
+import { runCallback } from '../callback-scope.ts';
 import { host } from '../host.ts';
 
 /** env.h, ImmediateInfo::Fields. */
-const IMMEDIATES = 0;
+const COUNT = 0;
+const REF_COUNT = 1;
+const HAS_OUTSTANDING = 2;
 
 let processImmediate: (() => void) | undefined;
 let processTimers: ((now: number) => number) | undefined;
@@ -23,7 +27,7 @@ export const createTimers = (): Binding => ({
     processTimers = timers;
   },
   getLibuvNow: libuvNow,
-  scheduleTimer: (milliseconds: number) => host.setTimer(milliseconds, true),
+  scheduleTimer: (milliseconds: number) => host.setTimer(milliseconds),
   toggleTimerRef: (isRef: boolean) => host.refTimer(isRef),
   toggleImmediateRef: (isRef: boolean) => host.refImmediate(isRef),
 });
@@ -42,15 +46,31 @@ export const takeDeferred = (): readonly (() => void)[] => {
   return taken;
 };
 
+/** A timer that throws does not keep the others from running. */
+const untilNoneThrows = (run: () => number): number => {
+  for (;;) {
+    try {
+      return run();
+    } catch (error) {
+      uncaught(error);
+    }
+  }
+};
+
 /** Timers that are due; the engine's timer is set for the next one (RunTimers in env.cc). */
 export const runTimers = (): void => {
-  const next = processTimers!(libuvNow());
+  const next = untilNoneThrows(() => processTimers!(libuvNow()));
   if (next === 0) return;
-  host.setTimer(Math.max(1, Math.abs(next) - libuvNow()), next > 0);
+  host.setTimer(Math.max(1, Math.abs(next) - libuvNow()));
+  host.refTimer(next > 0);
 };
 
+/** CheckImmediate in env.cc: those that one which threw has left over follow at once. */
 export const runImmediates = (): void => {
-  if (immediateInfo[IMMEDIATES]! > 0) processImmediate!();
+  if (immediateInfo[COUNT] === 0) return;
+  do runCallback(processImmediate!);
+  while (immediateInfo[HAS_OUTSTANDING] === 1);
+  if (immediateInfo[REF_COUNT] === 0) host.refImmediate(false);
 };
 
-export const hasImmediates = (): boolean => immediateInfo[IMMEDIATES]! > 0;
+export const hasImmediates = (): boolean => immediateInfo[COUNT]! > 0;
