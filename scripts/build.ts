@@ -9,6 +9,7 @@ import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
+import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 rmSync(`${root}dist`, { recursive: true, force: true });
@@ -61,8 +62,12 @@ await build({
   output: { file: `${root}dist/drivers/nodejs/make-snapshot.mjs`, format: 'esm', sourcemap: false },
 });
 copyFileSync(`${root}runtimes/nodejs/native/bridge.wasm`, `${root}dist/drivers/nodejs/bridge.wasm`);
+const quickjs = readFileSync(`${root}node_modules/quickjs-wasi/quickjs.wasm`);
+writeFileSync(`${root}dist/drivers/nodejs/quickjs.wasm`, redirectPromiseCalls(quickjs));
 
-const licences = BUNDLED.map(
+const licences = [...BUNDLED, 'quickjs-wasi'].map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,
 );
+// What that package is compiled from; it has no licence file of it.
+licences.push(`QuickJS-NG\n\n${readFileSync(`${root}runtimes/nodejs/rewrite/quickjs-licence.txt`, 'utf8')}`);
 writeFileSync(`${root}dist/bundled-licences.txt`, licences.join('\n\n'));

@@ -30,8 +30,8 @@ const open = (launch: LaunchMessage): OpenedGuest => {
     opensFiles: true,
     prepare: async (directories) => {
       const fds = new FdTable();
+      makeMountPoints(launch, directories);
       const files = new GuestFileSystem(mountsOf(launch, directories), fds);
-      makeMountPoints(launch, files);
       files.changeDirectory(options.workingDirectory);
       const parsers = new HttpParsers(compileLlhttp(librarySources));
       const reactor = new ReactorState();
@@ -80,16 +80,15 @@ const mountsOf = (launch: LaunchMessage, directories: readonly Descriptor[]) =>
   });
 
 /** Directories of in-memory file systems in which something else is mounted: an app below `/tmp`. */
-const makeMountPoints = ({ tmpfs, directories }: LaunchMessage, files: GuestFileSystem): void => {
+const makeMountPoints = ({ tmpfs, directories }: LaunchMessage, opened: readonly Descriptor[]): void => {
   for (const outer of tmpfs) {
+    const fileSystem = opened.find(({ preopenPath }) => preopenPath === outer);
     for (const { guestPath } of directories) {
       if (!guestPath.startsWith(`${outer}/`)) continue;
-      for (
-        let end = guestPath.indexOf('/', outer.length + 1);
-        end > 0;
-        end = guestPath.indexOf('/', end + 1)
-      ) {
-        files.makeDirectory(guestPath.slice(0, end), DIRECTORY_MODE);
+      const names = guestPath.slice(outer.length + 1).split('/');
+      // One that is there already is as good.
+      for (const index of names.keys()) {
+        fileSystem?.makeDirectory(Buffer.from(names.slice(0, index + 1).join('/')), DIRECTORY_MODE);
       }
     }
   }

@@ -1,8 +1,8 @@
 /** Runtime for apps that are written for Node.js. */
 import { readdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { WasmrunError } from '../../src/errors.ts';
 import type { App, GuestProgram, Runtime } from '../../src/runtime/runtime.ts';
+import { packageFile } from '../../src/os/package-file.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
 import { findAppEntry } from './app-entry.ts';
 import type { NodeOptions } from './engine/launch.ts';
@@ -12,8 +12,6 @@ import { readPackageJson } from './package-json.ts';
 
 /** What Node runs. */
 const SCRIPT = /\.[cm]?[jt]s$/;
-
-const require = createRequire(import.meta.url);
 
 /** Where programs leave what they need no longer than they run. */
 const TEMPORARY_FILES = '/tmp';
@@ -63,7 +61,7 @@ const toGuestProgram = async ({ entry, args, directories, notices }: NodeApp): P
     snapshot: await snapshotFile(),
   };
   return {
-    modulePath: require.resolve('quickjs-wasi/quickjs.wasm'),
+    modulePath: packageFile('dist/drivers/nodejs/quickjs.wasm'),
     driver: driverPath('nodejs'),
     options,
     args: ['node', ...args],

@@ -5,7 +5,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { access, mkdir, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,15 +12,13 @@ import { WasmrunError } from '../../src/errors.ts';
 import { packageFile, packageProgram } from '../../src/os/package-file.ts';
 import { engineBinary } from '../../src/sandbox/engine-binary.ts';
 
-const require = createRequire(import.meta.url);
-
 /** XDG Base Directory Specification, XDG_CACHE_HOME. */
 const cacheDirectory = (): string =>
   join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'wasmrun');
 
 /** What the snapshot depends on besides Node itself. */
 const sources = (): readonly string[] => [
-  require.resolve('quickjs-wasi/quickjs.wasm'),
+  packageFile('dist/drivers/nodejs/quickjs.wasm'),
   packageFile('dist/drivers/nodejs/guest.js'),
   packageFile('dist/drivers/nodejs/bridge.wasm'),
   packageProgram('runtimes/nodejs/driver.ts', 'dist/drivers/nodejs/main.cjs'),

@@ -7,7 +7,7 @@ import type { Broker } from './broker.ts';
 import type { DatagramChannel } from './datagram-channel.ts';
 import { KernelPath } from './datagram-path.ts';
 import type { DatagramPath, ReceivedDatagram } from './datagram-path.ts';
-import type { DatagramPorts, ForwardedPort } from './datagram-ports.ts';
+import type { DatagramPorts, ForwardedPort, PortHolder } from './datagram-ports.ts';
 import { FILETYPE } from './descriptor.ts';
 import { WASI } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
@@ -21,7 +21,7 @@ import { RELAYED_ADDRESS } from '../os/datagram-frame.ts';
 /** Always ready, see {@link Socket.pollFds}. */
 const READY: readonly number[] = [];
 
-export class DatagramSocket extends Socket {
+export class DatagramSocket extends Socket implements PortHolder {
   override readonly filetype = FILETYPE.socketDatagram;
   readonly #ports: DatagramPorts;
   readonly #own: KernelPath;
@@ -29,7 +29,8 @@ export class DatagramSocket extends Socket {
   #isIPv6 = false;
   /** What is received from: all paths, or the one that leads to the connected peer. */
   #sources: readonly DatagramPath[];
-  #sourceFds: readonly number[];
+  /** Changes while it is waited for. */
+  readonly #sourceFds: number[];
   #isConnected = false;
   /** Source to try first, so that none starves. */
   #turn = 0;
@@ -51,12 +52,16 @@ export class DatagramSocket extends Socket {
     if (bound < 0) return bound;
     const local = this.localAddress();
     if (typeof local === 'number') return local;
-    this.#forwarded = this.#ports.claim(this.hostFd, local, address.port);
-    if (this.#forwarded === undefined) return 0;
     this.#isIPv6 = local.ip.length === 16;
-    const { companion, channel } = this.#forwarded;
-    this.#receiveFrom(companion === undefined ? [this.#own, channel] : [this.#own, companion, channel]);
+    this.#ports.claim(this, local, address.port);
     return 0;
+  }
+
+  forward(port: ForwardedPort): void {
+    this.#forwarded = port;
+    const { companion, channel } = port;
+    if (this.#isConnected) return;
+    this.#receiveFrom(companion === undefined ? [this.#own, channel] : [this.#own, companion, channel]);
   }
 
   connect(peer: SocketAddress, broker: Broker): number {
@@ -74,7 +79,7 @@ export class DatagramSocket extends Socket {
   }
 
   protected override closeHost(): number {
-    this.#forwarded?.release();
+    this.#ports.release(this);
     return super.closeHost();
   }
 
@@ -129,7 +134,7 @@ export class DatagramSocket extends Socket {
 
   #receiveFrom(sources: readonly DatagramPath[]): void {
     this.#sources = sources;
-    this.#sourceFds = sources.map(({ hostFd }) => hostFd);
+    this.#sourceFds.splice(0, this.#sourceFds.length, ...sources.map(({ hostFd }) => hostFd));
     this.#turn = 0;
     this.watcher?.changed();
   }

@@ -75,6 +75,8 @@ export interface EngineServices {
   readonly ports: readonly number[];
   /** socket(2) in the sandbox's network: a socket, or a negated WASI errno. */
   openSocket<Type extends SocketType>(family: 4 | 6, type: Type): SocketOfType[Type] | number;
+  /** From now on `action` is told of each port of UDP that a forward is added to. */
+  onDatagramPort(action: (processPort: number) => void): void;
   /** A line the user should read. */
   notice(text: string): void;
   /** Ends the engine with the guest's exit status, at once. */

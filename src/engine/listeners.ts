@@ -78,6 +78,11 @@ export class Listener extends Socket {
     this.#change();
   }
 
+  /** What it stands for has changed: whoever was told of it is told again. */
+  announceAgain(): void {
+    if (this.#announced) this.#announce();
+  }
+
   /** Accepts nothing from now on; the guest waits in vain. */
   pause(): void {
     this.#isPaused = true;
@@ -122,6 +127,14 @@ export interface ListenerOptions extends PortHandoverOptions, Pick<LaunchMessage
   readonly sandboxAddress: GoMessage['sandboxAddress'];
 }
 
+interface Listening {
+  readonly listener: Listener;
+  /** Sockets that listen on the sandbox's address in its stead; there may be some later. */
+  readonly companions: number[];
+  /** It listens on the sandbox's own loopback only. */
+  readonly isInward: boolean;
+}
+
 /** Makes listeners and knows which host ports lead to them. */
 export class ListenerFactory {
   readonly #options: ListenerOptions;
@@ -129,7 +142,7 @@ export class ListenerFactory {
   readonly #handed = new Map<number, Map<number, number>>();
   readonly #handover: PortHandover;
   /** Who accepts from what was handed off for a port: the first of the guest's listeners there. */
-  readonly #listening = new Map<number, Listener>();
+  readonly #listening = new Map<number, Listening>();
   readonly #all = new Set<Listener>();
 
   constructor(options: ListenerOptions) {
@@ -150,11 +163,12 @@ export class ListenerFactory {
     if (result < 0) return result;
     const address = socket.localAddress();
     if (typeof address === 'number') return address;
-    const needsCompanion = isLoopback(address.ip) && this.#handed.has(address.port);
+    const isInward = isLoopback(address.ip);
+    const needsCompanion = isInward && this.#handed.has(address.port);
     const companions =
       this.#handover.takeRest(address.port) ??
       (needsCompanion ? this.#listenOnSandboxAddress(address.port) : []);
-    const listener = this.#assemble(socket.hostFd, address.port, companions);
+    const listener = this.#assemble(socket.hostFd, address.port, { companions: [...companions], isInward });
     listener.flags = socket.flags;
     return listener;
   }
@@ -165,13 +179,20 @@ export class ListenerFactory {
     const fd = inherited ?? openListening(new Uint8Array(4), port);
     if (fd < 0) return fd;
     libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
-    return this.#assemble(fd, port, companions);
+    return this.#assemble(fd, port, { companions, isInward: false });
   }
 
   /** One more host port leads to a port of the guest. */
   attach(fd: number, id: number, processPort: number): void {
     this.#keep(fd, id, processPort);
-    this.#listening.get(processPort)?.add(fd);
+    const listening = this.#listening.get(processPort);
+    if (listening === undefined) return;
+    const { listener, companions, isInward } = listening;
+    listener.add(fd);
+    if (!isInward || companions.length > 0 || !ports().areReal) return;
+    companions.push(...this.#listenOnSandboxAddress(processPort));
+    for (const companion of companions) listener.add(companion);
+    listener.announceAgain();
   }
 
   /** A host port leads here no more; connections that were accepted go on. */
@@ -179,7 +200,7 @@ export class ListenerFactory {
     for (const [port, handed] of this.#handed) {
       const fd = handed.get(id);
       if (fd === undefined) continue;
-      this.#listening.get(port)?.remove(fd);
+      this.#listening.get(port)?.listener.remove(fd);
       handed.delete(id);
       libc.close(fd);
     }
@@ -197,7 +218,7 @@ export class ListenerFactory {
     this.#handed.set(processPort, handed.set(id, fd));
   }
 
-  #assemble(own: number, port: number, companions: readonly number[]): Listener {
+  #assemble(own: number, port: number, { companions, isInward }: Omit<Listening, 'listener'>): Listener {
     const { poller, connections } = this.#options;
     const isFirst = !this.#listening.has(port);
     const handed = isFirst ? (this.#handed.get(port)?.values() ?? []) : [];
@@ -209,14 +230,14 @@ export class ListenerFactory {
         announce: () => this.#handover.announce(port, [own, ...companions]),
         release: () => {
           // The handed-off sockets stay open for the guest's next listener on this port.
-          if (this.#listening.get(port) === listener) this.#listening.delete(port);
+          if (this.#listening.get(port)?.listener === listener) this.#listening.delete(port);
           this.#all.delete(listener);
           for (const fd of companions) libc.close(fd);
           return ports().close(own);
         },
       },
     );
-    if (isFirst) this.#listening.set(port, listener);
+    if (isFirst) this.#listening.set(port, { listener, companions, isInward });
     this.#all.add(listener);
     return listener;
   }

@@ -118,9 +118,10 @@ export interface FinishMessage {
   readonly type: 'finish';
 }
 
-/** One more host port leads here; its listening socket comes as a {@link DescriptorPacket}. */
+/** One more host port leads here, or the first one of UDP to a process port: a {@link DescriptorPacket} has come. */
 export interface AttachMessage {
   readonly type: 'attach';
+  readonly kind: 'listener' | 'channel';
 }
 
 /** A host port leads here no more. */
@@ -200,7 +201,7 @@ export interface ResolveMessage {
 }
 
 /** What the supervisor says over the descriptor channel, as JSON in a packet of its own. */
-export type DescriptorPacket = ReplyPacket | ListenerPacket;
+export type DescriptorPacket = ReplyPacket | ListenerPacket | ChannelPacket;
 
 /** A socket that comes with it takes the place of the guest's. */
 export interface ReplyPacket {
@@ -213,10 +214,16 @@ export interface ReplyPacket {
   readonly addresses?: readonly string[];
 }
 
-/** Comes with the socket of an {@link AttachMessage}. */
+/** Comes with a listening socket, before an {@link AttachMessage}. */
 export interface ListenerPacket {
   readonly kind: 'listener';
   readonly id: number;
+  readonly processPort: number;
+}
+
+/** Comes with a stream of datagrams as a {@link HandedChannel} is, before an {@link AttachMessage}. */
+export interface ChannelPacket {
+  readonly kind: 'channel';
   readonly processPort: number;
 }
 

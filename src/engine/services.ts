@@ -40,6 +40,7 @@ export class Services implements EngineServices {
   readonly ports: readonly number[];
   readonly #channel = new DescriptorChannel();
   #events: EventPoll | undefined;
+  #onDatagramPort: ((processPort: number) => void) | undefined;
 
   constructor({ launch, go: { sandboxAddress }, control, poller, directories }: ServicesOptions) {
     const channel = this.#channel;
@@ -84,6 +85,10 @@ export class Services implements EngineServices {
       : new DatagramSocket(hostFd, this.poller, this.datagrams);
   }
 
+  onDatagramPort(action: (processPort: number) => void): void {
+    this.#onDatagramPort = action;
+  }
+
   notice(text: string): void {
     this.control.send({ type: 'notice', text });
   }
@@ -99,10 +104,15 @@ export class Services implements EngineServices {
       this.connections.drain();
     } else if (order.type === 'finish') this.connections.finish();
     else if (order.type === 'detach') this.listeners.detach(order.id);
-    else if (order.type === 'attach') {
+    else if (order.type === 'attach' && order.kind === 'listener') {
       const { packet, socket } = this.#channel.take('listener') ?? {};
       if (packet === undefined || socket === undefined) return;
       this.listeners.attach(socket, packet.id, packet.processPort);
+    } else if (order.type === 'attach') {
+      const { packet, socket } = this.#channel.take('channel') ?? {};
+      if (packet === undefined || socket === undefined) return;
+      this.datagrams.attach(socket, packet.processPort);
+      this.#onDatagramPort?.(packet.processPort);
     }
   }
 }

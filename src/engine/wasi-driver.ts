@@ -90,9 +90,13 @@ const tellWhatIsMissing = (
       `${file} cannot open a listener itself: name the port it serves, e.g. --forward 8080:3000`,
     );
   }
-  if ((abi === 'preview1' || abi === 'none') && channels.length > 0) {
-    const udpPorts = channels.map(({ processPort }) => `${processPort}/udp`).join(', ');
-    services.notice(`${file} imports no functions for UDP, so nothing will answer on ${udpPorts}`);
+  if (abi === 'preview1' || abi === 'none') {
+    const tell = (processPorts: readonly number[]): void => {
+      const udpPorts = processPorts.map((port) => `${port}/udp`).join(', ');
+      services.notice(`${file} imports no functions for UDP, so nothing will answer on ${udpPorts}`);
+    };
+    if (channels.length > 0) tell(channels.map(({ processPort }) => processPort));
+    services.onDatagramPort((processPort) => tell([processPort]));
   }
   if (abi === 'none' && ports.length > 0) {
     services.notice(

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { BuildOptions } from './build.ts';
 import { detectRuntimes, findRuntime, type Detection } from './registry.ts';
 import type { GuestProgram, Runtime } from './runtime.ts';
 
@@ -74,9 +75,15 @@ const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
+export interface ResolveOptions {
+  /** `no`: the build is left out. `later`: the module may not be there yet, for it is only looked. Default: `now`. */
+  readonly build?: 'now' | 'no' | 'later';
+  /** Ends the build. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Builds the app where a build is configured, chooses its runtime and makes it ready.
- * @param build - `no`: the build is left out. `later`: the module may not be there yet, for it is only looked
  * @throws {WasmrunError} `APP_NOT_FOUND`, `APP_AMBIGUOUS`, `APP_NOT_RUNNABLE`, `RUNTIME_UNAVAILABLE`,
  *   `MODULE_INVALID` or `BUILD_FAILED`
  */
@@ -85,7 +92,7 @@ export const resolveApp = async (
   options: AppOptions,
   runtimes: readonly Runtime[],
   log: Log,
-  build: 'now' | 'no' | 'later' = 'now',
+  { build = 'now', signal }: ResolveOptions = {},
 ): Promise<ResolvedApp> => {
   const { directory, file } = await locateApp(path);
   const willBuild = build === 'later' && file === undefined && options.build.command !== undefined;
@@ -93,7 +100,10 @@ export const resolveApp = async (
     file ??
     (willBuild
       ? (options.app.module ?? options.build.output)
-      : await configuredModule(directory, build === 'no' ? withoutBuild(options) : options, log));
+      : await configuredModule(directory, build === 'no' ? withoutBuild(options) : options, {
+          log,
+          signal,
+        }));
   const { runtime, reason } = await chooseRuntime(path, { directory, module, options, runtimes });
   log.detail(`runtime ${runtime.name}: ${reason}`);
   const isYetToBuild = willBuild && module !== undefined && !(await isFile(module));
@@ -118,11 +128,11 @@ const withoutBuild = (options: AppOptions): AppOptions => ({
 const configuredModule = async (
   directory: string,
   { app, build, configFile }: AppOptions,
-  log: Log,
+  how: BuildOptions,
 ): Promise<string | undefined> => {
   if (build.command !== undefined) {
     const { runBuild } = await import('./build.ts');
-    await runBuild(build.command, configFile === undefined ? directory : dirname(configFile), log);
+    await runBuild(build.command, configFile === undefined ? directory : dirname(configFile), how);
   }
   const module = app.module ?? build.output;
   if (module === undefined || (await isFile(module))) return module;

@@ -5,7 +5,7 @@ import { packageProgram } from '../os/package-file.ts';
 
 const require = createRequire(import.meta.url);
 
-const ENGINE_FLAGS = [
+export const ENGINE_FLAGS = [
   // V8 compiles functions when they are first called: a module of megabytes starts at once.
   '--wasm-lazy-validation',
   // Else the signal opens a debugger on the sandbox's loopback, where the guest may reach it.

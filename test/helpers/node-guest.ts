@@ -1,45 +1,42 @@
 /** Runs scripts of Node.js as guests, in the real engine on the host's own loopback, without a namespace. */
 import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { NodeOptions } from '../../runtimes/nodejs/engine/launch.ts';
-import { takeNodeFlags } from '../../runtimes/nodejs/node-flags.ts';
+import { packageFile } from '../../src/os/package-file.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
 import { startEngine } from './engine.ts';
 import type { EngineOptions, EngineRun } from './engine.ts';
-
-const require = createRequire(import.meta.url);
 
 export interface NodeGuestOptions extends Partial<Omit<EngineOptions, 'guest' | 'driver'>> {
   /** Absolute path of the app, which the guest sees under the same path. */
   readonly directory: string;
   /** The script, relative to the directory. */
   readonly script: string;
-  /** Of Node. */
-  readonly flags?: readonly string[];
   readonly readOnly?: boolean;
+  /** A file that the guest goes on from, see runtimes/nodejs/snapshot-cache.ts; else it is brought up anew. */
+  readonly snapshot?: string;
 }
 
 /** Starts a script; its directory may be written to, unless it is said otherwise. */
 export const startNodeGuest = ({
   directory,
   script,
-  flags = [],
   readOnly = false,
+  snapshot,
   directories = [],
   ...options
 }: NodeGuestOptions): EngineRun => {
-  const { execArgv, options: flagOptions, envFiles } = takeNodeFlags([...flags, script]).flags;
   const node: NodeOptions = {
     entry: join(directory, script),
     workingDirectory: directory,
-    execArgv,
-    options: flagOptions,
-    envFiles,
+    execArgv: [],
+    options: {},
+    envFiles: [],
+    ...(snapshot !== undefined && { snapshot }),
   };
   return startEngine({
-    guest: require.resolve('quickjs-wasi/quickjs.wasm'),
+    guest: packageFile('dist/drivers/nodejs/quickjs.wasm'),
     driver: { path: driverPath('nodejs'), options: { ...node } },
     directories: [{ hostPath: directory, guestPath: directory, readOnly }, ...directories],
     tmpfs: ['/tmp'],
@@ -59,6 +56,5 @@ export const printedByGuest = async (options: NodeGuestOptions): Promise<string>
 };
 
 /** What the same script prints in Node itself. */
-export const printedByNode = async ({ directory, script, flags = [] }: NodeGuestOptions): Promise<string> =>
-  (await promisify(execFile)(process.execPath, [...flags, join(directory, script)], { cwd: directory }))
-    .stdout;
+export const printedByNode = async ({ directory, script }: NodeGuestOptions): Promise<string> =>
+  (await promisify(execFile)(process.execPath, [join(directory, script)], { cwd: directory })).stdout;

@@ -32,12 +32,16 @@ export interface BridgeExports {
   bridge_is_proxy(value: number): number;
   bridge_proxy_parts(target: number, handler: number, proxy: number): void;
   bridge_promise(result: number, promise: number): number;
-  bridge_run_job(result: number): number;
+  // Of native/async-context.c: called by QuickJS alone.
+  readonly then_in_context: (...values: never[]) => number;
+  readonly enqueue_in_context: (...values: never[]) => number;
 }
 
 /** What the bridge needs of the module of QuickJS itself. */
 export interface QuickJsExports {
   readonly memory: WebAssembly.Memory;
+  /** Of rewrite/promise-calls.ts. */
+  readonly promise_calls: { set(index: number, callee: (...values: never[]) => unknown): void };
   malloc(size: number): number;
   free(address: number): void;
 }

@@ -14,6 +14,7 @@ const SLASH = Buffer.from('/');
 const ENOENT = -toLinux(WASI.ENOENT);
 const EEXIST = -toLinux(WASI.EEXIST);
 const ENOTDIR = -toLinux(WASI.ENOTDIR);
+const EROFS = -toLinux(WASI.EROFS);
 /** Where going on one directory above is of no use. */
 const FINAL = new Set([WASI.EACCES, WASI.ENOSPC, WASI.ENOTDIR, WASI.EPERM].map((code) => -toLinux(code)));
 
@@ -43,9 +44,11 @@ export const makeDirectories = (
       const slash = next.lastIndexOf(SLASH);
       if (slash <= 0) return result;
       pending.push(next, next.subarray(0, slash));
-    } else if (!isDirectory(files.stat(next, true))) {
-      if (result !== EEXIST) return result;
-      return pending.length > 0 ? ENOTDIR : EEXIST;
+    } else {
+      const stat = files.stat(next, true);
+      // That nothing can be made here says more than that it is missing.
+      if (typeof stat === 'number') return result === EROFS ? result : stat;
+      if (!isDirectory(stat)) return result === EEXIST && pending.length > 0 ? ENOTDIR : EEXIST;
     }
   }
   return first;
@@ -54,7 +57,7 @@ export const makeDirectories = (
 /** A file, or a directory with all that is in it. What is gone already is no failure. */
 export const removeTree = (files: GuestFileSystem, path: GuestPath): number => {
   const result = files.changeAt(path, removeFrom);
-  return result === ENOENT ? 0 : result;
+  return result === ENOENT || result === ENOTDIR ? 0 : result;
 };
 
 /** Works on open directories, so that a directory that is exchanged for a link meanwhile leads nowhere. */

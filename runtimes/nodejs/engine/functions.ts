@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs';
 import { bindingShape, constantsOfEngine } from './binding-shapes.ts';
 import { ThrownByGuest } from './bridge.ts';
 import type { Bridge } from './bridge.ts';
-import type { EngineFunctions, Rejection } from './guest.ts';
+import type { EngineFunctions } from './guest.ts';
 import type { Launch } from './launch.ts';
 import { cryptoFunctions } from './crypto-functions.ts';
 import { digestFunctions } from './digest-functions.ts';
@@ -20,7 +20,6 @@ const NATIVE_MEMORY = 512 << 20;
 export const coreFunctions = (
   bridge: Bridge,
   app: () => Launch,
-  rejections: Rejection[],
   natives = new NativeObjects(NATIVE_MEMORY),
 ): EngineFunctions => ({
   plain: {
@@ -29,7 +28,7 @@ export const coreFunctions = (
     ...digestFunctions(natives),
     ...zlibFunctions(natives),
   },
-  raw: rawFunctions(bridge, rejections),
+  raw: rawFunctions(bridge),
 });
 
 const plainFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions['plain'] => ({
@@ -53,7 +52,7 @@ const plainFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions['pla
   },
 });
 
-const rawFunctions = (bridge: Bridge, rejections: Rejection[]): EngineFunctions['raw'] => ({
+const rawFunctions = (bridge: Bridge): EngineFunctions['raw'] => ({
   compile: (_, values, result) => {
     const [parameters, body, filename] = [0, 1, 2].map((index) => bridge.text(values + index * VALUE_SIZE));
     compile(bridge, result, { parameters: parameters!, body: body!, filename: filename! });
@@ -85,28 +84,6 @@ const rawFunctions = (bridge: Bridge, rejections: Rejection[]): EngineFunctions[
     bridge.exports.bridge_set_element(result, 0, parts);
     bridge.exports.bridge_set_element(result, 1, parts + VALUE_SIZE);
     bridge.release(parts);
-  },
-  nextRejection: (_, __, result) => {
-    const next = rejections.shift();
-    if (next === undefined) return bridge.values.write(result, undefined);
-    bridge.exports.bridge_array(result);
-    const part = bridge.allocate(VALUE_SIZE);
-    for (const [index, handle] of [next.promise, next.reason].entries()) {
-      bridge.exports.bridge_copy(part, handle.ptr);
-      bridge.exports.bridge_set_element(result, index, part);
-      handle.dispose();
-    }
-    bridge.values.write(part, next.isHandled);
-    bridge.exports.bridge_set_element(result, 2, part);
-    bridge.release(part);
-  },
-  runMicrotasks: (_, __, result) => {
-    for (;;) {
-      const state = bridge.exports.bridge_run_job(result);
-      if (state === 2) bridge.exports.bridge_free(result);
-      if (state === 0) break;
-    }
-    bridge.values.write(result, undefined);
   },
 });
 

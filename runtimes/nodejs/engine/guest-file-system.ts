@@ -32,7 +32,19 @@ const O_TMPFILE = 0o20000000;
 const PERMISSIONS = 0o777;
 const DOTS = /\/\.\.(?:\/|$)/;
 const NEEDLESS = /\/(?:\.?\/)+/g;
-const LAST_DOT = /\/\.$/;
+const LAST_DOTS = /(?:^|\/)\.{1,2}\/*$/;
+
+/** Errnos for what cannot be made or removed, because it is a mount point, or called `.` or `..`. */
+interface Refusal {
+  readonly mountPoint: number;
+  readonly dots: number;
+}
+
+const REFUSAL = {
+  making: { mountPoint: WASI.EEXIST, dots: WASI.EEXIST },
+  removal: { mountPoint: WASI.EBUSY, dots: WASI.EINVAL },
+  unlinking: { mountPoint: WASI.EISDIR, dots: WASI.EISDIR },
+} as const;
 
 export class GuestFileSystem {
   readonly openFiles: OpenFiles;
@@ -128,7 +140,9 @@ export class GuestFileSystem {
 
   /** A path that is made or removed: what its last name is in, for what happens there in more than one step. */
   changeAt(path: GuestPath, action: (directory: Descriptor, name: Buffer) => number): number {
-    return this.#change(path, WASI.EBUSY, ({ directory, path: relative }) => action(directory, relative));
+    return this.#change(path, REFUSAL.removal, ({ directory, path: relative }) =>
+      action(directory, relative),
+    );
   }
 
   /** What is in a directory, sorted by the names' bytes, as libuv does. */
@@ -149,6 +163,7 @@ export class GuestFileSystem {
   }
 
   readLink(path: GuestPath): Buffer | number {
+    if (this.#endsInDots(path)) return this.#refuseDots(path, WASI.EINVAL);
     return this.#at(path, false, ({ directory, path: relative }) => directory.readLink(relative));
   }
 
@@ -163,22 +178,25 @@ export class GuestFileSystem {
   }
 
   makeDirectory(path: GuestPath, mode: number): number {
-    return this.#change(path, WASI.EEXIST, ({ directory, path: relative }) =>
+    return this.#change(path, REFUSAL.making, ({ directory, path: relative }) =>
       directory.makeDirectory(relative, mode & PERMISSIONS),
     );
   }
 
   removeDirectory(path: GuestPath): number {
-    return this.#change(path, WASI.EBUSY, ({ directory, path: relative }) =>
+    return this.#change(path, REFUSAL.removal, ({ directory, path: relative }) =>
       directory.removeDirectory(relative),
     );
   }
 
   unlink(path: GuestPath): number {
-    return this.#change(path, WASI.EISDIR, ({ directory, path: relative }) => directory.unlink(relative));
+    return this.#change(path, REFUSAL.unlinking, ({ directory, path: relative }) =>
+      directory.unlink(relative),
+    );
   }
 
   rename(from: GuestPath, to: GuestPath): number {
+    for (const path of [from, to]) if (this.#endsInDots(path)) return this.#refuseDots(path, WASI.EBUSY);
     return this.#changeTwo(from, to, (source, target) =>
       this.#isMountPoint(source) || this.#isMountPoint(target)
         ? -WASI.EBUSY
@@ -187,6 +205,8 @@ export class GuestFileSystem {
   }
 
   link(from: GuestPath, to: GuestPath): number {
+    if (this.#endsInDots(from)) return this.#refuseDots(from, WASI.EPERM);
+    if (this.#endsInDots(to)) return this.#refuseDots(to, WASI.EEXIST);
     return this.#changeTwo(from, to, (source, target) => {
       if (this.#isMountPoint(source)) return -WASI.EPERM;
       if (this.#isMountPoint(target)) return -WASI.EEXIST;
@@ -200,7 +220,7 @@ export class GuestFileSystem {
     // Elsewhere than beneath a mount it would be a trap for the host's own programs.
     const mayBeAbsolute =
       meaning.startsWith('/') && !DOTS.test(meaning) && this.#mounts.locate(meaning).isSameOnHost;
-    return this.#change(path, WASI.EEXIST, ({ directory, path: relative }) =>
+    return this.#change(path, REFUSAL.making, ({ directory, path: relative }) =>
       directory.symlink(content, relative, mayBeAbsolute),
     );
   }
@@ -239,11 +259,22 @@ export class GuestFileSystem {
   }
 
   /** The same for what is made or removed. */
-  #change(path: GuestPath, ofMountPoint: number, action: Action<number>): number {
+  #change(path: GuestPath, refusal: Refusal, action: Action<number>): number {
     this.#changes += 1;
+    if (this.#endsInDots(path)) return this.#refuseDots(path, refusal.dots);
     return this.#at<number>(path, false, (place) =>
-      this.#isMountPoint(place) ? -ofMountPoint : action(place),
+      this.#isMountPoint(place) ? -refusal.mountPoint : action(place),
     );
+  }
+
+  /** `.` and `..` are no names that could be made or removed. */
+  #endsInDots(path: GuestPath): boolean {
+    return LAST_DOTS.test(Buffer.from(path as string).toString('latin1'));
+  }
+
+  #refuseDots(path: GuestPath, code: number): number {
+    const stat = this.stat(path, true);
+    return typeof stat === 'number' ? stat : -toLinux(code);
   }
 
   #isMountPoint({ guestPath }: Place): boolean {
@@ -276,7 +307,7 @@ export class GuestFileSystem {
     const text = Buffer.from(path as string).toString('latin1');
     if (text === '') return '';
     const absolute = text.startsWith('/') ? text : `${this.#directory}/${text}`;
-    return absolute.replace(NEEDLESS, '/').replace(LAST_DOT, '/');
+    return absolute.replace(NEEDLESS, '/');
   }
 }
 

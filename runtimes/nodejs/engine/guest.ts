@@ -8,6 +8,7 @@ import type { Crossing } from './values.ts';
 
 /** Compiled modules and whatever else an instance is made of. */
 export interface GuestParts {
+  /** As rewrite/promise-calls.ts leaves it. */
   readonly quickjs: WebAssembly.Module;
   readonly bridge: WebAssembly.Module;
   /** Extensions of quickjs-wasi, by name. */
@@ -59,25 +60,16 @@ const NATIVE_FUNCTIONS = [
   'moduleError',
   'checkModules',
   'ignoreRejection',
+  'currentFrame',
+  'exchangeFrame',
+  'runMicrotasks',
+  'setPromiseHooks',
+  'setRejectionCallback',
   'privateSymbol',
 ] as const;
 
-/** A value QuickJS told of, held until it is disposed of. */
-interface Held extends Disposable {
-  /** Its address. */
-  readonly ptr: number;
-  dispose(): void;
-}
-
-/** A promise nobody handles the rejection of; or that somebody does, after all. */
-export interface Rejection {
-  readonly promise: Held;
-  readonly reason: Held;
-  readonly isHandled: boolean;
-}
-
 /** What functions of the engine are made with. */
-export type MakeFunctions = (bridge: Bridge, rejections: Rejection[]) => EngineFunctions;
+export type MakeFunctions = (bridge: Bridge) => EngineFunctions;
 
 export class Guest {
   readonly bridge: Bridge;
@@ -102,11 +94,11 @@ export class Guest {
     functions: MakeFunctions,
     script: string,
   ): Promise<Guest> {
-    const { vm, bridge, rejections } = await start((options) => QuickJS.create(options), parts, limits);
+    const { vm, bridge } = await start((options) => QuickJS.create(options), parts, limits);
     const guest = new Guest(vm, bridge);
     const object = bridge.allocate(3 * VALUE_SIZE);
     bridge.exports.bridge_object(object);
-    for (const [name, number] of registerAll(bridge, functions(bridge, rejections))) {
+    for (const [name, number] of registerAll(bridge, functions(bridge))) {
       bridge.exports.bridge_function(object + VALUE_SIZE, number, 0);
       bridge.withName(name, (pointer) =>
         bridge.exports.bridge_set_property(object, pointer, object + VALUE_SIZE),
@@ -137,12 +129,8 @@ export class Guest {
     snapshot: Uint8Array,
   ): Promise<Guest> {
     const saved = QuickJS.deserializeSnapshot(snapshot);
-    const { vm, bridge, rejections } = await start(
-      (options) => QuickJS.restore(saved, options),
-      parts,
-      limits,
-    );
-    registerAll(bridge, functions(bridge, rejections));
+    const { vm, bridge } = await start((options) => QuickJS.restore(saved, options), parts, limits);
+    registerAll(bridge, functions(bridge));
     return new Guest(vm, bridge);
   }
 
@@ -202,16 +190,12 @@ const start = async (
   make: (options: QuickJSOptions) => Promise<QuickJS>,
   { quickjs, bridge: bridgeModule, extensions }: GuestParts,
   limits: GuestLimits,
-): Promise<{ vm: QuickJS; bridge: Bridge; rejections: Rejection[] }> => {
-  const rejections: Rejection[] = [];
+): Promise<{ vm: QuickJS; bridge: Bridge }> => {
   let bridge: Bridge | undefined;
   const vm = await make({
     wasm: quickjs,
     memoryLimit: limits.memory,
     maxStackSize: limits.stack,
-    onUnhandledRejection: (promise, reason, isHandled) => {
-      rejections.push({ promise: promise.dup(), reason: reason.dup(), isHandled });
-    },
     wasi: () => ({
       wasmrun_call: (number: number, count: number, values: number, result: number) =>
         bridge!.onCall(number, count, values, result),
@@ -220,6 +204,10 @@ const start = async (
   });
   const { exports, loadedExtensions } = internalsOf(vm);
   const loaded = loadedExtensions.find(({ name }) => name === BRIDGE)!;
-  bridge = new Bridge(exports, loaded.instance.exports as unknown as BridgeExports);
-  return { vm, bridge, rejections };
+  const bridgeExports = loaded.instance.exports as unknown as BridgeExports;
+  // In the order of the table; a snapshot has memory alone.
+  exports.promise_calls.set(0, bridgeExports.then_in_context);
+  exports.promise_calls.set(1, bridgeExports.enqueue_in_context);
+  bridge = new Bridge(exports, bridgeExports);
+  return { vm, bridge };
 };

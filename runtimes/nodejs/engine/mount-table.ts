@@ -88,7 +88,7 @@ export class MountTable {
    */
   walk(path: string, follow: boolean): Place | number {
     const pending = path.split('/').toReversed();
-    let wantsDirectory = path.endsWith('/');
+    let wantsDirectory = path.endsWith('/') || path.endsWith('/.');
     let at = '/';
     let links = 0;
     while (pending.length > 0) {

@@ -36,7 +36,7 @@ export interface GuestBytes {
 const EXTENSIONS = ['encoding', 'structured-clone'] as const;
 
 export const readGuestBytes = (): GuestBytes => ({
-  quickjs: readFileSync(require.resolve('quickjs-wasi/quickjs.wasm')),
+  quickjs: readFileSync(packageFile('dist/drivers/nodejs/quickjs.wasm')),
   bridge: readFileSync(packageFile('dist/drivers/nodejs/bridge.wasm')),
   extensions: Object.fromEntries(
     EXTENSIONS.map((name) => [name, readFileSync(require.resolve(`quickjs-wasi/${name}.so`))]),
@@ -57,10 +57,10 @@ export interface GuestWorld {
 /** All functions of the engine, in an order that snapshots rely on. */
 const functionsFor =
   (world: GuestWorld): MakeFunctions =>
-  (bridge, rejections) => {
+  (bridge) => {
     const { files, parsers, reactor } = world;
     const all: readonly EngineFunctions[] = [
-      coreFunctions(bridge, () => world.launch(), rejections),
+      coreFunctions(bridge, () => world.launch()),
       plain(fileFunctions(bridge, files)),
       plain(moduleFunctions(new ModuleTree(files, () => bridge.calls + files.changes))),
       plain(syntaxFunctions),

@@ -29,6 +29,8 @@ const UV_EAI_AGAIN = -3001;
 const UV_EAI_NONAME = -3008;
 
 /** socket.h, netinet/tcp.h, ipv6(7) */
+const IPPROTO_IP = 0;
+const IP_TOS = 1;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_KEEPALIVE = 9;
@@ -172,6 +174,7 @@ export class GuestStreams {
   option(id: number, option: string, value: number): number {
     const socket = this.socketOf(id);
     if (socket === undefined) return UV_EBADF;
+    if (option === 'tos') return typeOfService(socket, value);
     if (option === 'nodelay') return toUv(socket.setOption(IPPROTO_TCP, TCP_NODELAY, int(value)));
     if (value > 0) socket.setOption(IPPROTO_TCP, TCP_KEEPIDLE, int(value));
     return toUv(socket.setOption(SOL_SOCKET, SO_KEEPALIVE, int(value > 0 ? 1 : 0)));
@@ -190,7 +193,7 @@ export class GuestStreams {
     startLookUp(this.#services.broker, name, [4, 6], (found) => {
       this.table.countAlive(-1);
       const error = typeof found === 'string' ? (found === 'try-again' ? UV_EAI_AGAIN : UV_EAI_NONAME) : 0;
-      const list = typeof found === 'string' ? '' : found.map((ip) => formatIp(ip)).join(' ');
+      const list = typeof found === 'string' ? '' : found.map((ip) => canonical(ip)).join(' ');
       this.#guest().post('addresses', lookup, error, list);
     });
   }
@@ -223,6 +226,14 @@ export class GuestStreams {
     });
   }
 }
+
+/** IP_TOS (ip(7)); sockets of IPv6 have it for their IPv4 peers. */
+const typeOfService = (socket: StreamSocket, value: number): number => {
+  if (value >= 0) return toUv(socket.setOption(IPPROTO_IP, IP_TOS, int(value)));
+  const found = new Uint8Array(4);
+  const result = socket.getOption(IPPROTO_IP, IP_TOS, found);
+  return result < 0 ? toUv(result) : found[0]!;
+};
 
 const printed = ({ ip, port }: SocketAddress): string =>
   `${ip.length === 4 ? 'IPv4' : 'IPv6'} ${port} ${canonical(ip)}`;

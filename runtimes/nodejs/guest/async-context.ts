@@ -1,55 +1,45 @@
 /**
- * Which asynchronous operation is running: the part of Node's AsyncHooks (src/env.h) and of V8's
- * continuation-preserved data that lies outside the JavaScript library.
+ * Resources that go on later, each with its numbers and with the AsyncContextFrame it was made in (AsyncLocalStorage):
+ * AsyncWrap of Node's src/async_wrap.cc. Promises take their frames along by themselves: native/async-context.c.
  */
+import {
+  clearStack,
+  constants,
+  destroyWhenCollected,
+  emitInit,
+  endResource,
+  fields,
+  ids,
+  newIds,
+  popContext,
+  pushContext,
+  queueDestroy,
+  resources,
+  setHooks,
+  shape,
+  tables,
+  watchResource,
+} from './async-ids.ts';
+import { uncaught } from './bindings/task-queue.ts';
 import { enterScope, leaveScope, takeError } from './callback-scope.ts';
-import { shapedBinding } from './binding-shape.ts';
 import { symbols } from './constants.ts';
+import { host } from './host.ts';
 
-const shape = shapedBinding('async_wrap');
-const constants = shape['constants'] as Record<string, number>;
-
-/** env.h, AsyncHooks::Fields and UidFields. */
-const STACK_LENGTH = constants['kStackLength']!;
 const BEFORE = constants['kBefore']!;
 const AFTER = constants['kAfter']!;
-const INIT = constants['kInit']!;
-const EXECUTION_ID = constants['kExecutionAsyncId']!;
-const TRIGGER_ID = constants['kTriggerAsyncId']!;
-const ID_COUNTER = constants['kAsyncIdCounter']!;
-const DEFAULT_TRIGGER_ID = constants['kDefaultTriggerAsyncId']!;
-
-export const fields = shape['async_hook_fields'] as Uint32Array;
-export const ids = shape['async_id_fields'] as Float64Array;
-const resources: unknown[] = [];
-let stack = shape['async_ids_stack'] as Float64Array;
-fields[constants['kCheck']!] = 1;
-ids[ID_COUNTER] = 1;
-ids[DEFAULT_TRIGGER_ID] = -1;
 
 const ASYNC_ID = symbols['async_id_symbol']!;
+const TRIGGER_ASYNC_ID = symbols['trigger_async_id_symbol']!;
+/** async_wrap.h, AsyncWrap::kInvalidAsyncId. */
+const NO_ID = -1;
 /** Where a resource keeps the frame it was made in. */
 const FRAME = Symbol('frame');
-const TRIGGER_ASYNC_ID = symbols['trigger_async_id_symbol']!;
+/** What the library knows it as: itself, as a rule. */
+const RESOURCE = Symbol('resource');
 
-interface Hooks {
-  init?(id: number, type: string, triggerId: number, resource: object): void;
-  before?(id: number): void;
-  after?(id: number): void;
-  destroy?(id: number): void;
-}
-
-let hooks: Hooks = {};
 let trampoline:
   | ((id: number, resource: object, callback: unknown, ...values: unknown[]) => unknown)
   | undefined;
-let frame: unknown;
-
-/** What an AsyncContextFrame is kept in (AsyncLocalStorage). */
-export const currentFrame = (): unknown => frame;
-export const setFrame = (next: unknown): void => {
-  frame = next;
-};
 
 /** A resource that goes on later: every request and handle of the bindings. */
 export class AsyncWrap {
@@ -60,18 +50,24 @@ export class AsyncWrap {
   }
 
   /** It begins anew, as another operation; parsers are used again and again. */
-  asyncReset(type: string): void {
-    const id = (ids[ID_COUNTER] = ids[ID_COUNTER]! + 1);
-    const wanted = ids[DEFAULT_TRIGGER_ID]!;
-    const triggerId = wanted < 0 ? ids[EXECUTION_ID]! : wanted;
+  asyncReset(type: string, resource: object = this): void {
+    const { id, triggerId } = newIds();
+    watchResource(this, id, this[ASYNC_ID] as number | undefined);
     this[ASYNC_ID] = id;
     this[TRIGGER_ASYNC_ID] = triggerId;
-    this[FRAME] = frame;
-    if (fields[INIT]! > 0) hooks.init?.(id, type, triggerId, this);
+    this[FRAME] = host.currentFrame();
+    this[RESOURCE] = resource;
+    emitInit(id, type, triggerId, resource);
+  }
+
+  /** It has ended, but may begin anew. */
+  asyncDestroy(): void {
+    endResource(this, this[ASYNC_ID] as number);
+    this[ASYNC_ID] = undefined;
   }
 
   getAsyncId(): number {
-    return this[ASYNC_ID] as number;
+    return (this[ASYNC_ID] as number | undefined) ?? NO_ID;
   }
 
   getProviderType(): number {
@@ -83,7 +79,7 @@ export class AsyncWrap {
     enterContext(this);
     try {
       if (trampoline !== undefined && fields[BEFORE]! + fields[AFTER]! > 0) {
-        return trampoline.call(this, this[ASYNC_ID] as number, this, callback, ...values);
+        return trampoline.call(this, this[ASYNC_ID] as number, this[RESOURCE] as object, callback, ...values);
       }
       return callback.apply(this, values as never[]);
     } catch (error) {
@@ -95,95 +91,80 @@ export class AsyncWrap {
   }
 }
 
+/** The program itself is an operation, the first. */
+const MAIN_ID = 1;
+
+/** Calls the program, as `makeCallback` would. */
+export const runMain = (program: () => void): void => {
+  enterScope();
+  priorFrames.push(host.exchangeFrame(undefined));
+  pushContext(MAIN_ID, 0, {});
+  try {
+    program();
+  } catch (error) {
+    if (!takeError(error)) throw error;
+  } finally {
+    leaveContext();
+  }
+};
+
 const priorFrames: unknown[] = [];
 
 /** What follows happens in the context of a resource, as a call from outside. */
 export const enterContext = (resource: AsyncWrap): void => {
   enterScope();
-  priorFrames.push(frame);
-  frame = resource[FRAME];
-  pushContext(resource[ASYNC_ID] as number, resource[TRIGGER_ASYNC_ID] as number, resource);
+  priorFrames.push(host.exchangeFrame(resource[FRAME]));
+  pushContext(resource[ASYNC_ID] as number, resource[TRIGGER_ASYNC_ID] as number, resource[RESOURCE]);
 };
 
 export const leaveContext = (): void => {
   popContext();
-  frame = priorFrames.pop();
+  host.exchangeFrame(priorFrames.pop());
   leaveScope();
 };
 
-export const pushContext = (id: number, triggerId: number, resource: unknown): void => {
-  const offset = fields[STACK_LENGTH]!;
-  if (offset * 2 >= stack.length) {
-    const larger = new Float64Array(stack.length * 3);
-    larger.set(stack);
-    stack = larger;
-    asyncWrapBinding['async_ids_stack'] = stack;
-  }
-  resources[offset] = resource;
-  stack[offset * 2] = ids[EXECUTION_ID]!;
-  stack[offset * 2 + 1] = ids[TRIGGER_ID]!;
-  fields[STACK_LENGTH] = offset + 1;
-  ids[EXECUTION_ID] = id;
-  ids[TRIGGER_ID] = triggerId;
-};
+type PromiseHook = (promise: object, parent?: object) => void;
 
-export const popContext = (_id?: number): boolean => {
-  const length = fields[STACK_LENGTH]!;
-  // The stack was cleared after an uncaught exception.
-  if (length === 0) return false;
-  const offset = length - 1;
-  ids[EXECUTION_ID] = stack[offset * 2]!;
-  ids[TRIGGER_ID] = stack[offset * 2 + 1]!;
-  resources.length = offset;
-  fields[STACK_LENGTH] = offset;
-  return offset > 0;
-};
+/** A hook of promises whose errors nobody catches. */
+const guarded = (hook: PromiseHook | undefined): PromiseHook | undefined =>
+  hook &&
+  ((promise, parent) => {
+    try {
+      hook(promise, parent);
+    } catch (error) {
+      uncaught(error);
+    }
+  });
 
-export const clearStack = (): void => {
-  ids[EXECUTION_ID] = 0;
-  ids[TRIGGER_ID] = 0;
-  fields[STACK_LENGTH] = 0;
-  resources.length = 0;
-};
+let promiseHooks: readonly (PromiseHook | undefined)[] = [undefined, undefined, undefined, undefined];
 
-export const asyncWrapBinding: Record<string, unknown> = {
+const asyncWrapBinding: Record<string, unknown> = Object.assign(tables, {
   async_hook_fields: fields,
   async_id_fields: ids,
-  async_ids_stack: stack,
   execution_async_resources: resources,
   constants,
   Providers: shape['Providers'],
-  setupHooks: (given: Hooks) => {
-    hooks = given;
-  },
+  setupHooks: setHooks,
   setCallbackTrampoline: (given: typeof trampoline) => {
     trampoline = given;
   },
   pushAsyncContext: (id: number, triggerId: number) =>
-    pushContext(id, triggerId, resources[fields[STACK_LENGTH]!]),
-  popAsyncContext: popContext,
+    pushContext(id, triggerId, resources[fields[constants['kStackLength']!]!]),
+  popAsyncContext: () => popContext(),
   executionAsyncResource: (index: number) => resources[index],
   clearAsyncIdStack: clearStack,
-  queueDestroyAsyncId: (id: number) => {
-    if (hooks.destroy !== undefined && fields[constants['kDestroy']!]! > 0) {
-      destroyed.push(id);
-    }
+  queueDestroyAsyncId: queueDestroy,
+  registerDestroyHook: destroyWhenCollected,
+  setPromiseHooks: (...given: readonly (PromiseHook | undefined)[]) => {
+    promiseHooks = given;
+    host.setPromiseHooks(...given.map((hook) => guarded(hook)));
   },
-  registerDestroyHook: () => undefined,
-  setPromiseHooks: () => undefined,
-  getPromiseHooks: () => [undefined, undefined, undefined, undefined],
-};
-
-const destroyed: number[] = [];
-
-/** Tells the destroy hooks what has ended since the last time. */
-export const emitDestroyed = (): void => {
-  while (destroyed.length > 0) for (const id of destroyed.splice(0)) hooks.destroy?.(id);
-};
+  getPromiseHooks: () => promiseHooks,
+});
 
 export const createAsyncWrap = (): Record<string, unknown> => asyncWrapBinding;
 
 export const createAsyncContextFrame = (): Record<string, unknown> => ({
-  getContinuationPreservedEmbedderData: currentFrame,
-  setContinuationPreservedEmbedderData: setFrame,
+  getContinuationPreservedEmbedderData: host.currentFrame,
+  setContinuationPreservedEmbedderData: host.exchangeFrame,
 });

@@ -3,6 +3,7 @@
  * jobs of promises are run; what it threw and nobody caught is the library's to decide about.
  */
 import { afterCallback, uncaught } from './bindings/task-queue.ts';
+import { host } from './host.ts';
 
 let depth = 0;
 
@@ -33,11 +34,13 @@ export const takeError = (error: unknown): boolean => {
 /** Calls back with all that belongs to it. */
 export const runCallback = (callback: () => unknown): void => {
   enterScope();
+  const prior = host.exchangeFrame(undefined);
   try {
     callback();
   } catch (error) {
     if (!takeError(error)) throw error;
   } finally {
+    host.exchangeFrame(prior);
     leaveScope();
   }
 };

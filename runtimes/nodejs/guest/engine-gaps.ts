@@ -17,6 +17,7 @@ export const native = {
   URL: globals['URL'] as typeof URL,
   TextDecoder: globals['TextDecoder'] as typeof TextDecoder,
   TextEncoder: globals['TextEncoder'] as typeof TextEncoder,
+  queueMicrotask: globals['queueMicrotask'] as (job: () => void) => void,
   structuredClone: globals['structuredClone'] as (value: unknown) => unknown,
 };
 

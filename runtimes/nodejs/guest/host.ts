@@ -99,8 +99,6 @@ export interface Host extends FileHost, HttpParserHost {
   pathToFileUrl(path: string, isWindows: boolean, base?: string): string;
   /** JSON of the variables in a text like that of an `.env` file. */
   parseEnv(text: string): string;
-  /** Promises that were rejected, or handled after all, since the last call; the oldest first. */
-  nextRejection(): readonly [promise: unknown, reason: unknown, isHandled: boolean] | undefined;
   /** The next time the timers are due, in milliseconds. */
   setTimer(milliseconds: number): void;
   /** Does the timer keep the app alive? */
@@ -144,7 +142,8 @@ export interface Host extends FileHost, HttpParserHost {
   tcpConnect(id: number, address: string, port: number): number;
   /** Family, port and address with spaces between, or an error. */
   tcpAddress(id: number, isPeer: boolean): string;
-  tcpOption(id: number, option: 'nodelay' | 'keepalive', value: number): number;
+  /** For `tos`, -1 asks what it is. */
+  tcpOption(id: number, option: 'nodelay' | 'keepalive' | 'tos', value: number): number;
   /** The peer is to see a reset; the handle has to be closed besides. */
   tcpReset(id: number): void;
   /** Columns and rows of the terminal. */
@@ -162,8 +161,16 @@ export interface Host extends FileHost, HttpParserHost {
   promise(value: unknown): readonly [state: number, result: unknown];
   isProxy(value: unknown): boolean;
   proxyParts(value: object): readonly [target: unknown, handler: unknown];
-  /** Runs the jobs of promises until none is left. */
+  /** The AsyncContextFrame of whatever runs now, which jobs of promises are given back. */
+  currentFrame(): unknown;
+  /** Returns the one before. */
+  exchangeFrame(frame: unknown): unknown;
+  /** Runs the jobs of promises until none is left; each begins and ends without a frame. */
   runMicrotasks(): void;
+  /** Those of `internalBinding('async_wrap')`; none may throw. */
+  setPromiseHooks(...hooks: readonly (((promise: object, parent?: object) => void) | undefined)[]): void;
+  /** Called as soon as a promise is rejected that nobody handles; and when somebody does, after all. */
+  setRejectionCallback(callback: (promise: unknown, reason: unknown, isHandled: boolean) => void): void;
   /** A function with these parameters; positions in errors are those in `body`, which begins in line `line`. */
   compileFunction(
     parameters: string,

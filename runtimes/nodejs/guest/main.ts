@@ -1,4 +1,5 @@
 /** What runs first in the guest: brings the library up and gives the engine the functions it calls. */
+import { runMain } from './async-context.ts';
 import { bootLibrary } from './boot.ts';
 import { deliverSignal } from './bindings/terminal.ts';
 import { onAddresses } from './bindings/dns.ts';
@@ -26,11 +27,21 @@ const onTcp = (id: number, action: (socket: TCP) => void): void => {
   if (socket instanceof TCP) action(socket);
 };
 
+/** `net` has read these when it was loaded, and a snapshot knows nothing of the app's. */
+const useNetworkOptions = (options: Readonly<Record<string, unknown>>): void => {
+  const net = library.require('net') as unknown as typeof import('node:net');
+  const isOn = options['--network-family-autoselection'];
+  const timeout = options['--network-family-autoselection-attempt-timeout'];
+  if (typeof isOn === 'boolean') net.setDefaultAutoSelectFamily(isOn);
+  if (typeof timeout === 'number') net.setDefaultAutoSelectFamilyAttemptTimeout(timeout);
+};
+
 host.setEntries({
   /** Starts the app. */
   run: () => {
-    readLaunch();
-    runCallback(() => library.runMain('internal/main/run_main_module'));
+    const { options } = readLaunch();
+    useNetworkOptions(options);
+    runMain(() => library.runMain('internal/main/run_main_module'));
   },
   timers: () => runCallback(runTimers),
   /** Operations of the bindings that have ended. */

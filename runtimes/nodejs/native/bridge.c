@@ -5,21 +5,17 @@
 #include "natives.h"
 #include "quickjs.h"
 
-#define EXPORT __attribute__((visibility("default")))
-
 /* The engine's side. Writes the result; not 0 means that the result is to be thrown. */
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("wasmrun_call")))
 int wasmrun_call(int function, int count, JSValue *arguments, JSValue *result);
 
 static JSContext *context;
-static JSRuntime *runtime;
 /* The functions of the guest that the engine calls, an object: kept here so that a snapshot has them. */
 static JSValue entries = JS_UNDEFINED;
 
 EXPORT int qjs_ext_wasmrun_init(JSContext *ctx, JSRuntime *rt) {
   context = ctx;
-  runtime = rt;
-  return 0;
+  return async_context_init(ctx);
 }
 
 static JSValue call_engine(JSContext *ctx, JSValue self, int count, JSValue *arguments, int magic, JSValue *data) {
@@ -97,7 +93,7 @@ EXPORT void bridge_free(JSValue *value) { JS_FreeValue(context, *value); }
 
 /* 1: the result is what was thrown. */
 static int settle(JSValue *result) {
-  if (JS_TAG_OF(*result) != JS_TAG_OF(JS_EXCEPTION)) return 0;
+  if (!IS_EXCEPTION(*result)) return 0;
   *result = JS_GetException(context);
   return 1;
 }
@@ -130,13 +126,4 @@ EXPORT int bridge_promise(JSValue *result, JSValue *promise) {
   int state = JS_PromiseState(context, *promise);
   *result = state > 0 ? JS_PromiseResult(context, *promise) : JS_UNDEFINED;
   return state;
-}
-
-/* Runs one job of the promise queue: 0 none was there, 1 done, 2 the result is what it threw. */
-EXPORT int bridge_run_job(JSValue *result) {
-  JSContext *of;
-  int state = JS_ExecutePendingJob(runtime, &of);
-  if (state >= 0) return state;
-  *result = JS_GetException(of);
-  return 2;
 }

@@ -8,7 +8,6 @@
 #define TEXT_OF(value) JS_ToCStringLen2(ctx, 0, value, 0)
 #define MODULE_OF(value) ((JSModuleDef *)(unsigned long)(unsigned)(value))
 #define VALUE_OF(module) (((JSValue)(unsigned)JS_TAG_MODULE << 32) | (unsigned long)(module))
-#define IS_EXCEPTION(value) (JS_TAG_OF(value) == JS_TAG_OF(JS_EXCEPTION))
 
 /* Functions of the guest: resolve(name of the module, specifier, attributes) and load(name). */
 static JSValue resolve = JS_UNDEFINED;

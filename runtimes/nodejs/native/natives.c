@@ -1,11 +1,9 @@
 /* What the library asks thousands of times a second, or QuickJS tells only in C. */
 #include "natives.h"
 
-#define TAG_OBJECT (-1)
-
 /* classOf(value): a number for what kind of object it is, whatever its prototype; 0 for what is none. */
 FUNCTION(class_of) {
-  if (count < 1 || JS_TAG_OF(arguments[0]) != TAG_OBJECT) return INT(0);
+  if (count < 1 || JS_TAG_OF(arguments[0]) != JS_TAG_OBJECT) return INT(0);
   return INT(JS_GetClassID(arguments[0]));
 }
 
@@ -47,5 +45,10 @@ JSCFunctionData *const native_functions[] = {
     module_error,
     check_modules,
     ignore_rejection,
+    current_frame,
+    exchange_frame,
+    run_microtasks,
+    set_promise_hooks,
+    set_rejection_callback,
     private_symbol,
 };

@@ -4,6 +4,8 @@
 
 #include "quickjs.h"
 
+#define EXPORT __attribute__((visibility("default")))
+
 #define FUNCTION(name) \
   JSValue name(JSContext *ctx, JSValue self, int count, JSValue *arguments, int magic, JSValue *data)
 
@@ -11,6 +13,7 @@
 #define INT(value) ((JSValue)(unsigned)(value))
 #define INT_OF(value) ((int)(unsigned)(value))
 
+#define IS_EXCEPTION(value) (JS_TAG_OF(value) == JS_TAG_OF(JS_EXCEPTION))
 #define BOOLEAN(value) ((1ull << 32) | (unsigned)(value))
 
 FUNCTION(compile_function);
@@ -27,7 +30,15 @@ FUNCTION(module_status);
 FUNCTION(module_error);
 FUNCTION(check_modules);
 FUNCTION(ignore_rejection);
+FUNCTION(current_frame);
+FUNCTION(exchange_frame);
+FUNCTION(run_microtasks);
+FUNCTION(set_promise_hooks);
+FUNCTION(set_rejection_callback);
 
 extern JSCFunctionData *const native_functions[];
+
+/* Of async-context.c; not 0 if there is no memory. */
+int async_context_init(JSContext *);
 
 #endif

@@ -9,9 +9,11 @@
 typedef unsigned long long JSValue;
 typedef struct JSContext JSContext;
 typedef struct JSRuntime JSRuntime;
+typedef unsigned JSClassID;
 typedef JSValue JSCFunctionData(JSContext *, JSValue self, int count, JSValue *arguments, int magic, JSValue *data);
 
 #define JS_TAG_OF(value) ((int)((value) >> 32))
+#define JS_TAG_OBJECT (-1)
 #define JS_UNDEFINED (3ull << 32)
 #define JS_EXCEPTION (6ull << 32)
 
@@ -34,7 +36,7 @@ const char *JS_ToCStringLen2(JSContext *, unsigned *length, JSValue, int cesu8);
 void JS_FreeCString(JSContext *, const char *);
 unsigned char *JS_GetUint8Array(JSContext *, unsigned *length, JSValue);
 int JS_GetTypedArrayType(JSValue);
-unsigned JS_GetClassID(JSValue);
+JSClassID JS_GetClassID(JSValue);
 JSValue JS_GetTypedArrayBuffer(JSContext *, JSValue, unsigned *offset, unsigned *length, unsigned *element_size);
 unsigned char *JS_GetArrayBuffer(JSContext *, unsigned *length, JSValue);
 JSValue JS_Call(JSContext *, JSValue function, JSValue self, int count, JSValue *arguments);
@@ -48,6 +50,7 @@ JSValue JS_GetProxyTarget(JSContext *, JSValue);
 JSValue JS_GetProxyHandler(JSContext *, JSValue);
 int JS_ExecutePendingJob(JSRuntime *, JSContext **);
 int JS_IsJobPending(JSRuntime *);
+JSRuntime *JS_GetRuntime(JSContext *);
 
 /* Scripts and modules */
 
@@ -81,11 +84,42 @@ JSValue JS_GetModulePrivateValue(JSContext *, JSModuleDef *);
 JSValue JS_GetModuleNamespace(JSContext *, JSModuleDef *);
 JSValue JS_GetImportMeta(JSContext *, JSModuleDef *);
 void JS_PromiseMarkAsHandled(JSContext *, JSValue promise);
-JSRuntime *JS_GetRuntime(JSContext *);
 char *js_strdup(JSContext *, const char *);
 void *malloc(unsigned size);
 void free(void *);
 void *memcpy(void *, const void *, unsigned);
 unsigned strlen(const char *);
+
+/* Promises, jobs and classes */
+
+typedef JSValue JSJobFunc(JSContext *, int count, JSValue *arguments);
+typedef void JS_MarkFunc(JSRuntime *, void *);
+typedef void JSPromiseHook(JSContext *, int type, JSValue promise, JSValue parent, void *opaque);
+typedef void JSHostPromiseRejectionTracker(JSContext *, JSValue promise, JSValue reason, int is_handled, void *opaque);
+typedef struct {
+  const char *name;
+  void (*finalizer)(JSRuntime *, JSValue);
+  void (*mark)(JSRuntime *, JSValue, JS_MarkFunc *);
+  JSValue (*call)(JSContext *, JSValue function, JSValue self, int count, JSValue *arguments, int flags);
+  void *exotic;
+} JSClassDef;
+/* JSPromiseHookType */
+enum { JS_PROMISE_HOOK_INIT, JS_PROMISE_HOOK_BEFORE, JS_PROMISE_HOOK_AFTER, JS_PROMISE_HOOK_RESOLVE };
+
+JSValue JS_NewPromiseCapability(JSContext *, JSValue *resolving);
+void JS_SetPromiseHook(JSRuntime *, JSPromiseHook *, void *opaque);
+void JS_SetHostPromiseRejectionTracker(JSRuntime *, JSHostPromiseRejectionTracker *, void *opaque);
+int JS_EnqueueJob(JSContext *, JSJobFunc *, int count, JSValue *arguments);
+JSClassID JS_NewClassID(JSRuntime *, JSClassID *);
+int JS_NewClass(JSRuntime *, JSClassID, const JSClassDef *);
+JSValue JS_NewObjectClass(JSContext *, JSClassID);
+int JS_SetOpaque(JSValue, void *);
+void *JS_GetOpaque(JSValue, JSClassID);
+void JS_MarkValue(JSRuntime *, JSValue, JS_MarkFunc *);
+void JS_FreeValueRT(JSRuntime *, JSValue);
+int JS_IsFunction(JSContext *, JSValue);
+void *js_malloc(JSContext *, unsigned size);
+void js_free(JSContext *, void *);
+void js_free_rt(JSRuntime *, void *);
 
 #endif

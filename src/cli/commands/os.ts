@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Settings } from '../../config/settings.ts';
 import type { Log } from '../../log.ts';
-import type { ResolvedApp } from '../../runtime/resolve.ts';
+import type { ResolveOptions, ResolvedApp } from '../../runtime/resolve.ts';
 import type { ForwardEvent } from '../../sandbox/events.ts';
 import type { WatchControls } from '../../wasmrun.ts';
 import { loadAppSettings } from '../app-settings.ts';
@@ -105,7 +105,8 @@ const runApp = async (session: Session, path: string, flags: Flags, isWatched: b
     watch: isWatched
       ? {
           root: file ?? app.directory,
-          refresh: (build) => readApp(session, path, flags, build ? 'now' : 'no'),
+          refresh: (isBuilt, signal) =>
+            readApp(session, path, flags, { build: isBuilt ? 'now' : 'no', signal }),
           ...(json ? {} : { onWatching: await keyboardFor(output.log, forwards) }),
         }
       : undefined,
@@ -113,7 +114,7 @@ const runApp = async (session: Session, path: string, flags: Flags, isWatched: b
 };
 
 const planApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
-  const { settings, app, warnings, file } = await readApp(session, path, flags, 'later');
+  const { settings, app, warnings, file } = await readApp(session, path, flags, { build: 'later' });
   const { planRun } = await import('../../wasmrun.ts');
   const { printPlan } = await import('../plan-text.ts');
   const { command: build } = settings.build;
@@ -148,7 +149,7 @@ const readApp = async (
   { output }: Session,
   path: string,
   flags: Flags,
-  build: 'now' | 'no' | 'later' = 'now',
+  how: ResolveOptions = {},
 ): Promise<ReadApp> => {
   const { locateApp, resolveApp } = await import('../../runtime/resolve.ts');
   const { RUNTIMES } = await import('../../../runtimes/index.ts');
@@ -157,7 +158,7 @@ const readApp = async (
   // Unlike other paths it is one of the app's, wherever the command is typed.
   const module = typeof flags['--module'] === 'string' ? resolve(directory, flags['--module']) : undefined;
   const { settings } = await loadAppSettings(directory, { ...flags, '--module': module });
-  const app = await resolveApp(path, settings, RUNTIMES, output.log, build);
+  const app = await resolveApp(path, settings, RUNTIMES, output.log, how);
   const { exposureWarnings } = await import('../exposure.ts');
   const warnings = exposureWarnings(settings.network);
   return { settings, app, warnings, file };

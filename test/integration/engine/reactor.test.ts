@@ -162,7 +162,7 @@ describe('a reactor and host ports', () => {
     for (const id of [8, 9]) {
       const waiting = askAt(held.hostPort, '/');
       run.channel.hand({ kind: 'listener', id, processPort: port }, fd);
-      run.send({ type: 'attach' });
+      run.send({ type: 'attach', kind: 'listener' });
       expect(await waiting).toBe('Hello');
       const kept = await openConnection(held.hostPort);
       await echo(kept, 'before');

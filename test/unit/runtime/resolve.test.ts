@@ -152,7 +152,7 @@ test.runIf(process.geteuid?.() === 0)(
   async () => {
     await using temporary = await mkdtempDisposable(join(tmpdir(), 'wasmrun-build-'));
     await chown(temporary.path, 4242, 4242);
-    await runBuild(['touch', 'made'], temporary.path, silentLog);
+    await runBuild(['touch', 'made'], temporary.path, { log: silentLog });
     expect((await stat(join(temporary.path, 'made'))).uid).toBe(4242);
     expect(await buildUser(temporary.path, {}, 0)).toEqual({
       uid: 4242,
@@ -170,7 +170,7 @@ test.runIf(process.geteuid?.() === 0)(
     vi.stubEnv('SUDO_UID', '65534');
     vi.stubEnv('SUDO_GID', '65534');
     try {
-      await runBuild('touch made', directory.path, silentLog);
+      await runBuild('touch made', directory.path, { log: silentLog });
     } finally {
       vi.unstubAllEnvs();
     }

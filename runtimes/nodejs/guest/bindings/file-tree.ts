@@ -57,7 +57,8 @@ const readTree = (path: FilePath, encoding: string | undefined, withTypes: boole
 
 const remove = (path: FilePath, retries: number, isRecursive: boolean, delay: number): void => {
   const stat = statOf(path, false);
-  if (stat === ERRNO.ENOENT) return;
+  // Beneath a file there is nothing, too.
+  if (stat === ERRNO.ENOENT || stat === ERRNO.ENOTDIR) return;
   const isDirectory = isKind(check(stat, 'lstat', path), DIRECTORY);
   if (isDirectory && !isRecursive) {
     throw codedError('ERR_FS_EISDIR', `Path is a directory: ${asText(path)}`);

@@ -12,8 +12,8 @@ let FastBuffer: BufferConstructor | undefined;
 export const createHttpParser = (): Binding =>
   createHttpParserBinding(host, {
     AsyncWrap: AsyncWrap as unknown as new () => object,
-    asyncReset: (parser, _, provider) => (parser as AsyncWrap).asyncReset(provider),
-    asyncDestroy: () => undefined,
+    asyncReset: (parser, resource, provider) => (parser as AsyncWrap).asyncReset(provider, resource),
+    asyncDestroy: (parser) => (parser as AsyncWrap).asyncDestroy(),
     enter: (parser) => enterContext(parser as AsyncWrap),
     leave: leaveContext,
     newBuffer: (memory, offset, length) => {

@@ -14,11 +14,18 @@ const UV_ECONNREFUSED = -111;
 const UV_EINVAL = -22;
 const UV_EOF = -4095;
 const UV_ENOENT = -2;
+const UV_ENOTSOCK = -88;
+const FILE = 0;
 const UV_EPIPE = -32;
 /** open(2): O_CREAT | O_EXCL, which are alike on all of Linux. */
 const CREATE_NEW = 0o300;
 const SOCKET_MODE = 0o755;
 const IPC = 2;
+/** uv.h, for `fchmod`. */
+const UV_READABLE = 1;
+const UV_WRITABLE = 2;
+/** sun_path (unix(7)), bytes. */
+const PATH_SIZE = 108;
 
 class PipeConnectWrap extends Request {
   constructor() {
@@ -53,6 +60,7 @@ export class Pipe extends StandardStream {
   }
 
   bind(path: string): number {
+    if (path.length >= PATH_SIZE) return UV_EINVAL;
     // What the app finds in its files: an empty one, for it has no sockets.
     const fd = path.startsWith('\0') ? 0 : host.openFile(path, CREATE_NEW, SOCKET_MODE);
     if (fd === UV_EEXIST || listening.has(path)) return UV_EADDRINUSE;
@@ -84,6 +92,8 @@ export class Pipe extends StandardStream {
   }
 
   #refusal(path: string): number {
+    if (path.length >= PATH_SIZE) return UV_EINVAL;
+    if (host.statKind(path) === FILE && !listening.has(path)) return UV_ENOTSOCK;
     return host.accessPath(path, 0) < 0 ? UV_ENOENT : UV_ECONNREFUSED;
   }
 
@@ -172,8 +182,9 @@ export class Pipe extends StandardStream {
     super.release();
   }
 
-  fchmod(): number {
-    return 0;
+  fchmod(access: number): number {
+    const everybody = ((access & UV_READABLE) === 0 ? 0 : 0o444) | ((access & UV_WRITABLE) === 0 ? 0 : 0o222);
+    return host.setPathMode(this.#path, SOCKET_MODE | everybody);
   }
 
   setPendingInstances(): void {}
@@ -184,5 +195,5 @@ const UV_EEXIST = -17;
 export const createPipe = (): Binding => ({
   Pipe,
   PipeConnectWrap,
-  constants: { SOCKET: 0, SERVER: 1, IPC, UV_READABLE: 1, UV_WRITABLE: 2 },
+  constants: { SOCKET: 0, SERVER: 1, IPC, UV_READABLE, UV_WRITABLE },
 });

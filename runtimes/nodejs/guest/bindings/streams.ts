@@ -50,16 +50,24 @@ export class Stream extends Handle {
   #writes: { readonly request: Request; readonly size: number }[] = [];
   #shutdown: Request | undefined;
   #userBuffer: Uint8Array | undefined;
+  #isReading = false;
+  /** What did not fit into the app's buffer before it had enough. */
+  #unread: Uint8Array | undefined;
 
   get fd(): number {
     return -1;
   }
 
   readStart(): number {
+    this.#isReading = true;
+    const unread = this.#unread;
+    this.#unread = undefined;
+    if (unread !== undefined) defer(() => this.onData(unread));
     return host.streamRead(this.id, true);
   }
 
   readStop(): number {
+    this.#isReading = false;
     return this.isClosed ? 0 : host.streamRead(this.id, false);
   }
 
@@ -173,14 +181,21 @@ export class Stream extends Handle {
       this.makeCallback(onread, bytes.buffer);
       return;
     }
-    // The app has a buffer of its own, which is filled as often as it takes.
-    for (let at = 0; at < bytes.length && !this.isClosed; at += room.length) {
+    this.#fill(room, bytes, onread);
+  }
+
+  /** The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that. */
+  #fill(room: Uint8Array, bytes: Uint8Array, onread: NonNullable<Stream['onread']>): void {
+    let at = 0;
+    while (at < bytes.length && this.#isReading && !this.isClosed) {
       const part = bytes.subarray(at, at + room.length);
       room.set(part);
+      at += part.length;
       state[READ_BYTES_OR_ERROR] = part.length;
       state[ARRAY_BUFFER_OFFSET] = 0;
       this.makeCallback(onread, undefined);
     }
+    this.#unread = at < bytes.length ? bytes.slice(at) : undefined;
   }
 
   /** The end of the stream (UV_EOF) or an error. */

@@ -1,11 +1,12 @@
 /** `internalBinding('task_queue')` and `('errors')`: jobs of promises, ticks, and what nobody has caught. */
-import { clearStack, emitDestroyed } from '../async-context.ts';
+import { clearStack, emitDestroyed } from '../async-ids.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols } from '../constants.ts';
 import { reportOf } from '../error-report.ts';
 import type { StackEnhancer } from '../error-report.ts';
 import { usePrepareCallback } from '../error-stacks.ts';
+import { native } from '../engine-gaps.ts';
 import { host } from '../host.ts';
 import { sourceMaps } from '../source-lines.ts';
 
@@ -18,7 +19,6 @@ const EXIT_CODE = 1;
 
 const tickInfo = new Uint8Array(2);
 let processTicks: (() => void) | undefined;
-let onRejection: ((type: number, promise: unknown, reason: unknown) => void) | undefined;
 let enhancers: readonly StackEnhancer[] = [];
 let process: NodeJS.Process & Record<PropertyKey, unknown>;
 
@@ -39,21 +39,18 @@ export const createTaskQueue = (): Binding => ({
     kPromiseRejectAfterResolved: 3,
   },
   enqueueMicrotask: (job: () => void) => {
-    void resolved.then(() => runJob(job));
+    native.queueMicrotask(() => runJob(job));
   },
-  runMicrotasks: () => {
-    host.runMicrotasks();
-    takeRejections();
-  },
+  runMicrotasks: host.runMicrotasks,
   setTickCallback: (callback: () => void) => {
     processTicks = callback;
   },
-  setPromiseRejectCallback: (callback: typeof onRejection) => {
-    onRejection = callback;
+  setPromiseRejectCallback: (callback: (type: number, promise: unknown, reason: unknown) => void) => {
+    host.setRejectionCallback((promise, reason, isHandled) =>
+      callback(isHandled ? HANDLED : REJECTED, promise, isHandled ? undefined : reason),
+    );
   },
 });
-
-const resolved = Promise.resolve();
 
 const runJob = (job: () => void): undefined => {
   try {
@@ -64,23 +61,12 @@ const runJob = (job: () => void): undefined => {
   return undefined;
 };
 
-/** QuickJS tells the engine of rejections at once; the library is told of them after the jobs. */
-const takeRejections = (): void => {
-  for (;;) {
-    const next = host.nextRejection();
-    if (next === undefined) return;
-    const [promise, reason, isHandled] = next;
-    onRejection?.(isHandled ? HANDLED : REJECTED, promise, isHandled ? undefined : reason);
-  }
-};
-
 /** What has to be done after each callback (InternalCallbackScope::Close). */
 export const afterCallback = (): void => {
   for (;;) {
     try {
       if (tickInfo[HAS_TICK_SCHEDULED] === 0) {
         host.runMicrotasks();
-        takeRejections();
       }
       if (tickInfo[HAS_TICK_SCHEDULED] === 0 && tickInfo[HAS_REJECTION_TO_WARN] === 0) break;
       processTicks!.call(process);

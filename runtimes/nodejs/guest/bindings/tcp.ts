@@ -107,12 +107,12 @@ export class TCP extends Stream {
     return this.id === 0 ? 0 : host.tcpOption(this.id, 'keepalive', isOn ? Math.max(1, delay) : 0);
   }
 
-  setTypeOfService(): number {
-    return UV_ENOTSUP;
+  setTypeOfService(value: number): number {
+    return host.tcpOption(this.id, 'tos', value);
   }
 
   getTypeOfService(): number {
-    return UV_ENOTSUP;
+    return host.tcpOption(this.id, 'tos', -1);
   }
 
   setSimultaneousAccepts(): number {

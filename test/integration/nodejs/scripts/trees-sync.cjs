@@ -7,6 +7,15 @@ const root = path.join(__dirname, 'tree');
 fs.mkdirSync(root);
 process.chdir(root);
 
+/** Where the words are those of the C++ library. */
+const codeOf = (action) => {
+  try {
+    return action();
+  } catch ({ code, errno, syscall, path: at }) {
+    return { code, errno, syscall, at };
+  }
+};
+
 attempt('mkdir', () => fs.mkdirSync('d'));
 attempt('mkdir again', () => fs.mkdirSync('d'));
 attempt('mkdir mode', () => (fs.mkdirSync('private', 0o700), fs.statSync('private').mode.toString(8)));
@@ -192,7 +201,7 @@ const list = (directory) =>
 attempt('cp', () => (fs.cpSync('file', 'cp-file'), fs.readFileSync('cp-file', 'utf8')));
 attempt('cp directory', () => fs.cpSync('d', 'cp-d'));
 attempt('cp recursive', () => (fs.cpSync('d', 'cp-d', { recursive: true }), list('cp-d')));
-attempt('cp recursive again', () => (fs.cpSync('d', 'cp-d', { recursive: true }), list('cp-d')));
+attempt('cp recursive again', () => codeOf(() => fs.cpSync('d', 'cp-d', { recursive: true })));
 attempt('cp verbatim', () => {
   fs.cpSync('d', 'cp-verbatim', { recursive: true, verbatimSymlinks: true });
   return fs
