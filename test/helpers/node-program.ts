@@ -65,6 +65,7 @@ export const runAsGuest = async ({
     args: ['node'],
     env,
     directories: [{ hostPath: directory, guestPath: directory, readOnly: false }],
+    tmpfs: ['/tmp'],
     ...NOBODY,
   });
   const { status } = await run.ended;
