@@ -7,6 +7,7 @@ import type { Descriptor } from '../../src/engine/descriptor.ts';
 import type { Driver, EngineServices, OpenedGuest } from '../../src/engine/driver.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
+import type { Guest } from './engine/guest.ts';
 import { GuestFileSystem } from './engine/guest-file-system.ts';
 import { HttpParsers } from './engine/http-parser.ts';
 import { launchOf } from './engine/launch.ts';
@@ -33,18 +34,21 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       makeMountPoints(launch, directories);
       const files = new GuestFileSystem(mountsOf(launch, directories), fds);
       files.changeDirectory(options.workingDirectory);
-      const parsers = new HttpParsers(compileLlhttp(librarySources));
+      const llhttp = compileLlhttp(librarySources);
+      const parsers = new HttpParsers(llhttp);
       const reactor = new ReactorState();
       let streams: GuestStreams | undefined;
       let services: EngineServices | undefined;
       let app: Launch | undefined;
-      const guest = await createNodeGuest(
+      const guest: Guest = await createNodeGuest(
         bytes,
         options.memory ?? DEFAULT_MEMORY,
         {
           files,
           parsers,
+          llhttp,
           reactor,
+          guest: () => guest,
           streams: () => streams!,
           services: () => services!,
           launch: () => app!,

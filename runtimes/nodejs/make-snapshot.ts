@@ -20,10 +20,13 @@ const absent = (): never => {
 };
 
 const [, , file = ''] = process.argv;
+const llhttp = compileLlhttp(librarySources);
 const guest = await createNodeGuest(readGuestBytes(), MEMORY, {
   files: new GuestFileSystem([], new FdTable()),
-  parsers: new HttpParsers(compileLlhttp(librarySources)),
+  parsers: new HttpParsers(llhttp),
+  llhttp,
   reactor: new ReactorState(),
+  guest: absent,
   streams: absent,
   services: absent,
   launch: absent,

@@ -23,6 +23,8 @@ export interface PortHolder {
   readonly hostFd: number;
   /** A forward leads to its port; this may happen long after it was bound. */
   forward(port: ForwardedPort): void;
+  /** Takes nothing more from its port, which is another engine's too. */
+  pause(): void;
 }
 
 interface Holding {
@@ -85,6 +87,11 @@ export class DatagramPorts {
       forwarded?.channel.disconnect();
       forwarded?.companion?.close();
     }
+  }
+
+  /** The next engine has the ports from now on; what leaves by them still does. */
+  pause(): void {
+    for (const { holder } of this.#holdings.values()) holder.pause();
   }
 
   /** Host ports lead to a process port from now on. */

@@ -11,7 +11,7 @@ import type { DatagramPorts, ForwardedPort, PortHolder } from './datagram-ports.
 import { FILETYPE } from './descriptor.ts';
 import { WASI } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { POLLIN, POLLOUT } from './poll-events.ts';
+import { NEVER_READY, POLLIN, POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { fromMapped, isLoopback, toMapped } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
@@ -27,11 +27,14 @@ export class DatagramSocket extends Socket implements PortHolder {
   readonly #own: KernelPath;
   #forwarded: ForwardedPort | undefined;
   #isIPv6 = false;
-  /** What is received from: all paths, or the one that leads to the connected peer. */
+  /** All paths, or the one that leads to the connected peer. */
+  #paths: readonly DatagramPath[];
+  /** What is received from. */
   #sources: readonly DatagramPath[];
   /** Changes while it is waited for. */
   readonly #sourceFds: number[];
   #isConnected = false;
+  #isPaused = false;
   /** Source to try first, so that none starves. */
   #turn = 0;
 
@@ -39,7 +42,8 @@ export class DatagramSocket extends Socket implements PortHolder {
     super(hostFd, poller);
     this.#ports = ports;
     this.#own = new KernelPath(hostFd);
-    this.#sources = [this.#own];
+    this.#paths = [this.#own];
+    this.#sources = this.#paths;
     this.#sourceFds = [hostFd];
   }
 
@@ -64,6 +68,11 @@ export class DatagramSocket extends Socket implements PortHolder {
     this.#receiveFrom(companion === undefined ? [this.#own, channel] : [this.#own, companion, channel]);
   }
 
+  pause(): void {
+    this.#isPaused = true;
+    this.#receiveFrom(this.#paths);
+  }
+
   connect(peer: SocketAddress, broker: Broker): number {
     const path = this.#pathTo(peer);
     const result = path.connect(this.#outward(path, peer), broker);
@@ -84,7 +93,7 @@ export class DatagramSocket extends Socket implements PortHolder {
   }
 
   override peerAddress(): SocketAddress | number {
-    const path = this.#isConnected ? this.#sources[0]! : this.#own;
+    const path = this.#isConnected ? this.#paths[0]! : this.#own;
     const peer = path.peerAddress();
     return typeof peer === 'number' ? peer : this.#inward(path, peer);
   }
@@ -100,7 +109,7 @@ export class DatagramSocket extends Socket implements PortHolder {
 
   /** Sends the loaded iovecs as one datagram; without `to` to the connected peer. */
   sendTo(memory: GuestMemory, to: SocketAddress | undefined): number {
-    const connected = this.#isConnected ? this.#sources[0]! : this.#own;
+    const connected = this.#isConnected ? this.#paths[0]! : this.#own;
     const path = to === undefined ? connected : this.#pathTo(to);
     const receiver = to === undefined ? undefined : this.#outward(path, to);
     for (;;) {
@@ -132,9 +141,12 @@ export class DatagramSocket extends Socket implements PortHolder {
     }
   }
 
-  #receiveFrom(sources: readonly DatagramPath[]): void {
-    this.#sources = sources;
-    this.#sourceFds.splice(0, this.#sourceFds.length, ...sources.map(({ hostFd }) => hostFd));
+  #receiveFrom(paths: readonly DatagramPath[]): void {
+    this.#paths = paths;
+    // The channel is this engine's alone: what is in it would be lost.
+    this.#sources = this.#isPaused ? paths.filter((path) => path === this.#channel) : paths;
+    const fds = this.#sources.length === 0 ? [NEVER_READY] : this.#sources.map(({ hostFd }) => hostFd);
+    this.#sourceFds.splice(0, this.#sourceFds.length, ...fds);
     this.#turn = 0;
     this.watcher?.changed();
   }

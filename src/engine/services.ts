@@ -101,6 +101,7 @@ export class Services implements EngineServices {
   obey(order: ToEngine): void {
     if (order.type === 'drain') {
       this.listeners.pause();
+      this.datagrams.pause();
       this.connections.drain();
     } else if (order.type === 'finish') this.connections.finish();
     else if (order.type === 'detach') this.listeners.detach(order.id);

@@ -17,13 +17,13 @@ import type {
 } from '../../src/engine/messages.ts';
 import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
+import { ENGINE_FLAGS } from '../../src/sandbox/engine-binary.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
 import { ENGINE_FLAGS } from '../../src/sandbox/engine-binary.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../src/sandbox/socket-channel.ts';
 
 const ENGINE = fileURLToPath(new URL('../../src/engine/main.ts', import.meta.url));
-/** All but the program itself. */
 const GUESTS = new URL('../guests/', import.meta.url);
 
 /** Absolute path of a guest program of test/guests. */

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { NodeOptions } from '../../runtimes/nodejs/engine/launch.ts';
+import { takeNodeFlags } from '../../runtimes/nodejs/node-flags.ts';
 import { packageFile } from '../../src/os/package-file.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
 import { startEngine } from './engine.ts';
@@ -13,6 +14,8 @@ export interface NodeGuestOptions extends Partial<Omit<EngineOptions, 'guest' | 
   readonly directory: string;
   /** The script, relative to the directory. */
   readonly script: string;
+  /** Of Node. */
+  readonly flags?: readonly string[];
   readonly readOnly?: boolean;
   /** A file that the guest goes on from, see runtimes/nodejs/snapshot-cache.ts; else it is brought up anew. */
   readonly snapshot?: string;
@@ -22,17 +25,19 @@ export interface NodeGuestOptions extends Partial<Omit<EngineOptions, 'guest' | 
 export const startNodeGuest = ({
   directory,
   script,
+  flags = [],
   readOnly = false,
   snapshot,
   directories = [],
   ...options
 }: NodeGuestOptions): EngineRun => {
+  const { execArgv, options: flagOptions, envFiles } = takeNodeFlags([...flags, script]).flags;
   const node: NodeOptions = {
     entry: join(directory, script),
     workingDirectory: directory,
-    execArgv: [],
-    options: {},
-    envFiles: [],
+    execArgv,
+    options: flagOptions,
+    envFiles,
     ...(snapshot !== undefined && { snapshot }),
   };
   return startEngine({
@@ -56,5 +61,6 @@ export const printedByGuest = async (options: NodeGuestOptions): Promise<string>
 };
 
 /** What the same script prints in Node itself. */
-export const printedByNode = async ({ directory, script }: NodeGuestOptions): Promise<string> =>
-  (await promisify(execFile)(process.execPath, [join(directory, script)], { cwd: directory })).stdout;
+export const printedByNode = async ({ directory, script, flags = [] }: NodeGuestOptions): Promise<string> =>
+  (await promisify(execFile)(process.execPath, [...flags, join(directory, script)], { cwd: directory }))
+    .stdout;

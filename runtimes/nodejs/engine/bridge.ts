@@ -1,6 +1,7 @@
 /**
  * The engine's end of native/bridge.c: memory of the guest, texts and byte arrays in it, calls in both directions.
  */
+import { decodeWtf8 } from './wtf8.ts';
 import { Values, VALUE_SIZE } from './values.ts';
 import type { Crossing } from './values.ts';
 
@@ -44,6 +45,7 @@ export interface QuickJsExports {
   readonly promise_calls: { set(index: number, callee: (...values: never[]) => unknown): void };
   malloc(size: number): number;
   free(address: number): void;
+  qjs_run_gc(): void;
 }
 
 /** A function of the engine. It may throw; the guest gets an Error with the same message and code. */
@@ -113,7 +115,9 @@ export class Bridge {
     const text = this.exports.bridge_text(address, this.#length);
     if (text === 0) return '';
     const { bytes, words } = this.memory;
-    const result = bytes.toString('utf8', text, text + words[this.#length >> 2]!);
+    const end = text + words[this.#length >> 2]!;
+    let result = bytes.toString('utf8', text, end);
+    if (result.includes('\ufffd')) result = decodeWtf8(bytes.subarray(text, end));
     this.exports.bridge_free_text(text);
     return result;
   }
@@ -162,6 +166,11 @@ export class Bridge {
     this.memory.bytes.set(bytes, start);
     this.exports.bridge_bytes(result, start, bytes.length);
     if (!isShort) this.release(start);
+  }
+
+  /** Frees objects of the guest that only hold each other. */
+  collectGarbage(): void {
+    this.#engine.qjs_run_gc();
   }
 
   /** Calls `action` with the address of a name as C has it. */

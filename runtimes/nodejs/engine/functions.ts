@@ -46,6 +46,7 @@ const plainFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions['pla
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
   },
   memoryUsage: () => memoryUsage(bridge),
+  collectGarbage: () => bridge.collectGarbage(),
   cpuUsage: () => {
     const { user, system } = process.cpuUsage();
     return [user, system];

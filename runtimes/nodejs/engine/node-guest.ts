@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { EngineServices } from '../../../src/engine/driver.ts';
 import { packageFile } from '../../../src/os/package-file.ts';
+import { ClientParsers, clientParserFunctions } from './client-parsers.ts';
 import { fileFunctions } from './file-functions.ts';
 import { coreFunctions } from './functions.ts';
 import { Guest } from './guest.ts';
@@ -48,7 +49,10 @@ export const readGuestBytes = (): GuestBytes => ({
 export interface GuestWorld {
   readonly files: GuestFileSystem;
   readonly parsers: HttpParsers;
+  /** llhttp of undici. */
+  readonly llhttp: WebAssembly.Module;
   readonly reactor: ReactorState;
+  guest(): Guest;
   streams(): GuestStreams;
   services(): EngineServices;
   launch(): Launch;
@@ -58,7 +62,10 @@ export interface GuestWorld {
 const functionsFor =
   (world: GuestWorld): MakeFunctions =>
   (bridge) => {
-    const { files, parsers, reactor } = world;
+    const { files, parsers, llhttp, reactor } = world;
+    const clients = new ClientParsers(llhttp, (name, ...values) =>
+      world.guest().call('clientParser', name, ...values),
+    );
     const all: readonly EngineFunctions[] = [
       coreFunctions(bridge, () => world.launch()),
       plain(fileFunctions(bridge, files)),
@@ -66,6 +73,7 @@ const functionsFor =
       plain(syntaxFunctions),
       plain(typescriptFunctions),
       httpFunctions(parsers),
+      clientParserFunctions(bridge, clients),
       plain({ exit: (status: number) => world.services().exit(status) }),
       streamFunctions(bridge, () => world.streams()),
       reactor.functions,

@@ -32,7 +32,6 @@ interface NativeStream {
   reset(): void;
   params(level: number, strategy: number): void;
   close(): void;
-  onerror?: (message: string, number: number, code: string) => void;
 }
 
 const constructors = engineBinding('zlib') as unknown as Record<string, new (mode?: number) => NativeStream>;
@@ -64,9 +63,12 @@ class ZlibStream {
     this.#native = native;
     this.#memory = memory;
     this.#maxFlush = maxFlush;
-    native.onerror = (...failure) => {
-      this.#failure = failure;
-    };
+    // It has this one place for who is to be told of errors.
+    Object.assign(native, {
+      onerror: (...failure: Failure) => {
+        this.#failure = failure;
+      },
+    });
   }
 
   get left(): Uint32Array {
@@ -114,6 +116,7 @@ interface Kind {
   readonly maxFlush: number;
   /** Whether the mode, the first value, is told to the constructor. */
   readonly hasMode: boolean;
+  /** Throws where the parameters are not for guests: before there is a stream, which must be started. */
   memory(values: readonly unknown[]): ZlibMemory;
   /** Starts the native stream, given where it puts what is left. */
   init(native: NativeStream, values: readonly unknown[], left: Uint32Array): void;
@@ -124,34 +127,31 @@ const words = (bytes: unknown): Uint32Array => {
   return new Uint32Array(buffer, 0, byteLength >> 2);
 };
 
-const refuse = (parameters: Uint32Array, index: number): void => {
+/** The parameters, if one of them is not set. */
+const without = (parameters: Uint32Array, index: number): Uint32Array => {
   const value = parameters[index] ?? UNSET;
-  if (value === 0 || value === UNSET) return;
+  if (value === 0 || value === UNSET) return parameters;
   throw Object.assign(new Error('Initialization failed'), { code: 'ERR_ZLIB_INITIALIZATION_FAILED' });
 };
 
-const brotli = (memory: Kind['memory'], largeWindow: number): Kind => ({
+type MemoryOf = (parameters: Uint32Array) => ZlibMemory;
+
+const brotli = (memory: MemoryOf, largeWindow: number): Kind => ({
   signature: new Signature('8-9 bytes bytes?'),
   maxFlush: 3,
   hasMode: true,
-  memory,
-  init: (native, [, parameters, dictionary], left) => {
-    const given = words(parameters);
-    refuse(given, largeWindow);
-    native.init(given, left, nothing, dictionary ?? undefined);
-  },
+  memory: ([, parameters]) => memory(without(words(parameters), largeWindow)),
+  init: (native, [, parameters, dictionary], left) =>
+    native.init(words(parameters), left, nothing, dictionary ?? undefined),
 });
 
-const zstd = (memory: Kind['memory']): Kind => ({
+const zstd = (memory: MemoryOf): Kind => ({
   signature: new Signature('bytes number? bytes? boolean'),
   maxFlush: 2,
   hasMode: false,
-  memory,
-  init: (native, [parameters, size, dictionary, rejectsGarbage], left) => {
-    const given = words(parameters);
-    refuse(given, ZSTD_WORKERS);
-    native.init(given, size ?? undefined, left, nothing, dictionary ?? undefined, rejectsGarbage);
-  },
+  memory: ([parameters]) => memory(without(words(parameters), ZSTD_WORKERS)),
+  init: (native, [parameters, size, dictionary, rejectsGarbage], left) =>
+    native.init(words(parameters), size ?? undefined, left, nothing, dictionary ?? undefined, rejectsGarbage),
 });
 
 const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
@@ -176,10 +176,10 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
         ),
     },
   ],
-  ['BrotliEncoder', brotli(([, given]) => brotliEncoderMemory(words(given)), BROTLI_ENCODER_LARGE_WINDOW)],
-  ['BrotliDecoder', brotli(() => brotliDecoderMemory(), BROTLI_DECODER_LARGE_WINDOW)],
-  ['ZstdCompress', zstd(([given]) => zstdCompressMemory(words(given)))],
-  ['ZstdDecompress', zstd(([given]) => zstdDecompressMemory(words(given)))],
+  ['BrotliEncoder', brotli(brotliEncoderMemory, BROTLI_ENCODER_LARGE_WINDOW)],
+  ['BrotliDecoder', brotli(brotliDecoderMemory, BROTLI_DECODER_LARGE_WINDOW)],
+  ['ZstdCompress', zstd(zstdCompressMemory)],
+  ['ZstdDecompress', zstd(zstdDecompressMemory)],
 ]);
 
 const CLASS = 'ZlibStream';

@@ -2,6 +2,7 @@
  * Calls from outside into the app (InternalCallbackScope in api/callback.cc): when the outermost one returns, ticks and
  * jobs of promises are run; what it threw and nobody caught is the library's to decide about.
  */
+import { clearKeptObjects } from './kept-objects.ts';
 import { afterCallback, uncaught } from './bindings/task-queue.ts';
 import { host } from './host.ts';
 
@@ -19,6 +20,7 @@ export const leaveScope = (): void => {
     try {
       afterCallback();
     } finally {
+      clearKeptObjects();
       depth = 0;
     }
   }

@@ -3,6 +3,7 @@
  */
 
 import { completeErrors } from './error-stacks.ts';
+import { installWeakRef } from './kept-objects.ts';
 
 type Callable = (...values: never[]) => unknown;
 
@@ -105,6 +106,7 @@ export const fillEngineGaps = (): void => {
     });
   }
   if (globals['Intl'] === undefined) define(globals, 'Intl', {});
+  installWeakRef(define);
   shortenNativeFunctions();
   completeErrors(Error);
 };

@@ -51,6 +51,8 @@ export interface Host extends FileHost, HttpParserHost {
   /** Runs a job; its error, then its result. */
   cryptoJob(name: string, ...values: unknown[]): Answer;
   freeNative(number: number): void;
+  /** Frees objects that only hold each other. */
+  collectGarbage(): void;
   /** A compressor or decompressor of `internalBinding('zlib')`; parameters by class, see engine/zlib-functions.ts. */
   zlibMake(className: string, ...values: unknown[]): Answer;
   /**
@@ -116,6 +118,17 @@ export interface Host extends FileHost, HttpParserHost {
   cpuUsage(): readonly [number, number];
   kill(pid: number, signal: number): number;
 
+  // The parser of undici: see bindings/client-parser.ts.
+  clientParserAllocate(): number;
+  clientParserFree(parser: number): void;
+  clientParserResume(parser: number): void;
+  /** An `llhttp_errno`, as of the next. */
+  clientParserFinish(parser: number): number;
+  clientParserExecute(parser: number, bytes: Uint8Array): number;
+  /** Where in the chunk it stopped. */
+  clientParserErrorOffset(parser: number): number;
+  clientParserErrorReason(parser: number): string;
+
   // Handles. The engine calls back by the number it has given each: see main.ts.
   handleRef(id: number, isRef: boolean): void;
   handleClose(id: number): void;
@@ -180,6 +193,12 @@ export interface Host extends FileHost, HttpParserHost {
   ): (...values: unknown[]) => unknown;
   /** A function that runs a script; its value is that of the script. */
   compileScript(source: string, filename: string, line: number): () => unknown;
+  /** A global object of its own with what the language has, and what compiles for it. */
+  createRealm(): readonly [
+    global: Record<PropertyKey, unknown>,
+    evaluate: (source: string, filename: string, line: number) => unknown,
+    compileFunction: Host['compileFunction'],
+  ];
   /** Gives QuickJS what finds modules: by which name it knows a request, and the module of a name. */
   setModuleHooks(
     resolve: (base: string, specifier: string, attributes: Record<string, string> | undefined) => string,

@@ -10,7 +10,27 @@ interface Patch {
 }
 
 const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
-  // One question to the engine for each file, instead of several or one for each directory above it.
+  // Its parser is WebAssembly, which QuickJS has not: the engine parses for it.
+  'internal/deps/undici/undici': [
+    {
+      find: `let mod;
+      let useWasmSIMD = process.arch !== "ppc64";`,
+      replacement: `let mod = true;
+      let useWasmSIMD = false;`,
+    },
+    {
+      find: 'new WebAssembly.Instance(mod, {',
+      replacement: "internalBinding('client_parser').instantiate({",
+    },
+  ],
+  // There is one global object: expressions of another one would only keep `RegExp.$1` as it was.
+  'internal/util': [
+    {
+      find: `internalGlobal = runInNewContext('this', undefined, { contextName: 'internal' });`,
+      replacement: 'internalGlobal = globalThis;',
+    },
+  ],
+  // One question to the engine for each file, instead of one for each directory above it.
   'internal/modules/helpers': [
     {
       find: `fs.realpathSync(requestPath, {

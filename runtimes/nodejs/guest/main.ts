@@ -1,6 +1,7 @@
 /** What runs first in the guest: brings the library up and gives the engine the functions it calls. */
 import { runMain } from './async-context.ts';
 import { bootLibrary } from './boot.ts';
+import { onClientParser } from './bindings/client-parser.ts';
 import { deliverSignal } from './bindings/terminal.ts';
 import { onAddresses } from './bindings/dns.ts';
 import { handleOf } from './bindings/handles.ts';
@@ -63,6 +64,7 @@ host.setEntries({
     onTcp(id, (server) => server.onConnection(status, client)),
   connected: (id: number, status: number) => onTcp(id, (socket) => socket.onConnected(status)),
   addresses: (lookup: number, error: number, list: string) => onAddresses(lookup, error, list),
+  clientParser: onClientParser,
   signal: deliverSignal,
   /** Nothing keeps the app alive any more: it may find something else to do. */
   beforeExit: () =>

@@ -4,6 +4,7 @@
  */
 import { bytesOf, newBuffer } from './bindings/buffer.ts';
 import { host } from './host.ts';
+import { LooseReference } from './kept-objects.ts';
 
 /** Everything that an engine function answers: a value that crosses, or a list with a tag in front. */
 export type Answer = undefined | null | boolean | number | string | Uint8Array | readonly Answer[];
@@ -37,8 +38,8 @@ const errorOf = (parts: readonly Answer[]): object => {
 /** The value that an answer means. Throws what the engine's function has thrown. */
 export const valueOf = (answer: Answer): unknown => {
   if (typeof answer !== 'object' || answer === null) return answer;
-  if (ArrayBuffer.isView(answer)) return newBuffer(answer as Uint8Array);
-  const parts = answer as readonly Answer[];
+  if (ArrayBuffer.isView(answer)) return newBuffer(answer);
+  const parts = answer;
   switch (parts[0]) {
     case 'thrown':
       throw valueOf(parts[1]);
@@ -76,7 +77,7 @@ export const crossing = (value: unknown): unknown => {
 };
 
 /** Objects that stand for one of the engine. */
-const alive = new Map<number, WeakRef<NativeObject>>();
+const alive = new Map<number, LooseReference<NativeObject>>();
 /** How many objects are looked through at least. */
 const MIN_SWEEP = 128;
 let sweepAt = MIN_SWEEP;
@@ -84,7 +85,7 @@ let sweepAt = MIN_SWEEP;
 /** Frees what nobody holds any more; finalization callbacks would come too late for a loop that never waits. */
 const sweep = (): void => {
   for (const [number, reference] of alive) {
-    if (reference.deref() !== undefined) continue;
+    if (reference.isAlive) continue;
     alive.delete(number);
     host.freeNative(number);
   }
@@ -106,7 +107,7 @@ export class NativeObject {
   /** Stands from now on for the object with this number. */
   adopt(number: number): void {
     this.#number = number;
-    alive.set(number, new WeakRef(this));
+    alive.set(number, new LooseReference(this));
     if (alive.size > sweepAt) sweep();
   }
 
@@ -117,6 +118,7 @@ export class NativeObject {
       number = make();
     } catch (error) {
       if (!isMemoryShort(error)) throw error;
+      host.collectGarbage();
       sweep();
       number = make();
     }

@@ -1,7 +1,7 @@
 /** CommonJS modules: what a program prints as a guest is what it prints in plain Node. */
 import { it } from 'vitest';
 import type { AppFiles } from '../../helpers/app-directory.ts';
-import { expectSame } from '../../helpers/node-program.ts';
+import { expectSame } from '../../helpers/same-output.ts';
 
 const PACKAGES: AppFiles = {
   'node_modules/plain/package.json': { name: 'plain', main: 'lib' },

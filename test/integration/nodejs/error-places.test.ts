@@ -1,7 +1,7 @@
 /** Errors tell the app's own files and lines, as in plain Node. */
 import { expect, it } from 'vitest';
 import type { AppFiles } from '../../helpers/app-directory.ts';
-import { expectSame } from '../../helpers/node-program.ts';
+import { expectSame } from '../../helpers/same-output.ts';
 
 /** Frames of the library and columns are left out: QuickJS counts some calls from their arguments on. */
 const ofTheApp = (text: string): string =>

@@ -1,7 +1,7 @@
 /** ES modules: what a program prints as a guest is what it prints in plain Node. */
 import { expect, it } from 'vitest';
 import type { AppFiles } from '../../helpers/app-directory.ts';
-import { expectSame } from '../../helpers/node-program.ts';
+import { expectSame } from '../../helpers/same-output.ts';
 
 const MODULES: AppFiles = {
   'package.json': { name: 'app', type: 'module', imports: { '#lib/*': './lib/*.js' } },

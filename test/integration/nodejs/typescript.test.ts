@@ -1,9 +1,7 @@
 /** TypeScript files and source maps. */
-import { chmod } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { writeAppDirectory } from '../../helpers/app-directory.ts';
 import type { AppFiles } from '../../helpers/app-directory.ts';
-import { expectSame, runAsGuest } from '../../helpers/node-program.ts';
+import { expectSame, outputOfGuest } from '../../helpers/same-output.ts';
 
 it('runs TypeScript of all extensions as Node does, errors in their own lines', async () => {
   await expectSame(
@@ -42,23 +40,24 @@ it('runs TypeScript of all extensions as Node does, errors in their own lines', 
 });
 
 it('transforms what Node refuses, and still tells its lines', async () => {
-  await using app = await writeAppDirectory({
-    'main.ts': `
-      enum Level { Low, High = 5 }
-      namespace Names { export const first = 'a'; }
-      class Point {
-        constructor(readonly x: number, private y = 2) {}
-        fail(): never {
-          throw new Error(String(this.x + this.y));
+  const { stdout, stderr, status, path } = await outputOfGuest(
+    {
+      'main.ts': `
+        enum Level { Low, High = 5 }
+        namespace Names { export const first = 'a'; }
+        class Point {
+          constructor(readonly x: number, private y = 2) {}
+          fail(): never {
+            throw new Error(String(this.x + this.y));
+          }
         }
-      }
-      console.log(Level[5], Level.Low, Names.first);
-      new Point(1).fail();`,
-  });
-  await chmod(app.path, 0o755);
-  const { stdout, stderr, status } = await runAsGuest({ directory: app.path, entry: 'main.ts' });
+        console.log(Level[5], Level.Low, Names.first);
+        new Point(1).fail();`,
+    },
+    'main.ts',
+  );
   expect(stdout).toBe('High 0 a\n');
-  expect(stderr).toContain(`${app.path}/main.ts:7\n          throw new Error(String(this.x + this.y));\n`);
+  expect(stderr).toContain(`${path}/main.ts:7\n            throw new Error(String(this.x + this.y));\n`);
   expect(stderr).toMatch(/Error: 3\n {4}at .*main\.ts:7:\d+\)\n {4}at .*main\.ts:11:\d+/);
   expect(status).toBe(1);
 });

@@ -116,7 +116,7 @@ describe.each(['nftables', 'iptables', 'handoff'])('a reload with %s', (transpor
       const before = identity(run, url);
       await using changes = await watchRules(prefix);
       await using fresh = startLoad(url);
-      await using kept = startLoad(url, (action) => action(), 'keep-alive');
+      await using kept = startLoad(url, { how: 'keep-alive' });
 
       for (const version of [...VERSIONS, ...VERSIONS]) await reloaded(run, () => app.save(version));
 

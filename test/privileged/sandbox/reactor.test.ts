@@ -106,7 +106,7 @@ describe.each([
       await using started = await start(define('1'), { onGuestEnd: () => {} });
       const { hostPort } = started.forward;
       await using fresh = startLoad(`http://127.0.0.1:${hostPort}/`);
-      await using kept = startLoad(`http://127.0.0.1:${hostPort}/`, (action) => action(), 'keep-alive');
+      await using kept = startLoad(`http://127.0.0.1:${hostPort}/`, { how: 'keep-alive' });
       for (const [version, mode] of [
         ['2', 'overlap'],
         ['3', 'restart'],

@@ -133,5 +133,23 @@ export const oneShotDigest = (
   data: Data,
   outputEncoding: string,
   _encoding: number,
-  ...others: readonly unknown[]
-): unknown => valueOf(host.oneShotDigest(algorithm, crossing(data), outputEncoding, ...others.map(crossing)));
+  size?: number,
+  functionName?: unknown,
+  customization?: unknown,
+): unknown => {
+  const given = crossing(data);
+  // Without lists of arguments it is twice as fast.
+  if (functionName === undefined && customization === undefined) {
+    return valueOf(host.oneShotDigest(algorithm, given, outputEncoding, size));
+  }
+  return valueOf(
+    host.oneShotDigest(
+      algorithm,
+      given,
+      outputEncoding,
+      size,
+      crossing(functionName),
+      crossing(customization),
+    ),
+  );
+};

@@ -72,13 +72,25 @@ abstract class Job extends AsyncWrap {
 
 type JobConstructor = new (mode: number, ...values: readonly unknown[]) => Job;
 
-const computing = (name: string, provider: string): JobConstructor =>
+/** @param webCrypto - what Web Crypto has of the result */
+const computing = (
+  name: string,
+  provider: string,
+  webCrypto: (result: unknown) => unknown = (result) => result,
+): JobConstructor =>
   class extends Job {
     constructor(mode: number, ...values: readonly unknown[]) {
       super(provider, mode);
-      this.outcome = run(name, values);
+      const [error, result] = run(name, values);
+      this.outcome = [error, this.isWebCrypto && error === undefined ? webCrypto(result) : result];
     }
   };
+
+const arrayBufferOf = (bytes: unknown): unknown => (bytes as Uint8Array).buffer;
+const encapsulated = (result: unknown): object => {
+  const [sharedKey, ciphertext] = result as readonly unknown[];
+  return { sharedKey: arrayBufferOf(sharedKey), ciphertext: arrayBufferOf(ciphertext) };
+};
 
 /** How keys of a pair are written where nothing is said of it. */
 const AS_HANDLES = [undefined, undefined, undefined, undefined, undefined, undefined];
@@ -153,8 +165,8 @@ export const jobs: Binding = {
   HKDFJob: computing('HKDFJob', 'DERIVEBITSREQUEST'),
   HashJob: computing('HashJob', 'HASHREQUEST'),
   HmacJob: computing('HmacJob', 'SIGNREQUEST'),
-  KEMDecapsulateJob: computing('KEMDecapsulateJob', 'DERIVEBITSREQUEST'),
-  KEMEncapsulateJob: computing('KEMEncapsulateJob', 'DERIVEBITSREQUEST'),
+  KEMDecapsulateJob: computing('KEMDecapsulateJob', 'DERIVEBITSREQUEST', arrayBufferOf),
+  KEMEncapsulateJob: computing('KEMEncapsulateJob', 'DERIVEBITSREQUEST', encapsulated),
   KangarooTwelveJob: computing('KangarooTwelveJob', 'HASHREQUEST'),
   KmacJob: computing('KmacJob', 'SIGNREQUEST'),
   NamedKeyPairGenJob: generating('NamedKeyPairGenJob', 'KEYPAIRGENREQUEST', 1),

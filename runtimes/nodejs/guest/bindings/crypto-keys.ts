@@ -1,4 +1,4 @@
-/** Keys and certificates of `internalBinding('crypto')`: what the library derives its own classes from. */
+/** Keys of `internalBinding('crypto')`: what the library derives its own classes from. */
 import { NativeObject, onNative } from '../native-answers.ts';
 
 export class KeyObjectHandle extends NativeObject {
@@ -85,29 +85,6 @@ let InternalCryptoKey: CryptoKeyConstructor | undefined;
 export const newCryptoKey: (...values: ConstructorParameters<CryptoKeyConstructor>) => object = (...values) =>
   new InternalCryptoKey!(...values);
 
-class NativeX509Certificate extends NativeObject {
-  constructor(source: unknown) {
-    super();
-    if (source instanceof Issuer) this.adopt(source.take());
-    else this.make('X509Certificate', [source]);
-  }
-}
-
-/** A certificate that the engine has found, before the library has made its own object of it. */
-class Issuer {
-  readonly #number: number;
-
-  constructor(number: number) {
-    this.#number = number;
-  }
-
-  take(): number {
-    return this.#number;
-  }
-}
-
-onNative('X509Certificate', (number) => new Issuer(number));
-
 /** Methods that forward to the engine's object. */
 export const forward = (Class: { readonly prototype: NativeObject }, names: readonly string[]): void => {
   for (const name of names) {
@@ -127,16 +104,7 @@ forward(
     'exportECPublicRaw exportECPrivateRaw equals'
   ).split(' '),
 );
-forward(
-  NativeX509Certificate as never,
-  (
-    'subject subjectAltName issuer infoAccess validFrom validTo validFromDate validToDate fingerprint ' +
-    'fingerprint256 fingerprint512 keyUsage serialNumber signatureAlgorithm signatureAlgorithmOid raw publicKey ' +
-    'pem checkCA toLegacy getIssuerCert checkHost checkEmail checkIP checkIssued checkPrivateKey verify'
-  ).split(' '),
-);
-
-type MakeClasses = (native: unknown) => readonly unknown[];
+export type MakeClasses = (native: unknown) => readonly unknown[];
 
 export const keyClasses = {
   KeyObjectHandle,
@@ -150,6 +118,4 @@ export const keyClasses = {
   },
   getCryptoKeySlots: (key: NativeCryptoKey) => NativeCryptoKey.slots(key),
   isCryptoKey: (value: unknown) => NativeCryptoKey.has(value),
-  createX509CertificateClass: (make: MakeClasses) => make(NativeX509Certificate),
-  isX509Certificate: (value: unknown) => value instanceof NativeX509Certificate,
 };

@@ -5,6 +5,7 @@
 import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { NativeObject, crossing, valueOf } from '../native-answers.ts';
+import { certificateClasses } from './crypto-certificates.ts';
 import { Hash, Hmac, oneShotDigest } from './crypto-digests.ts';
 import { jobs } from './crypto-jobs.ts';
 import { forward, keyClasses } from './crypto-keys.ts';
@@ -24,7 +25,7 @@ const functions = (): Binding =>
   );
 
 /** Made of what its constructor takes. */
-const made = (className: string, methods: string): typeof NativeObject => {
+const made = (className: string, methods: string): new (...values: unknown[]) => NativeObject => {
   const Class = class extends NativeObject {
     readonly verifyError: unknown;
 
@@ -35,7 +36,7 @@ const made = (className: string, methods: string): typeof NativeObject => {
     }
   };
   forward(Class, methods.split(' '));
-  return Object.defineProperty(Class, 'name', { value: className }) as never;
+  return Object.defineProperty(Class, 'name', { value: className });
 };
 
 const DIFFIE_HELLMAN =
@@ -87,11 +88,13 @@ const timingSafeEqual = (a: unknown, b: unknown): boolean => {
 const SETTINGS: Binding = {
   getFipsCrypto: () => 0,
   getFipsCryptoGeneration: () => 0n,
-  setFipsCrypto: () => undefined,
+  setFipsCrypto: () => {
+    throw new Error('There is no FIPS mode in a sandbox of wasmrun');
+  },
   setupFipsIndicatorChannel: () => undefined,
   testFipsCrypto: () => false,
   setEngine: undefined,
-  secureHeapUsed: () => undefined,
+  secureHeapUsed: () => 0n,
   secureBuffer: (size: number) => new Uint8Array(size),
   // The library looks up names in them, and the engine knows the numbers.
   getCachedAliases: () => Object.create(null) as object,
@@ -108,6 +111,7 @@ export const createCrypto = (): Binding => ({
   ...SETTINGS,
   ...jobs,
   ...keyClasses,
+  ...certificateClasses,
   CipherBase: made('CipherBase', 'update final setAutoPadding getAuthTag setAuthTag setAAD'),
   DiffieHellman: made('DiffieHellman', DIFFIE_HELLMAN),
   DiffieHellmanGroup: made('DiffieHellmanGroup', DIFFIE_HELLMAN),

@@ -3,6 +3,7 @@ import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
+import { createClientParser } from './client-parser.ts';
 import { createContextify } from './contextify.ts';
 import { createDns } from './dns.ts';
 import { createDirectories } from './directories.ts';
@@ -36,6 +37,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   builtins: createBuiltins,
   cares_wrap: createDns,
   cjs_lexer: createCjsLexer,
+  client_parser: createClientParser,
   config: small.createConfig,
   constants: small.createConstants,
   contextify: createContextify,
