@@ -66,6 +66,7 @@ const NATIVE_FUNCTIONS = [
   'setPromiseHooks',
   'setRejectionCallback',
   'privateSymbol',
+  'createRealm',
 ] as const;
 
 /** What functions of the engine are made with. */

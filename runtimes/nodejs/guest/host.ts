@@ -193,6 +193,12 @@ export interface Host extends FileHost, HttpParserHost {
   ): (...values: unknown[]) => unknown;
   /** A function that runs a script; its value is that of the script. */
   compileScript(source: string, filename: string, line: number): () => unknown;
+  /** A global object of its own with what the language has, and what compiles for it. */
+  createRealm(): readonly [
+    global: Record<PropertyKey, unknown>,
+    evaluate: (source: string, filename: string, line: number) => unknown,
+    compileFunction: Host['compileFunction'],
+  ];
   /** Gives QuickJS what finds modules: by which name it knows a request, and the module of a name. */
   setModuleHooks(
     resolve: (base: string, specifier: string, attributes: Record<string, string> | undefined) => string,

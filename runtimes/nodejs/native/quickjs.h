@@ -71,6 +71,11 @@ typedef char *JSModuleNormalizeFunc2(JSContext *, const char *base, const char *
 typedef JSModuleDef *JSModuleLoaderFunc2(JSContext *, const char *name, void *, JSValue attributes);
 typedef int JSModuleInitFunc(JSContext *, JSModuleDef *);
 
+typedef JSValue JSCFunction(JSContext *, JSValue self, int count, JSValue *arguments);
+
+JSContext *JS_NewContext(JSRuntime *);
+void JS_FreeContext(JSContext *);
+JSValue JS_NewCFunction2(JSContext *, JSCFunction *, const char *name, int length, int kind, int magic);
 JSValue JS_NewPrivateSymbol(JSContext *, const char *description);
 JSValue JS_Eval2(JSContext *, const char *source, unsigned length, JSEvalOptions *);
 JSValue JS_EvalFunction(JSContext *, JSValue bytecode);
