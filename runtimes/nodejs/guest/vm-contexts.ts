@@ -30,11 +30,11 @@ export class VmContext {
   readonly #evaluate: (source: string, filename: string, line: number) => unknown;
   readonly #compile: typeof host.compileFunction;
   /** Names that lead back to the object. */
-  readonly #forwarded = new Set<PropertyKey>();
+  readonly #forwarded = new Set<string | symbol>();
   /** Names the language has, as they were. */
   readonly #builtIn: ReadonlySet<PropertyKey>;
   /** Names that scripts declared. */
-  readonly #declared = new Set<PropertyKey>();
+  readonly #declared = new Set<string | symbol>();
 
   /** @param object - absent where the global object itself is what programs get */
   constructor(object: Target | undefined) {
@@ -97,11 +97,11 @@ export class VmContext {
   }
 
   /** A declared variable gets the value the object has. */
-  #adopt(key: PropertyKey): void {
+  #adopt(key: string | symbol): void {
     if (this.global[key] !== this.#object[key]) Reflect.set(this.global, key, this.#object[key]);
   }
 
-  #forward(key: PropertyKey): void {
+  #forward(key: string | symbol): void {
     const object = this.#object;
     const isForwarded = Reflect.defineProperty(this.global, key, {
       get: () => object[key],
