@@ -5,7 +5,7 @@ import { printedByGuest, printedByNode } from '../../helpers/node-guest.ts';
 
 const directory = fileURLToPath(new URL('scripts', import.meta.url));
 
-test.for(['fetch.cjs'])('%s prints the same in the guest', async (script) => {
+test.for(['fetch.cjs', 'cloning.cjs'])('%s prints the same in the guest', async (script) => {
   const [native, guest] = await Promise.all([
     printedByNode({ directory, script }),
     printedByGuest({ directory, script, readOnly: true }),

@@ -1,4 +1,5 @@
 /** Keys of `internalBinding('crypto')`: what the library derives its own classes from. */
+import { SharedHandle } from '../cloning/shared-handle.ts';
 import { NativeObject, onNative } from '../native-answers.ts';
 
 export class KeyObjectHandle extends NativeObject {
@@ -32,10 +33,11 @@ onNative('KeyObjectHandle', (number) => {
 });
 
 /** What the library builds KeyObject on. */
-class NativeKeyObject {
+class NativeKeyObject extends SharedHandle {
   readonly #handle: KeyObjectHandle;
 
   constructor(handle: KeyObjectHandle) {
+    super();
     this.#handle = handle;
   }
 
@@ -49,7 +51,7 @@ class NativeKeyObject {
 }
 
 /** What the library builds CryptoKey on. */
-class NativeCryptoKey {
+class NativeCryptoKey extends SharedHandle {
   readonly #slots: readonly unknown[];
 
   constructor(
@@ -60,6 +62,7 @@ class NativeCryptoKey {
     secondaryHandle?: KeyObjectHandle,
     seed?: Uint8Array,
   ) {
+    super();
     this.#slots = [handle.getKeyType(), extractable, algorithm, usages, handle, secondaryHandle, seed];
   }
 

@@ -1,6 +1,7 @@
 /** The bindings of Node's library that the guest has, by name; each is made when it is first asked for. */
 import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
+import { createBlobs } from './blob.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
 import { createClientParser } from './client-parser.ts';
@@ -10,12 +11,14 @@ import { createDirectories } from './directories.ts';
 import { createFileSystem } from './file-system.ts';
 import { createFileEvents } from './file-watch.ts';
 import { createHttpParser } from './http.ts';
+import { createMessaging } from './messaging.ts';
 import { moduleFiles } from './module-files.ts';
 import { createCjsLexer, createModuleWrap } from './module-wrap.ts';
 import { createModules } from './modules.ts';
 import { createCrypto } from './crypto.ts';
 import { createOs } from './os.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
+import { createSerdes } from './serdes.ts';
 import * as small from './small.ts';
 import { createStreamWrap } from './streams.ts';
 import { createStringDecoder } from './string-decoder.ts';
@@ -33,6 +36,7 @@ import { createZlib } from './zlib.ts';
 export const bindings: Readonly<Record<string, () => Binding>> = {
   async_context_frame: createAsyncContextFrame,
   async_wrap: createAsyncWrap,
+  blob: createBlobs,
   buffer: createBuffer,
   builtins: createBuiltins,
   cares_wrap: createDns,
@@ -51,7 +55,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   fs_event_wrap: createFileEvents,
   http_parser: createHttpParser,
   inspector: small.createInspector,
-  messaging: small.createMessaging,
+  messaging: createMessaging,
   module_wrap: createModuleWrap,
   modules: createModules,
   mksnapshot: small.createSnapshot,
@@ -63,6 +67,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   process_methods: createProcessMethods,
   report: small.createReport,
   sea: small.createSea,
+  serdes: createSerdes,
   signal_wrap: createSignal,
   stream_wrap: createStreamWrap,
   string_decoder: createStringDecoder,

@@ -4,8 +4,6 @@ import { shapedBinding } from '../binding-shape.ts';
 import { engine, errorMap, symbols } from '../constants.ts';
 import { host } from '../host.ts';
 import { launched } from '../launch.ts';
-import { native } from '../engine-gaps.ts';
-import { perContext } from '../per-context.ts';
 
 const nothing = (): undefined => undefined;
 
@@ -122,32 +120,6 @@ export const createInspector = (): Binding => ({
   consoleCall: nothing,
   console: {},
   registerAsyncHook: nothing,
-});
-
-export const createMessaging = (): Binding => ({
-  structuredClone: (value: unknown) => native.structuredClone(value),
-  exposeLazyDOMExceptionProperty: (target: object) =>
-    Object.defineProperty(target, 'DOMException', {
-      get: () => perContext['DOMException'],
-      set: (value: unknown) =>
-        void Object.defineProperty(target, 'DOMException', { value, writable: true, configurable: true }),
-      configurable: true,
-    }),
-  setDeserializerCreateObjectFunction: nothing,
-  stopMessagePort: nothing,
-  checkMessagePort: nothing,
-  drainMessagePort: nothing,
-  receiveMessageOnPort: nothing,
-  moveMessagePortToContext: nothing,
-  broadcastChannel: nothing,
-  MessageChannel: class MessageChannel {},
-  MessagePort: class MessagePort {},
-  get DOMException() {
-    return perContext['DOMException'];
-  },
-  get QuotaExceededError() {
-    return perContext['QuotaExceededError'];
-  },
 });
 
 export const createWasmWebApi = (): Binding => ({ setImplementation: nothing });

@@ -268,4 +268,4 @@ const main = async () => {
   server.close();
 };
 
-main();
+void main();
