@@ -3,6 +3,7 @@
  */
 
 import { completeErrors } from './error-stacks.ts';
+import { rewordJson } from './error-wording.ts';
 import { installWeakRef } from './kept-objects.ts';
 
 type Callable = (...values: never[]) => unknown;
@@ -109,4 +110,5 @@ export const fillEngineGaps = (): void => {
   installWeakRef(define);
   shortenNativeFunctions();
   completeErrors(Error);
+  rewordJson();
 };

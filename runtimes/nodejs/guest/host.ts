@@ -241,6 +241,8 @@ export interface Host extends FileHost, HttpParserHost {
   explainScript(source: string, parameters: string | undefined, filename: string): SyntaxProblem | undefined;
   /** The same for a CommonJS module; true where it can only be an ES module. */
   explainModule(source: string, filename: string, mayBeModule: boolean): SyntaxProblem | true | undefined;
+  /** What V8 says of a text that is no JSON; undefined for one that is. */
+  explainJson(text: string): string | undefined;
   /** What V8 reads in a module, as JSON; see guest/bindings/module-wrap.ts. */
   parseModule(url: string, source: string): string;
   /** What V8 says when it links modules, given as JSON, from that with a number on. */

@@ -1,8 +1,8 @@
 /**
  * Contexts of `node:vm`: realms of their own whose global variables are the properties of an object
- * (ContextifyContext in node_contextify.cc). QuickJS has no hooks for a global object, so each property of the object
- * is an accessor of the global one that leads back to it; a proxy above it answers for those that come later.
- * Variables that scripts declare are the realm's own, and compared with the object before and after each script.
+ * (ContextifyContext in node_contextify.cc). QuickJS has no hooks for a global object, so before each script every
+ * property of the object becomes an accessor of the global one that leads back to it, and after it what the script has
+ * made becomes the object's. What it declares stays a variable of the realm, and is compared before and after.
  */
 import { privateSymbols } from './constants.ts';
 import { completeErrors } from './error-stacks.ts';
@@ -23,6 +23,18 @@ const NOT_OF_THE_LANGUAGE = [
   'queueMicrotask',
 ];
 
+/** The keys of an object and of what it inherits, but for those that every object has. */
+const keysOf = (object: object): (string | symbol)[] => {
+  const keys: (string | symbol)[] = [];
+  for (let each: object | null = object; each !== null;) {
+    const next = Object.getPrototypeOf(each) as object | null;
+    if (next === null && each !== object) break;
+    keys.push(...Reflect.ownKeys(each));
+    each = next;
+  }
+  return keys;
+};
+
 export class VmContext {
   /** The global object of the realm. */
   readonly global: Target;
@@ -32,7 +44,7 @@ export class VmContext {
   /** Names that lead back to the object. */
   readonly #forwarded = new Set<string | symbol>();
   /** Names the language has, as they were. */
-  readonly #builtIn: ReadonlySet<PropertyKey>;
+  readonly #builtIn: ReadonlySet<string | symbol>;
   /** Names that scripts declared. */
   readonly #declared = new Set<string | symbol>();
 
@@ -45,7 +57,6 @@ export class VmContext {
     completeErrors(global['Error'] as never);
     this.#builtIn = new Set(Reflect.ownKeys(global));
     Object.defineProperty(this.#object, CONTEXT, { value: this });
-    if (object !== undefined) Object.setPrototypeOf(global, this.#createFallback());
   }
 
   static of(object: object): VmContext {
@@ -69,7 +80,7 @@ export class VmContext {
   /** Names the object got since the last time lead to it, those it lost no more. */
   #enter(): void {
     if (this.#object === this.global) return;
-    const keys = new Set(Reflect.ownKeys(this.#object));
+    const keys = new Set(keysOf(this.#object));
     for (const key of keys) {
       if (this.#declared.has(key)) this.#adopt(key);
       else if (!this.#forwarded.has(key)) this.#forward(key);
@@ -86,8 +97,8 @@ export class VmContext {
     if (this.#object === this.global) return;
     for (const key of Reflect.ownKeys(this.global)) {
       if (this.#forwarded.has(key) || this.#builtIn.has(key)) continue;
-      this.#declared.add(key);
       Reflect.set(this.#object, key, this.global[key]);
+      if (!this.#forward(key)) this.#declared.add(key);
     }
     for (const key of this.#forwarded) {
       if (Object.hasOwn(this.global, key)) continue;
@@ -101,33 +112,17 @@ export class VmContext {
     if (this.global[key] !== this.#object[key]) Reflect.set(this.global, key, this.#object[key]);
   }
 
-  #forward(key: string | symbol): void {
+  /** False for a variable, which cannot become an accessor. */
+  #forward(key: string | symbol): boolean {
     const object = this.#object;
     const isForwarded = Reflect.defineProperty(this.global, key, {
       get: () => object[key],
-      set: (value: unknown) => this.#assign(key, value),
+      // Strict code is not told where that cannot be done: an accessor does not know who assigns.
+      set: (value: unknown) => void Reflect.set(object, key, value),
       enumerable: Object.getOwnPropertyDescriptor(object, key)?.enumerable === true,
       configurable: true,
     });
     if (isForwarded) this.#forwarded.add(key);
-  }
-
-  #assign(key: PropertyKey, value: unknown): boolean {
-    return Reflect.set(this.#object, key, value);
-  }
-
-  /** Stands behind the global object: what is not declared there. */
-  #createFallback(): object {
-    const object = this.#object;
-    const own = Object.getPrototypeOf(this.global) as object;
-    return new Proxy(own, {
-      has: (_, key) => key in object || key in own,
-      get: (_, key, receiver) => (key in object ? object[key] : Reflect.get(own, key, receiver)),
-      set: (_, key, value) => {
-        const isSet = this.#assign(key, value);
-        if (isSet && !this.#forwarded.has(key)) this.#forward(key);
-        return isSet;
-      },
-    });
+    return isForwarded;
   }
 }
