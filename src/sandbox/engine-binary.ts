@@ -1,9 +1,6 @@
-/** Which Node runs the engine, and which file. A sandbox whose wall is V8 pins its V8. */
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+/** How the engine is started: which Node, which flags, which file. */
 import { packageProgram } from '../os/package-file.ts';
-
-const require = createRequire(import.meta.url);
+import { pinnedNode } from '../os/pinned-node.ts';
 
 export const ENGINE_FLAGS = [
   // V8 compiles functions when they are first called: a module of megabytes starts at once.
@@ -17,22 +14,9 @@ export const ENGINE_FLAGS = [
 
 /** What is started as the engine. */
 export const engineCommand = (): { readonly file: string; readonly args: readonly string[] } => ({
-  file: engineBinary(),
+  file: pinnedNode(),
   args: [...ENGINE_FLAGS, engineEntry()],
 });
-
-/** The pinned binary that npm locked, or the Node that runs the supervisor where none fits the platform. */
-export const engineBinary = (): string => {
-  try {
-    return join(
-      dirname(require.resolve(`node-${process.platform}-${process.arch}/package.json`)),
-      'bin',
-      'node',
-    );
-  } catch {
-    return process.execPath;
-  }
-};
 
 /** The program that runs the guest. */
 const engineEntry = (): string => packageProgram('src/engine/main.ts', 'dist/engine/main.cjs');

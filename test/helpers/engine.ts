@@ -17,6 +17,7 @@ import type {
 } from '../../src/engine/messages.ts';
 import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
+import { ENGINE_FLAGS } from '../../src/sandbox/engine-binary.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../src/sandbox/socket-channel.ts';

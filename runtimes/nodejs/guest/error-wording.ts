@@ -54,7 +54,7 @@ export const rewordJson = (): void => {
         return native(text, reviver);
       } catch (error) {
         if (error instanceof SyntaxError && typeof text !== 'object' && typeof text !== 'function') {
-          error.message = host.explainJson(String(text)) ?? error.message;
+          error.message = host.explainJson(text) ?? error.message;
         }
         throw error;
       }
