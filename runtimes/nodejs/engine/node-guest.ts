@@ -14,6 +14,7 @@ import type { HttpParsers } from './http-parser.ts';
 import type { Launch } from './launch.ts';
 import { moduleFunctions } from './module-functions.ts';
 import { ModuleTree } from './module-tree.ts';
+import { nativeFunctions } from './native-functions.ts';
 import type { ReactorState } from './reactor.ts';
 import { streamFunctions } from './stream-functions.ts';
 import type { GuestStreams } from './stream-functions.ts';
@@ -72,6 +73,12 @@ const functionsFor =
       plain(moduleFunctions(new ModuleTree(files, () => bridge.calls + files.changes))),
       plain(syntaxFunctions),
       plain(typescriptFunctions),
+      plain(
+        nativeFunctions({
+          hold: () => reactor.hold(world.services().events),
+          done: (number, outcome) => void world.guest().call('jobDone', number, outcome),
+        }),
+      ),
       httpFunctions(parsers),
       clientParserFunctions(bridge, clients),
       plain({ exit: (status: number) => world.services().exit(status) }),
