@@ -1,4 +1,6 @@
 /** How the engine is started: which Node, which flags, which file. */
+import { readFileSync } from 'node:fs';
+import { STACK_LIMIT } from '../engine/messages.ts';
 import { packageProgram } from '../os/package-file.ts';
 import { pinnedNode } from '../os/pinned-node.ts';
 
@@ -12,11 +14,21 @@ export const ENGINE_FLAGS = [
   '--disable-warning=internal/test/binding',
 ];
 
+/** Stack for guests, in KiB: the engine raises its limit to a little more (STACK_LIMIT). */
+const STACK_SIZE = 60_000;
+
 /** What is started as the engine. */
 export const engineCommand = (): { readonly file: string; readonly args: readonly string[] } => ({
   file: pinnedNode(),
-  args: [...ENGINE_FLAGS, engineEntry()],
+  args: [...ENGINE_FLAGS, ...(mayHaveStack() ? [`--stack-size=${STACK_SIZE}`] : []), engineEntry()],
 });
+
+/** Whether the hard limit (RLIMIT_STACK in getrlimit(2), as proc(5) shows it) leaves room for it. */
+const mayHaveStack = (): boolean => {
+  if (process.platform !== 'linux') return false;
+  const [, hard = ''] = /^Max stack size +\S+ +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  return hard === 'unlimited' || Number(hard) >= STACK_LIMIT;
+};
 
 /** The program that runs the guest. */
 const engineEntry = (): string => packageProgram('src/engine/main.ts', 'dist/engine/main.cjs');

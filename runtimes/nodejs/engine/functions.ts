@@ -2,10 +2,10 @@
 import { randomFillSync } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { bindingShape, constantsOfEngine } from './binding-shapes.ts';
-import { ThrownByGuest } from './bridge.ts';
 import type { Bridge } from './bridge.ts';
 import type { EngineFunctions } from './guest.ts';
 import type { Launch } from './launch.ts';
+import { ThrownByGuest } from './guest-errors.ts';
 import { librarySource } from './library.ts';
 import { textFunctions } from './text-functions.ts';
 import { VALUE_SIZE } from './values.ts';

@@ -9,6 +9,7 @@ import { coreFunctions } from './functions.ts';
 import { Guest } from './guest.ts';
 import type { EngineFunctions, GuestParts, MakeFunctions } from './guest.ts';
 import type { GuestFileSystem } from './guest-file-system.ts';
+import { withMemoryLimit } from './memory-limit.ts';
 import { httpFunctions } from './http-functions.ts';
 import type { HttpParsers } from './http-parser.ts';
 import type { Launch } from './launch.ts';
@@ -20,9 +21,6 @@ import { streamFunctions } from './stream-functions.ts';
 import type { GuestStreams } from './stream-functions.ts';
 import { syntaxFunctions } from './syntax-functions.ts';
 import { typescriptFunctions } from './typescript-functions.ts';
-
-/** Bytes of stack in QuickJS before a RangeError: what quickjs-wasi's own stack has room for (MAX_STACK_SIZE). */
-const STACK = 500 * 1024;
 
 const require = createRequire(import.meta.url);
 
@@ -99,8 +97,11 @@ export const textOf = (files: GuestFileSystem, path: string): string | undefined
   return typeof text === 'string' ? text : undefined;
 };
 
-const partsOf = ({ quickjs, bridge, extensions }: GuestBytes): GuestParts => ({
-  quickjs: new WebAssembly.Module(quickjs),
+/** Bytes of the guest's memory besides what its own values may take: its stack, and what crosses just now. */
+const TRANSIT_MEMORY = 64 << 20;
+
+const partsOf = ({ quickjs, bridge, extensions }: GuestBytes, memory: number): GuestParts => ({
+  quickjs: new WebAssembly.Module(withMemoryLimit(quickjs, memory + TRANSIT_MEMORY)),
   bridge: new WebAssembly.Module(bridge),
   extensions: Object.entries(extensions).map(([name, bytes]) => ({
     name,
@@ -119,8 +120,8 @@ export const createNodeGuest = async (
   world: GuestWorld,
   snapshot?: Uint8Array,
 ): Promise<Guest> => {
-  const limits = { memory, stack: STACK };
+  const limits = { memory };
   return snapshot === undefined
-    ? await Guest.create(partsOf(bytes), limits, functionsFor(world), bytes.script.toString())
-    : await Guest.restore(partsOf(bytes), limits, functionsFor(world), snapshot);
+    ? await Guest.create(partsOf(bytes, memory), limits, functionsFor(world), bytes.script.toString())
+    : await Guest.restore(partsOf(bytes, memory), limits, functionsFor(world), snapshot);
 };
