@@ -8,6 +8,7 @@ import type { EngineFunctions } from './guest.ts';
 import type { Launch } from './launch.ts';
 import { cryptoFunctions } from './crypto-functions.ts';
 import { digestFunctions } from './digest-functions.ts';
+import { intlFunctions } from './intl-functions.ts';
 import { librarySource } from './library.ts';
 import { NativeObjects } from './native-objects.ts';
 import { textFunctions } from './text-functions.ts';
@@ -27,6 +28,7 @@ export const coreFunctions = (
     ...cryptoFunctions(natives),
     ...digestFunctions(natives),
     ...zlibFunctions(natives),
+    ...intlFunctions(natives),
   },
   raw: rawFunctions(bridge),
 });

@@ -11,10 +11,14 @@ import { hasDeferred, hasImmediates, runImmediates, runTimers, takeDeferred } fr
 import { runCallback } from './callback-scope.ts';
 import { fillEngineGaps } from './engine-gaps.ts';
 import { host } from './host.ts';
+import { createIntl } from './intl/intl.ts';
+import { addLocaleMethods } from './intl/locale-methods.ts';
 import { readLaunch } from './launch.ts';
 import { startModules } from './module-graph.ts';
 
 fillEngineGaps();
+addLocaleMethods();
+Object.defineProperty(globalThis, 'Intl', { value: createIntl(), writable: true, configurable: true });
 startModules();
 const library = bootLibrary();
 

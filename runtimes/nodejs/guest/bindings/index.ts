@@ -12,6 +12,7 @@ import { createFileSystem } from './file-system.ts';
 import { createFileEvents } from './file-watch.ts';
 import { createHttpParser } from './http.ts';
 import { createMessaging } from './messaging.ts';
+import { createIcu } from './icu.ts';
 import { moduleFiles } from './module-files.ts';
 import { createCjsLexer, createModuleWrap } from './module-wrap.ts';
 import { createModules } from './modules.ts';
@@ -54,6 +55,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   fs_dir: createDirectories,
   fs_event_wrap: createFileEvents,
   http_parser: createHttpParser,
+  icu: createIcu,
   inspector: small.createInspector,
   messaging: createMessaging,
   module_wrap: createModuleWrap,
