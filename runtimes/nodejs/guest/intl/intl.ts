@@ -222,6 +222,7 @@ const completeLocale = (): void => {
     };
     define(prototype, name, own[name]);
   }
+  Object.defineProperty(Locale, 'length', { value: 1, configurable: true });
   Object.defineProperty(prototype, Symbol.toStringTag, { value: 'Intl.Locale', configurable: true });
 };
 
