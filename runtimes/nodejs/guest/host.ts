@@ -177,6 +177,16 @@ export interface Host extends FileHost, HttpParserHost {
   tcpOption(id: number, option: 'nodelay' | 'keepalive' | 'tos', value: number): number;
   /** The peer is to see a reset; the handle has to be closed besides. */
   tcpReset(id: number): void;
+  /** A number for a bound socket of UDP, or an error. */
+  udpBind(address: string, port: number, flags: number): number;
+  udpConnect(id: number, address: string, port: number): number;
+  /** One more than the length where it has left, 0 where it will, or an error. */
+  udpSend(id: number, bytes: Uint8Array, address: string | undefined, port: number): number;
+  udpReceive(id: number, isOn: boolean): number;
+  /** As `tcpAddress`. */
+  udpAddress(id: number, isPeer: boolean): string;
+  /** Sets an option, or tells what it is. */
+  udpOption(id: number, name: string, value?: number): number;
   /** Columns and rows of the terminal. */
   windowSize(): [number, number];
   watchSignal(signal: number, isOn: boolean): void;
