@@ -7,6 +7,7 @@ import type { Descriptor } from '../../src/engine/descriptor.ts';
 import type { Driver, EngineServices, OpenedGuest } from '../../src/engine/driver.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
+import { GuestDatagrams } from './engine/datagrams.ts';
 import type { Guest } from './engine/guest.ts';
 import { WasmrunError } from '../../src/errors.ts';
 import { isOutOfMemory } from './engine/guest-errors.ts';
@@ -47,6 +48,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       const parsers = new HttpParsers(llhttp);
       const reactor = new ReactorState();
       let streams: GuestStreams | undefined;
+      let datagrams: GuestDatagrams | undefined;
       let services: EngineServices | undefined;
       let app: Launch | undefined;
       const guest: Guest = await createNodeGuest(
@@ -59,6 +61,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
           reactor,
           guest: () => guest,
           streams: () => streams!,
+          datagrams: () => datagrams!,
           services: () => services!,
           launch: () => app!,
         },
@@ -71,16 +74,17 @@ const open = (launch: LaunchMessage): OpenedGuest => {
           services = given;
           app = launchOf(options, given, (path) => textOf(files, path));
           for (const stream of given.streams) fds.add(stream);
-          streams = new GuestStreams(
-            given,
-            () => guest,
-            parsers,
-            new TransferMemory(guest.bridge, guest.memory),
-          );
+          const transfer = new TransferMemory(guest.bridge, guest.memory);
+          streams = new GuestStreams(given, () => guest, parsers, transfer);
+          const { table } = streams;
+          datagrams = new GuestDatagrams(given, {
+            table,
+            events: given.events,
+            memory: transfer,
+            guest: () => guest,
+          });
           const memory = options.memory ?? DEFAULT_MEMORY;
-          return given.exit(
-            await orOutOfMemory(new Reactor(guest, given, streams.table, reactor).run(), memory),
-          );
+          return given.exit(await orOutOfMemory(new Reactor(guest, given, table, reactor).run(), memory));
         },
       };
     },

@@ -28,6 +28,7 @@ const guest = await createNodeGuest(readGuestBytes(), MEMORY, {
   reactor: new ReactorState(),
   guest: absent,
   streams: absent,
+  datagrams: absent,
   services: absent,
   launch: absent,
 });

@@ -17,7 +17,6 @@ import type {
 } from '../../src/engine/messages.ts';
 import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
-import { ENGINE_FLAGS } from '../../src/sandbox/engine-binary.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
 import { engineCommand } from '../../src/sandbox/engine-binary.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';

@@ -2,6 +2,7 @@
 import { cryptoFunctions } from './crypto-functions.ts';
 import type { CryptoHost } from './crypto-functions.ts';
 import type { HostFunction } from './bridge.ts';
+import { intlFunctions } from './intl-functions.ts';
 import { digestFunctions } from './digest-functions.ts';
 import { NativeObjects } from './native-objects.ts';
 import { zlibFunctions } from './zlib-functions.ts';
@@ -11,5 +12,10 @@ const MEMORY = 512 << 20;
 
 export const nativeFunctions = (host: CryptoHost): Readonly<Record<string, HostFunction>> => {
   const objects = new NativeObjects(MEMORY);
-  return { ...cryptoFunctions(objects, host), ...digestFunctions(objects), ...zlibFunctions(objects) };
+  return {
+    ...cryptoFunctions(objects, host),
+    ...digestFunctions(objects),
+    ...zlibFunctions(objects),
+    ...intlFunctions(objects),
+  };
 };

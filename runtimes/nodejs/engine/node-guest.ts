@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import type { EngineServices } from '../../../src/engine/driver.ts';
 import { packageFile } from '../../../src/os/package-file.ts';
 import { ClientParsers, clientParserFunctions } from './client-parsers.ts';
+import { datagramFunctions } from './datagrams.ts';
+import type { GuestDatagrams } from './datagrams.ts';
 import { fileFunctions } from './file-functions.ts';
 import { coreFunctions } from './functions.ts';
 import { Guest } from './guest.ts';
@@ -53,6 +55,7 @@ export interface GuestWorld {
   readonly reactor: ReactorState;
   guest(): Guest;
   streams(): GuestStreams;
+  datagrams(): GuestDatagrams;
   services(): EngineServices;
   launch(): Launch;
 }
@@ -81,6 +84,7 @@ const functionsFor =
       clientParserFunctions(bridge, clients),
       plain({ exit: (status: number) => world.services().exit(status) }),
       streamFunctions(bridge, () => world.streams()),
+      datagramFunctions(() => world.datagrams()),
       reactor.functions,
     ];
     return {

@@ -8,14 +8,13 @@ import type { EngineServices } from '../../../src/engine/driver.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import { numericAddress, startLookUp } from '../../../src/engine/name-lookup.ts';
 import { POLLIN } from '../../../src/engine/poll-events.ts';
-import { formatIp, fromMapped } from '../../../src/engine/socket-address.ts';
-import type { SocketAddress } from '../../../src/engine/socket-address.ts';
 import type { StreamSocket } from '../../../src/engine/sockets.ts';
 import type { Listener } from '../../../src/engine/listeners.ts';
 import type { Bridge } from './bridge.ts';
 import type { EngineFunctions, Guest } from './guest.ts';
 import type { HttpParsers } from './http-parser.ts';
 import { HandleTable, OpenHandle } from './handle-table.ts';
+import { canonicalIp, printedAddress } from './printed-address.ts';
 import type { TransferMemory } from './transfer-memory.ts';
 import { Stream } from './stream.ts';
 import { toUv } from './uv-error.ts';
@@ -168,7 +167,7 @@ export class GuestStreams {
       handle instanceof BoundSocket && handle.listener !== undefined ? handle.listener : this.socketOf(id);
     if (socket === undefined) return String(UV_ENOTCONN);
     const found = isPeer ? socket.peerAddress() : socket.localAddress();
-    return typeof found === 'number' ? String(toUv(found)) : printed(found);
+    return typeof found === 'number' ? String(toUv(found)) : printedAddress(found);
   }
 
   option(id: number, option: string, value: number): number {
@@ -193,7 +192,7 @@ export class GuestStreams {
     startLookUp(this.#services.broker, name, [4, 6], (found) => {
       this.table.countAlive(-1);
       const error = typeof found === 'string' ? (found === 'try-again' ? UV_EAI_AGAIN : UV_EAI_NONAME) : 0;
-      const list = typeof found === 'string' ? '' : found.map((ip) => canonical(ip)).join(' ');
+      const list = typeof found === 'string' ? '' : found.map((ip) => canonicalIp(ip)).join(' ');
       this.#guest().post('addresses', lookup, error, list);
     });
   }
@@ -233,16 +232,6 @@ const typeOfService = (socket: StreamSocket, value: number): number => {
   const found = new Uint8Array(4);
   const result = socket.getOption(IPPROTO_IP, IP_TOS, found);
   return result < 0 ? toUv(result) : found[0]!;
-};
-
-const printed = ({ ip, port }: SocketAddress): string =>
-  `${ip.length === 4 ? 'IPv4' : 'IPv6'} ${port} ${canonical(ip)}`;
-
-/** The form of RFC 5952, which the URL standard has for hosts as well but for IPv4 addresses in IPv6 (section 5). */
-const canonical = (ip: Uint8Array): string => {
-  const inner = fromMapped(ip);
-  if (inner.length === 4) return ip.length === 4 ? formatIp(ip) : `::ffff:${formatIp(inner)}`;
-  return new URL(`http://[${formatIp(ip)}]/`).hostname.slice(1, -1);
 };
 
 /** What `guessHandleType` of Node says of one of the three standard streams. */
@@ -293,7 +282,7 @@ const plainFunctions = (streams: () => GuestStreams): EngineFunctions['plain'] =
   windowSize: () => (isatty(1) ? new WriteStream(1).getWindowSize() : DEFAULT_WINDOW),
   canonicalIp: (address: string) => {
     const ip = isIP(address) === 0 ? undefined : numericAddress(address);
-    return ip === undefined ? undefined : canonical(ip);
+    return ip === undefined ? undefined : canonicalIp(ip);
   },
   ipv6Bytes: (address: string) => {
     const ip = numericAddress(address);

@@ -106,7 +106,6 @@ export const fillEngineGaps = (): void => {
       instantiate: () => undefined,
     });
   }
-  if (globals['Intl'] === undefined) define(globals, 'Intl', {});
   installWeakRef(define);
   shortenNativeFunctions();
   completeErrors(Error);

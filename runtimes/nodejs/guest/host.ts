@@ -64,6 +64,24 @@ export interface Host extends FileHost, HttpParserHost {
   zlibWrite(number: number, flush: number, input: Uint8Array, output: Uint8Array, left: Uint8Array): Answer;
   zlibReset(number: number): Answer;
   zlibParams(number: number, level: number, strategy: number): Answer;
+  // `Intl`: locales and options as JSON. See engine/intl-functions.ts.
+  /** A number for an object of a class of `Intl`. */
+  intlMake(className: string, locales?: string, options?: string): Answer;
+  intlCall(number: number, member: string, ...values: unknown[]): Answer;
+  /** Two numbers of 32 bits for each segment. */
+  intlSegment(number: number, text: string): Answer;
+  intlSupported(className: string, locales?: string, options?: string): Answer;
+  intlCanonical(locales?: string): Answer;
+  intlValues(key: string): Answer;
+  intlText(name: string, value: unknown, locales?: string, options?: string): Answer;
+  intlCompare(a: string, b: string, locales?: string, options?: string): Answer;
+  setTimeZone(name: string): void;
+  icuErrorName(error: number): string;
+  icuTranscode(bytes: Uint8Array, from: string, to: string): Uint8Array | number;
+  icuStringWidth(text: string, isAmbiguousWide: boolean, expandsEmoji: boolean): number;
+  /** 0 for an encoding that is not known. */
+  icuConverter(encoding: string, flags: number): number;
+  icuDecode(number: number, bytes: Uint8Array, flags: number, encoding: string): Answer;
   crc32(data: string | Uint8Array, value: number): number;
   hash(algorithm: string, data: string | Uint8Array, encoding?: string, outputEncoding?: string): Answer;
   hmac(
@@ -161,6 +179,16 @@ export interface Host extends FileHost, HttpParserHost {
   tcpOption(id: number, option: 'nodelay' | 'keepalive' | 'tos', value: number): number;
   /** The peer is to see a reset; the handle has to be closed besides. */
   tcpReset(id: number): void;
+  /** A number for a bound socket of UDP, or an error. */
+  udpBind(address: string, port: number, flags: number): number;
+  udpConnect(id: number, address: string, port: number): number;
+  /** One more than the length where it has left, 0 where it will, or an error. */
+  udpSend(id: number, bytes: Uint8Array, address: string | undefined, port: number): number;
+  udpReceive(id: number, isOn: boolean): number;
+  /** As `tcpAddress`. */
+  udpAddress(id: number, isPeer: boolean): string;
+  /** Sets an option, or tells what it is. */
+  udpOption(id: number, name: string, value?: number): number;
   /** Columns and rows of the terminal. */
   windowSize(): [number, number];
   watchSignal(signal: number, isOn: boolean): void;

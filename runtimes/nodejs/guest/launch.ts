@@ -18,5 +18,6 @@ export const launched = (): Launch => launch;
 
 export const readLaunch = (): Launch => {
   launch = JSON.parse(host.launch()) as Launch;
+  if (launch.env['TZ'] !== undefined) host.setTimeZone(launch.env['TZ']);
   return launch;
 };

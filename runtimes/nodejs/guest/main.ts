@@ -9,14 +9,19 @@ import { handleOf } from './bindings/handles.ts';
 import { Stream } from './bindings/streams.ts';
 import { TCP } from './bindings/tcp.ts';
 import { hasDeferred, hasImmediates, runImmediates, runTimers, takeDeferred } from './bindings/timers.ts';
+import { UDP } from './bindings/udp.ts';
 import { runCallback } from './callback-scope.ts';
 import { fillEngineGaps } from './engine-gaps.ts';
 import { host } from './host.ts';
+import { createIntl } from './intl/intl.ts';
+import { addLocaleMethods } from './intl/locale-methods.ts';
 import { readLaunch } from './launch.ts';
 import type { Answer } from './native-answers.ts';
 import { startModules } from './module-graph.ts';
 
 fillEngineGaps();
+addLocaleMethods();
+Object.defineProperty(globalThis, 'Intl', { value: createIntl(), writable: true, configurable: true });
 startModules();
 const library = bootLibrary();
 
@@ -28,6 +33,11 @@ const onStream = (id: number, action: (stream: Stream) => void): void => {
 const onTcp = (id: number, action: (socket: TCP) => void): void => {
   const socket = handleOf(id);
   if (socket instanceof TCP) action(socket);
+};
+
+const onUdp = (id: number, action: (socket: UDP) => void): void => {
+  const socket = handleOf(id);
+  if (socket instanceof UDP) action(socket);
 };
 
 /** `net` has read these when it was loaded, and a snapshot knows nothing of the app's. */
@@ -66,6 +76,11 @@ host.setEntries({
     onTcp(id, (server) => server.onConnection(status, client)),
   connected: (id: number, status: number) => onTcp(id, (socket) => socket.onConnected(status)),
   addresses: (lookup: number, error: number, list: string) => onAddresses(lookup, error, list),
+  datagram: (id: number, bytes: Uint8Array, from: string) =>
+    onUdp(id, (socket) => socket.onDatagram(bytes, from)),
+  datagramError: (id: number, status: number) => onUdp(id, (socket) => socket.onFailed(status)),
+  datagramSent: (id: number, status: number, length: number) =>
+    onUdp(id, (socket) => socket.onSent(status, length)),
   clientParser: onClientParser,
   jobDone: (number: number, answer: Answer) => runCallback(() => onJobDone(number, answer)),
   signal: deliverSignal,

@@ -2,6 +2,7 @@
 import { createAsyncContextFrame, createAsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { createBlobs } from './blob.ts';
+import { createBlockList } from './block-list.ts';
 import { createBuffer } from './buffer.ts';
 import { createBuiltins } from './builtins.ts';
 import { createClientParser } from './client-parser.ts';
@@ -12,6 +13,7 @@ import { createFileSystem } from './file-system.ts';
 import { createFileEvents } from './file-watch.ts';
 import { createHttpParser } from './http.ts';
 import { createMessaging } from './messaging.ts';
+import { createIcu } from './icu.ts';
 import { moduleFiles } from './module-files.ts';
 import { createCjsLexer, createModuleWrap } from './module-wrap.ts';
 import { createModules } from './modules.ts';
@@ -29,6 +31,7 @@ import { createSignal, createTty } from './terminal.ts';
 import { createEncoding, createUrl } from './text.ts';
 import { createTimers } from './timers.ts';
 import { createTypeScript } from './typescript.ts';
+import { createUdp } from './udp.ts';
 import { typeTests } from './types.ts';
 import { createUtil } from './util.ts';
 import { createZlib } from './zlib.ts';
@@ -37,6 +40,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   async_context_frame: createAsyncContextFrame,
   async_wrap: createAsyncWrap,
   blob: createBlobs,
+  block_list: createBlockList,
   buffer: createBuffer,
   builtins: createBuiltins,
   cares_wrap: createDns,
@@ -54,6 +58,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   fs_dir: createDirectories,
   fs_event_wrap: createFileEvents,
   http_parser: createHttpParser,
+  icu: createIcu,
   inspector: small.createInspector,
   messaging: createMessaging,
   module_wrap: createModuleWrap,
@@ -79,6 +84,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   tty_wrap: createTty,
   typescript: createTypeScript,
   types: () => ({ ...typeTests }),
+  udp_wrap: createUdp,
   url: createUrl,
   util: createUtil,
   uv: small.createUv,

@@ -45,7 +45,7 @@ export const createUv = (): Binding => ({
 export const createConfig = (): Binding => ({
   hasInspector: false,
   hasTracing: false,
-  hasIntl: false,
+  hasIntl: true,
   noBrowserGlobals: false,
   hasNodeOptions: true,
   fipsMode: false,
