@@ -106,7 +106,8 @@ export const memorySize: TextParser<number> = (text) => {
 /** Writes a size back in the form `memorySize` reads. */
 export const formatMemorySize = (size: number): string => {
   for (const unit of ['g', 'm', 'k'] as const) {
-    if (size % SIZE_UNITS[unit]! === 0) return `${size / SIZE_UNITS[unit]!}${unit}`;
+    const factor = SIZE_UNITS[unit] ?? 1;
+    if (size % factor === 0) return `${size / factor}${unit}`;
   }
   return String(size);
 };

@@ -91,7 +91,7 @@ const TEXTS: Readonly<Record<string, (value: never, locales: Locales, options: n
   dateToLocaleTimeString: (time: number, locales, options) =>
     new Date(time).toLocaleTimeString(locales, options),
   number: (value: number, locales, options) => value.toLocaleString(locales, options),
-  bigint: (value: string, locales, options) => BigInt(value).toLocaleString(locales as never, options),
+  bigint: (value: string, locales, options) => BigInt(value).toLocaleString(locales, options),
   upperCase: (text: string, locales) => text.toLocaleUpperCase(locales as string),
   lowerCase: (text: string, locales) => text.toLocaleLowerCase(locales as string),
 };
@@ -113,8 +113,8 @@ export const intlFunctions = (natives: NativeObjects): Readonly<Record<string, H
   intlSupported: (name: string, locales?: string, options?: string) =>
     answer(() => {
       if (!Object.hasOwn(MEMBERS, name)) throw new TypeError('Illegal invocation');
-      const { supportedLocalesOf } = classes[name] as unknown as typeof Intl.NumberFormat;
-      return Reflect.apply(supportedLocalesOf, classes[name], [parsed(locales), parsed(options)]) as unknown;
+      const constructor = classes[name] as unknown as typeof Intl.NumberFormat;
+      return constructor.supportedLocalesOf(parsed(locales) as string[], parsed(options) as object);
     }),
   intlCanonical: (locales?: string) => answer(() => Intl.getCanonicalLocales(parsed(locales) as string[])),
   intlValues: (key: string) => answer(() => Intl.supportedValuesOf(key as 'currency')),
