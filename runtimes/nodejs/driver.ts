@@ -16,6 +16,7 @@ import { launchOf } from './engine/launch.ts';
 import type { Launch, NodeOptions } from './engine/launch.ts';
 import { librarySources } from './engine/library.ts';
 import { compileLlhttp } from './engine/llhttp.ts';
+import { MemoryBudget } from './engine/memory-budget.ts';
 import { createNodeGuest, readGuestBytes, textOf } from './engine/node-guest.ts';
 import { Reactor, ReactorState } from './engine/reactor.ts';
 import { GuestStreams } from './engine/stream-functions.ts';
@@ -34,6 +35,7 @@ const SMALL_STACK = 200 * 1024;
 
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as NodeOptions;
+  const memory = options.memory ?? DEFAULT_MEMORY;
   const bytes = readGuestBytes();
   const snapshot = options.snapshot === undefined ? undefined : readFileSync(options.snapshot);
   return {
@@ -44,14 +46,16 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       const files = new GuestFileSystem(mountsOf(launch, directories), fds);
       files.changeDirectory(options.workingDirectory);
       const llhttp = compileLlhttp(librarySources);
-      const parsers = new HttpParsers(llhttp);
+      // As much again as the guest itself may use.
+      const budget = new MemoryBudget(memory);
+      const parsers = new HttpParsers(llhttp, { budget });
       const reactor = new ReactorState();
       let streams: GuestStreams | undefined;
       let services: EngineServices | undefined;
       let app: Launch | undefined;
       const guest: Guest = await createNodeGuest(
         bytes,
-        options.memory ?? DEFAULT_MEMORY,
+        memory,
         {
           files,
           parsers,
@@ -71,16 +75,13 @@ const open = (launch: LaunchMessage): OpenedGuest => {
           services = given;
           app = launchOf(options, given, (path) => textOf(files, path));
           for (const stream of given.streams) fds.add(stream);
-          streams = new GuestStreams(
-            given,
-            () => guest,
+          streams = new GuestStreams(given, () => guest, {
             parsers,
-            new TransferMemory(guest.bridge, guest.memory),
-          );
-          const memory = options.memory ?? DEFAULT_MEMORY;
-          return given.exit(
-            await orOutOfMemory(new Reactor(guest, given, streams.table, reactor).run(), memory),
-          );
+            memory: new TransferMemory(guest.bridge, guest.memory),
+            budget,
+          });
+          const running = new Reactor(guest, given, streams.table, reactor).run();
+          return given.exit(await orOutOfMemory(running, memory));
         },
       };
     },
