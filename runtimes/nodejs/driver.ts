@@ -17,6 +17,7 @@ import { launchOf } from './engine/launch.ts';
 import type { Launch, NodeOptions } from './engine/launch.ts';
 import { librarySources } from './engine/library.ts';
 import { compileLlhttp } from './engine/llhttp.ts';
+import { MemoryBudget } from './engine/memory-budget.ts';
 import { createNodeGuest, readGuestBytes, textOf } from './engine/node-guest.ts';
 import { Reactor, ReactorState } from './engine/reactor.ts';
 import { GuestStreams } from './engine/stream-functions.ts';
@@ -35,6 +36,7 @@ const SMALL_STACK = 200 * 1024;
 
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as NodeOptions;
+  const memory = options.memory ?? DEFAULT_MEMORY;
   const bytes = readGuestBytes();
   const snapshot = options.snapshot === undefined ? undefined : readFileSync(options.snapshot);
   return {
@@ -45,7 +47,9 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       const files = new GuestFileSystem(mountsOf(launch, directories), fds);
       files.changeDirectory(options.workingDirectory);
       const llhttp = compileLlhttp(librarySources);
-      const parsers = new HttpParsers(llhttp);
+      // As much again as the guest itself may use.
+      const budget = new MemoryBudget(memory);
+      const parsers = new HttpParsers(llhttp, { budget });
       const reactor = new ReactorState();
       let streams: GuestStreams | undefined;
       let datagrams: GuestDatagrams | undefined;
@@ -53,7 +57,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       let app: Launch | undefined;
       const guest: Guest = await createNodeGuest(
         bytes,
-        options.memory ?? DEFAULT_MEMORY,
+        memory,
         {
           files,
           parsers,
@@ -75,7 +79,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
           app = launchOf(options, given, (path) => textOf(files, path));
           for (const stream of given.streams) fds.add(stream);
           const transfer = new TransferMemory(guest.bridge, guest.memory);
-          streams = new GuestStreams(given, () => guest, parsers, transfer);
+          streams = new GuestStreams(given, () => guest, { parsers, memory: transfer, budget });
           const { table } = streams;
           datagrams = new GuestDatagrams(given, {
             table,
@@ -83,7 +87,6 @@ const open = (launch: LaunchMessage): OpenedGuest => {
             memory: transfer,
             guest: () => guest,
           });
-          const memory = options.memory ?? DEFAULT_MEMORY;
           return given.exit(await orOutOfMemory(new Reactor(guest, given, table, reactor).run(), memory));
         },
       };

@@ -4,7 +4,7 @@ import { STACK_LIMIT } from '../engine/messages.ts';
 import { packageProgram } from '../os/package-file.ts';
 import { pinnedNode } from '../os/pinned-node.ts';
 
-export const ENGINE_FLAGS = [
+const ENGINE_FLAGS = [
   // V8 compiles functions when they are first called: a module of megabytes starts at once.
   '--wasm-lazy-validation',
   // Else the signal opens a debugger on the sandbox's loopback, where the guest may reach it.
@@ -17,10 +17,14 @@ export const ENGINE_FLAGS = [
 /** Stack for guests, in KiB: the engine raises its limit to a little more (STACK_LIMIT). */
 const STACK_SIZE = 60_000;
 
+/** Flags of Node for the engine. */
+export const engineFlags = (): readonly string[] =>
+  mayHaveStack() ? [...ENGINE_FLAGS, `--stack-size=${STACK_SIZE}`] : ENGINE_FLAGS;
+
 /** What is started as the engine. */
 export const engineCommand = (): { readonly file: string; readonly args: readonly string[] } => ({
   file: pinnedNode(),
-  args: [...ENGINE_FLAGS, ...(mayHaveStack() ? [`--stack-size=${STACK_SIZE}`] : []), engineEntry()],
+  args: [...engineFlags(), engineEntry()],
 });
 
 /** Whether the hard limit (RLIMIT_STACK in getrlimit(2), as proc(5) shows it) leaves room for it. */

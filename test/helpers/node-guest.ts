@@ -19,7 +19,7 @@ export interface NodeGuestOptions extends Partial<Omit<EngineOptions, 'guest' | 
   readonly readOnly?: boolean;
   /** A file that the guest goes on from, see runtimes/nodejs/snapshot-cache.ts; else it is brought up anew. */
   readonly snapshot?: string;
-  /** Bytes it may use. */
+  /** Bytes the guest may use. */
   readonly memory?: number;
 }
 

@@ -15,6 +15,7 @@ import type { EngineFunctions, Guest } from './guest.ts';
 import type { HttpParsers } from './http-parser.ts';
 import { HandleTable, OpenHandle } from './handle-table.ts';
 import { canonicalIp, printedAddress } from './printed-address.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { TransferMemory } from './transfer-memory.ts';
 import { Stream } from './stream.ts';
 import { toUv } from './uv-error.ts';
@@ -70,12 +71,18 @@ export class GuestStreams {
   readonly #memory: TransferMemory;
 
   readonly #parsers: HttpParsers;
+  readonly #budget: MemoryBudget;
 
-  constructor(services: EngineServices, guest: () => Guest, parsers: HttpParsers, memory: TransferMemory) {
+  constructor(
+    services: EngineServices,
+    guest: () => Guest,
+    { parsers, memory, budget }: { parsers: HttpParsers; memory: TransferMemory; budget: MemoryBudget },
+  ) {
     this.#services = services;
     this.#parsers = parsers;
     this.#guest = guest;
     this.#memory = memory;
+    this.#budget = budget;
   }
 
   stream(id: number): Stream | undefined {
@@ -206,6 +213,7 @@ export class GuestStreams {
       table: this.table,
       events: this.#services.events,
       memory: this.#memory,
+      budget: this.#budget,
       guest: {
         data: (stream, length) => {
           const bytes = this.#memory.readBytes(length);
