@@ -18,6 +18,7 @@ import type {
 import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
+import { ENGINE_FLAGS } from '../../src/sandbox/engine-binary.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../src/sandbox/socket-channel.ts';
 
