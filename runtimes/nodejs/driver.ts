@@ -8,6 +8,8 @@ import type { Driver, EngineServices, OpenedGuest } from '../../src/engine/drive
 import { FdTable } from '../../src/engine/fd-table.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
 import type { Guest } from './engine/guest.ts';
+import { WasmrunError } from '../../src/errors.ts';
+import { isOutOfMemory } from './engine/guest-errors.ts';
 import { GuestFileSystem } from './engine/guest-file-system.ts';
 import { HttpParsers } from './engine/http-parser.ts';
 import { launchOf } from './engine/launch.ts';
@@ -22,6 +24,13 @@ import { TransferMemory } from './engine/transfer-memory.ts';
 const MEBIBYTE = 1024 * 1024;
 const DIRECTORY_MODE = 0o755;
 const DEFAULT_MEMORY = 512 * MEBIBYTE;
+/**
+ * Bytes of stack in QuickJS before a RangeError: about the recursion that Node itself allows. V8 needs up to 14 times
+ * as much for the same calls.
+ */
+const STACK = 2 * MEBIBYTE;
+/** The same where the machine's limits did not let the engine have the stack for that. */
+const SMALL_STACK = 200 * 1024;
 
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as NodeOptions;
@@ -55,6 +64,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         },
         snapshot,
       );
+      guest.useStack(process.execArgv.some((flag) => flag.startsWith('--stack-size')) ? STACK : SMALL_STACK);
       return {
         abi: 'reactor',
         run: async (given) => {
@@ -67,11 +77,28 @@ const open = (launch: LaunchMessage): OpenedGuest => {
             parsers,
             new TransferMemory(guest.bridge, guest.memory),
           );
-          return given.exit(await new Reactor(guest, given, streams.table, reactor).run());
+          const memory = options.memory ?? DEFAULT_MEMORY;
+          return given.exit(
+            await orOutOfMemory(new Reactor(guest, given, streams.table, reactor).run(), memory),
+          );
         },
       };
     },
   };
+};
+
+/** Not even its own error could be told to the guest: what V8 ends Node for as well. */
+const orOutOfMemory = async (running: Promise<number>, memory: number): Promise<number> => {
+  try {
+    return await running;
+  } catch (error) {
+    if (!isOutOfMemory(error)) throw error;
+    throw new WasmrunError(
+      'APP_OUT_OF_MEMORY',
+      `the app has used up its memory of ${Math.floor(memory / MEBIBYTE)} MiB`,
+      { hint: 'give it more with --memory', cause: error },
+    );
+  }
 };
 
 const mountsOf = (launch: LaunchMessage, directories: readonly Descriptor[]) =>

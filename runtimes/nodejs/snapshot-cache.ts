@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { WasmrunError } from '../../src/errors.ts';
 import { packageFile, packageProgram } from '../../src/os/package-file.ts';
-import { engineBinary } from '../../src/sandbox/engine-binary.ts';
+import { pinnedNode } from '../../src/os/pinned-node.ts';
 
 /** XDG Base Directory Specification, XDG_CACHE_HOME. */
 const cacheDirectory = (): string =>
@@ -25,7 +25,7 @@ const sources = (): readonly string[] => [
 ];
 
 const keyOf = async (): Promise<string> => {
-  const hash = createHash('sha256').update(engineBinary()).update(process.arch);
+  const hash = createHash('sha256').update(pinnedNode()).update(process.arch);
   for (const content of await Promise.all(sources().map((file) => readFile(file)))) hash.update(content);
   return hash.digest('hex').slice(0, 16);
 };
@@ -44,7 +44,7 @@ export const snapshotFile = async (): Promise<string> => {
   await mkdir(cacheDirectory(), { recursive: true });
   const program = packageProgram('runtimes/nodejs/make-snapshot.ts', 'dist/drivers/nodejs/make-snapshot.mjs');
   try {
-    await promisify(execFile)(engineBinary(), ['--expose-internals', '--no-warnings', program, file]);
+    await promisify(execFile)(pinnedNode(), ['--expose-internals', '--no-warnings', program, file]);
   } catch (error) {
     throw new WasmrunError(
       'ENGINE_FAILED',

@@ -1,9 +1,8 @@
-/** Which Node runs the engine, and which file. A sandbox whose wall is V8 pins its V8. */
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+/** How the engine is started: which Node, which flags, which file. */
+import { readFileSync } from 'node:fs';
+import { STACK_LIMIT } from '../engine/messages.ts';
 import { packageProgram } from '../os/package-file.ts';
-
-const require = createRequire(import.meta.url);
+import { pinnedNode } from '../os/pinned-node.ts';
 
 export const ENGINE_FLAGS = [
   // V8 compiles functions when they are first called: a module of megabytes starts at once.
@@ -15,23 +14,20 @@ export const ENGINE_FLAGS = [
   '--disable-warning=internal/test/binding',
 ];
 
+/** Stack for guests, in KiB: the engine raises its limit to a little more (STACK_LIMIT). */
+const STACK_SIZE = 60_000;
+
 /** What is started as the engine. */
 export const engineCommand = (): { readonly file: string; readonly args: readonly string[] } => ({
-  file: engineBinary(),
-  args: [...ENGINE_FLAGS, engineEntry()],
+  file: pinnedNode(),
+  args: [...ENGINE_FLAGS, ...(mayHaveStack() ? [`--stack-size=${STACK_SIZE}`] : []), engineEntry()],
 });
 
-/** The pinned binary that npm locked, or the Node that runs the supervisor where none fits the platform. */
-export const engineBinary = (): string => {
-  try {
-    return join(
-      dirname(require.resolve(`node-${process.platform}-${process.arch}/package.json`)),
-      'bin',
-      'node',
-    );
-  } catch {
-    return process.execPath;
-  }
+/** Whether the hard limit (RLIMIT_STACK in getrlimit(2), as proc(5) shows it) leaves room for it. */
+const mayHaveStack = (): boolean => {
+  if (process.platform !== 'linux') return false;
+  const [, hard = ''] = /^Max stack size +\S+ +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  return hard === 'unlimited' || Number(hard) >= STACK_LIMIT;
 };
 
 /** The program that runs the guest. */

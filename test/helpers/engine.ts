@@ -17,12 +17,15 @@ import type {
 } from '../../src/engine/messages.ts';
 import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
-import type { RefusedEvent } from '../../src/sandbox/events.ts';
 import { ENGINE_FLAGS } from '../../src/sandbox/engine-binary.ts';
+import type { RefusedEvent } from '../../src/sandbox/events.ts';
+import { engineCommand } from '../../src/sandbox/engine-binary.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../src/sandbox/socket-channel.ts';
 
 const ENGINE = fileURLToPath(new URL('../../src/engine/main.ts', import.meta.url));
+/** All but the program itself. */
+const FLAGS = engineCommand().args.slice(0, -1);
 const GUESTS = new URL('../guests/', import.meta.url);
 
 /** Absolute path of a guest program of test/guests. */
@@ -94,7 +97,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     onRefused: (refusal) => refused.push(refusal),
   });
   const answer = onRequest ?? ((request: Request): unknown => broker.answer(request));
-  const child = spawn(process.execPath, [...ENGINE_FLAGS, ENGINE], {
+  const child = spawn(process.execPath, [...FLAGS, ENGINE], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', engineChannel, ...descriptors, ...channels],
     env: { ...processEnv },
   });

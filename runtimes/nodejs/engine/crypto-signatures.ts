@@ -24,12 +24,38 @@ export const FUNCTIONS: Readonly<Record<string, Signatures>> = {
   getPqcKeyTypes: [''],
   getSSLCiphers: [''],
   parsePKCS12: ['bytes bytes?'],
-  privateDecrypt: ['KEY bytes int text? bytes? text?'],
-  privateEncrypt: ['KEY bytes int text? bytes? text?'],
+  privateDecrypt: ['PRIVATE bytes int text? bytes? text?'],
+  privateEncrypt: ['PRIVATE bytes int text? bytes? text?'],
   publicDecrypt: ['KEY bytes int text? bytes? text?'],
   publicEncrypt: ['KEY bytes int text? bytes? text?'],
   timingSafeEqual: ['bytes bytes'],
 };
+
+/** Kinds of keys that have no parameters. */
+const NAMED_KEYS = [
+  'Ed25519',
+  'Ed448',
+  'X25519',
+  'X448',
+  'ML-DSA-44',
+  'ML-DSA-65',
+  'ML-DSA-87',
+  'ML-KEM-512',
+  'ML-KEM-768',
+  'ML-KEM-1024',
+  'SLH-DSA-SHA2-128f',
+  'SLH-DSA-SHA2-128s',
+  'SLH-DSA-SHA2-192f',
+  'SLH-DSA-SHA2-192s',
+  'SLH-DSA-SHA2-256f',
+  'SLH-DSA-SHA2-256s',
+  'SLH-DSA-SHAKE-128f',
+  'SLH-DSA-SHAKE-128s',
+  'SLH-DSA-SHAKE-192f',
+  'SLH-DSA-SHAKE-192s',
+  'SLH-DSA-SHAKE-256f',
+  'SLH-DSA-SHAKE-256s',
+];
 
 interface NativeClass {
   /** The method that takes what the object is made of, where it is not the constructor. */
@@ -76,14 +102,14 @@ const CERTIFICATE_TEXTS = [
 /** Classes and what of their prototypes the guest may call. Hash and Mac are made in crypto-functions.ts. */
 export const CLASSES: Readonly<Record<string, NativeClass>> = {
   CipherBase: {
-    made: ['boolean text secret bytes? int text? text?'],
+    made: ['boolean text secret bytes|null -1|uint text? text?'],
     methods: {
       update: ['data text?'],
       final: [''],
       setAutoPadding: ['boolean'],
       getAuthTag: [''],
       setAuthTag: ['bytes'],
-      setAAD: ['bytes int'],
+      setAAD: ['bytes -1|natural'],
     },
   },
   DiffieHellman: { made: ['int|bytes int|bytes'], methods: DIFFIE_HELLMAN },
@@ -93,7 +119,7 @@ export const CLASSES: Readonly<Record<string, NativeClass>> = {
     methods: {
       generateKeys: [''],
       computeSecret: ['bytes'],
-      getPublicKey: ['int'],
+      getPublicKey: ['uint'],
       getPrivateKey: [''],
       setPublicKey: ['bytes'],
       setPrivateKey: ['bytes'],
@@ -106,7 +132,7 @@ export const CLASSES: Readonly<Record<string, NativeClass>> = {
   Hmac: { madeBy: 'init', made: ['text secret'], methods: { update: ['data text?'], digest: ['text?'] } },
   KeyObjectHandle: {
     madeBy: 'init',
-    made: ['0-0 bytes', '0-0 JWK', '1-2 KEY'],
+    made: ['0-0 bytes', '0-0 JWK', '1-1 KEY', '2-2 PRIVATE'],
     methods: {
       getKeyType: [''],
       getSymmetricKeySize: [''],
@@ -118,7 +144,7 @@ export const CLASSES: Readonly<Record<string, NativeClass>> = {
       rawPublicKey: [''],
       rawPrivateKey: [''],
       rawSeed: [''],
-      exportECPublicRaw: ['int'],
+      exportECPublicRaw: ['uint'],
       exportECPrivateRaw: [''],
       equals: ['<KeyObjectHandle>'],
     },
@@ -130,7 +156,7 @@ export const CLASSES: Readonly<Record<string, NativeClass>> = {
   Sign: {
     madeBy: 'init',
     made: ['text'],
-    methods: { update: ['data text?'], sign: ['KEY int? int? 0-1'] },
+    methods: { update: ['data text?'], sign: ['PRIVATE int? int? 0-1'] },
   },
   Verify: {
     madeBy: 'init',
@@ -141,41 +167,51 @@ export const CLASSES: Readonly<Record<string, NativeClass>> = {
     made: ['bytes'],
     methods: {
       ...Object.fromEntries(CERTIFICATE_TEXTS.map((name) => [name, ['']])),
-      checkHost: ['text int'],
-      checkEmail: ['text int'],
-      checkIP: ['text int'],
+      checkHost: ['text uint'],
+      checkEmail: ['text uint'],
+      checkIP: ['text uint'],
       checkIssued: ['<X509Certificate>'],
-      checkPrivateKey: ['<KeyObjectHandle>'],
-      verify: ['<KeyObjectHandle>'],
+      checkPrivateKey: ['privateKey'],
+      verify: ['publicKey'],
     },
   },
 };
 
 /** Jobs, without the mode that stands before: they are always run at once. */
 export const JOBS: Readonly<Record<string, Signatures>> = {
-  AESCipherJob: ['0-1 secret bytes 0-14 bytes? uint? bytes?'],
+  // CTR, CBC, GCM, KW and OCB, each for three lengths of keys.
+  AESCipherJob: [
+    '0-1 secretKey bytes 0-2 bytes natural',
+    '0-1 secretKey bytes 3-5 bytes',
+    '0-1 secretKey bytes 6-8 bytes natural bytes?',
+    '0-1 secretKey bytes 9-11',
+    '0-1 secretKey bytes 12-14 bytes natural bytes?',
+  ],
   Argon2Job: ['secret bytes uint size uint uint bytes bytes 0-2'],
-  CShakeJob: ['text bytes bytes? bytes? size'],
-  ChaCha20Poly1305CipherJob: ['0-1 secret bytes bytes bytes?'],
-  CheckPrimeJob: ['bytes int'],
-  DHBitsJob: ['KEY KEY'],
+  CShakeJob: ["'cSHAKE128'|'cSHAKE256' bytes bytes? bytes? some"],
+  ChaCha20Poly1305CipherJob: ['0-1 secretKey bytes bytes bytes?'],
+  CheckPrimeJob: ['bytes natural'],
+  DHBitsJob: ['KEY PRIVATE'],
   DhKeyPairGenJob: ['text ENCODING', 'bytes|modulus int ENCODING'],
-  DsaKeyPairGenJob: ['modulus int ENCODING'],
+  DsaKeyPairGenJob: ['modulus -1|natural ENCODING'],
   EcKeyPairGenJob: ['text 0-1 ENCODING'],
   HKDFJob: ['text secret bytes bytes size'],
   HashJob: ['text bytes size?'],
-  HmacJob: ['0-1 text secret bytes bytes?'],
-  KEMDecapsulateJob: ['KEY bytes'],
+  HmacJob: ['0-1 text secretKey bytes bytes?'],
+  KEMDecapsulateJob: ['PRIVATE bytes'],
   KEMEncapsulateJob: ['KEY'],
-  KangarooTwelveJob: ['text bytes? size bytes'],
-  KmacJob: ['0-1 secret text bytes? uint size? bytes bytes?'],
-  NamedKeyPairGenJob: ['text ENCODING'],
+  KangarooTwelveJob: ["'KT128'|'KT256' bytes? some bytes"],
+  KmacJob: ["0-1 secretKey 'KMAC128'|'KMAC256' bytes? uint size bytes bytes?"],
+  NamedKeyPairGenJob: [`${NAMED_KEYS.map((name) => `'${name}'`).join('|')} ENCODING`],
   PBKDF2Job: ['secret bytes int size text'],
-  RSACipherJob: ['0-1 <KeyObjectHandle> bytes 0-2 text bytes?'],
-  RandomPrimeJob: ['modulus boolean bytes? bytes?'],
+  RSACipherJob: ['0-0 publicKey bytes 0-2 text bytes?', '1-1 privateKey bytes 0-2 text bytes?'],
+  RandomPrimeJob: ['bits boolean bytes? bytes?'],
   RsaKeyPairGenJob: ['0-0 modulus uint ENCODING', '1-1 modulus uint text? text? int? ENCODING'],
   ScryptJob: ['bytes bytes uint uint uint number size'],
   SecretKeyGenJob: ['size'],
-  SignJob: ['0-1 KEY bytes text? int? int? 0-1? bytes? bytes?'],
-  TurboShakeJob: ['text uint size bytes'],
+  SignJob: [
+    '0-0 PRIVATE bytes text|null? int? int? 0-1? bytes?',
+    '1-1 KEY bytes text|null? int? int? 0-1? bytes? bytes',
+  ],
+  TurboShakeJob: ["'TurboSHAKE128'|'TurboSHAKE256' 1-127 some bytes"],
 };

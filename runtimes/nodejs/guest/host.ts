@@ -50,6 +50,8 @@ export interface Host extends FileHost, HttpParserHost {
   cryptoMethod(number: number, name: string, ...values: unknown[]): Answer;
   /** Runs a job; its error, then its result. */
   cryptoJob(name: string, ...values: unknown[]): Answer;
+  /** Has a thread run it; `jobDone` is called with the number and the same answer. */
+  cryptoStart(number: number, name: string, ...values: unknown[]): Answer;
   freeNative(number: number): void;
   /** Frees objects that only hold each other. */
   collectGarbage(): void;

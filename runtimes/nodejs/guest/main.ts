@@ -2,6 +2,7 @@
 import { runMain } from './async-context.ts';
 import { bootLibrary } from './boot.ts';
 import { onClientParser } from './bindings/client-parser.ts';
+import { onJobDone } from './bindings/crypto-jobs.ts';
 import { deliverSignal } from './bindings/terminal.ts';
 import { onAddresses } from './bindings/dns.ts';
 import { handleOf } from './bindings/handles.ts';
@@ -12,6 +13,7 @@ import { runCallback } from './callback-scope.ts';
 import { fillEngineGaps } from './engine-gaps.ts';
 import { host } from './host.ts';
 import { readLaunch } from './launch.ts';
+import type { Answer } from './native-answers.ts';
 import { startModules } from './module-graph.ts';
 
 fillEngineGaps();
@@ -65,6 +67,7 @@ host.setEntries({
   connected: (id: number, status: number) => onTcp(id, (socket) => socket.onConnected(status)),
   addresses: (lookup: number, error: number, list: string) => onAddresses(lookup, error, list),
   clientParser: onClientParser,
+  jobDone: (number: number, answer: Answer) => runCallback(() => onJobDone(number, answer)),
   signal: deliverSignal,
   /** Nothing keeps the app alive any more: it may find something else to do. */
   beforeExit: () =>

@@ -318,10 +318,12 @@ const OPAQUE = [
   typeTests.isSetIterator,
   typeTests.isArgumentsObject,
 ];
-const OTHERS = ['WeakRef', 'FinalizationRegistry', 'Iterator Helper', 'Array Iterator', 'String Iterator'];
+const OTHERS = new Set(['WeakRef', 'FinalizationRegistry', 'Iterator Helper', 'Array Iterator']).add(
+  'String Iterator',
+);
 
 const isPlain = (object: object): boolean =>
-  !OPAQUE.some((isOf) => isOf(object)) && !OTHERS.includes(tagOf(object)) && !isIntl(object);
+  !OPAQUE.some((isOf) => isOf(object)) && !OTHERS.has(tagOf(object)) && !isIntl(object);
 
 const tagOf = (object: object): string => Object.prototype.toString.call(object).slice(8, -1);
 
