@@ -200,7 +200,7 @@ export const completeErrors = (errors: ErrorClass): void => {
       completeCallSite(Object.getPrototypeOf(sites[0]) as CallSite);
     }
     const own = isCapturing && sites[0]?.getFunction() === captureStackTrace ? sites.slice(1) : sites;
-    if (!isCapturing) reword(error as Error);
+    if (!isCapturing) reword(error as Error, sites[0]);
     Traced.set(error, new Trace(visible(own, limit)));
     if (!isCapturing) Object.defineProperty(error, 'stack', stackProperty);
     // With nothing to keep QuickJS would ask again in every function that the error passes.

@@ -2,7 +2,9 @@
  * What QuickJS says of its own errors, as V8 says it: programs and their tests compare messages. Those of V8 that name
  * the expression they are about are left as they are, for QuickJS does not tell it.
  */
+import type { CallSite } from './error-stacks.ts';
 import { host } from './host.ts';
+import { lineOf } from './source-lines.ts';
 
 const SAME_MEANING: ReadonlyMap<string, string> = new Map([
   ['BigInt are forbidden in JSON.stringify', 'Do not know how to serialize a BigInt'],
@@ -27,10 +29,41 @@ const WITH_NAMES: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^(\S+) is not initialized$/, "Cannot access '$1' before initialization"],
 ];
 
-/** Changes the message of an error that was made just now. */
-export const reword = (error: Error): void => {
+const NOT_A_FUNCTION = 'not a function';
+/** A name with what it is of, at the end of a text. */
+const EXPRESSION = /(?:[\w$]+\??\.)*[\w$]+$/;
+
+/**
+ * What was called, by the line. QuickJS tells where the last name before the call stands: that of what is called, or of
+ * its last argument. Calls in arguments of calls are left alone, for it could be either.
+ */
+const calleeAt = (line: string, column: number): string | undefined => {
+  const rest = line.slice(column - 1);
+  const name = /^[\w$]+(?=(?:\.[\w$]+)*\()/.exec(rest)?.[0];
+  let end = column - 1;
+  if (name !== undefined) end += /^[\w$.]+/.exec(rest)![0].length;
+  else end = line.lastIndexOf('(', column - 2);
+  const before = line.slice(0, Math.max(0, end));
+  const expression = EXPRESSION.exec(before);
+  if (expression === null || line[end] !== '(') return undefined;
+  const context = before.slice(0, expression.index).trimEnd();
+  if (/[(,\])}'"`.]$/.test(context) || /[()]/.test(line.slice(end + 1, column - 1))) return undefined;
+  const kind = /\bnew$/.test(context) ? 'constructor' : 'function';
+  return `${expression[0].replaceAll('?.', '.')} is not a ${kind}`;
+};
+
+/**
+ * Changes the message of an error that was made just now.
+ * @param site - where
+ */
+export const reword = (error: Error, site: CallSite | undefined): void => {
   const { message } = error;
   if (typeof message !== 'string') return;
+  if (message === NOT_A_FUNCTION) {
+    const line = site === undefined || site.isNative() ? undefined : lineOf(site);
+    error.message = (line === undefined ? undefined : calleeAt(line, site!.getColumnNumber()!)) ?? message;
+    return;
+  }
   const same = SAME_MEANING.get(message);
   if (same !== undefined) {
     error.message = same;
@@ -49,12 +82,12 @@ export const reword = (error: Error): void => {
 export const rewordJson = (): void => {
   const native = JSON.parse;
   const { parse } = {
-    parse(text: string, reviver?: (this: unknown, key: string, value: unknown) => unknown): unknown {
+    parse(text: unknown, reviver?: (this: unknown, key: string, value: unknown) => unknown): unknown {
       try {
-        return native(text, reviver);
+        return native(text as string, reviver);
       } catch (error) {
-        if (error instanceof SyntaxError && typeof text !== 'object' && typeof text !== 'function') {
-          error.message = host.explainJson(text) ?? error.message;
+        if (error instanceof SyntaxError && (typeof text === 'string' || text === undefined)) {
+          error.message = host.explainJson(text ?? 'undefined') ?? error.message;
         }
         throw error;
       }

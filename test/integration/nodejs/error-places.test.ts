@@ -119,6 +119,8 @@ it('words errors of the language as V8 does', async () => {
         tell(() => object.a.b); tell(() => nothing['k y']); tell(() => { object.a.b = 1; }); tell(() => { early; let early; });
         tell(() => { for (const each of undefined) void each; }); tell(() => new Array(-1)); tell(() => JSON.stringify(1n)); tell(() => 1n + 1);
         tell(() => decodeURIComponent('%')); tell(() => new Date(NaN).toISOString()); tell(() => [].reduce((a) => a));
+        tell(() => object.none()); tell(() => nothing(1, object)); tell(() => new object.none()); tell(() => object.none(object));
+        tell(() => { const value = object?.none.deep(); });
         tell(() => { throw new Error('cannot read property of the app'); }); tell(() => missing); tell(() => \`\${Symbol()}\`);
 `,
     },
