@@ -138,7 +138,7 @@ export const CLASSES: Readonly<Record<string, NativeClass>> = {
       getSymmetricKeySize: [''],
       getAsymmetricKeyType: [''],
       checkEcKeyData: [''],
-      export: ['', '0-1 0-3', '0-1 0-3 text? bytes?'],
+      export: ['', '0-1 0-3', '0-1 0-3 none none', '0-1 0-3 text bytes'],
       exportJwk: ['boolean'],
       keyDetail: [''],
       rawPublicKey: [''],
