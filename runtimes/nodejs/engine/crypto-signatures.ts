@@ -138,7 +138,7 @@ export const CLASSES: Readonly<Record<string, NativeClass>> = {
       getSymmetricKeySize: [''],
       getAsymmetricKeyType: [''],
       checkEcKeyData: [''],
-      export: ['', '0-1 0-3', '0-1 0-3 text? bytes?'],
+      export: ['', '0-1 0-3', '0-1 0-3 none none', '0-1 0-3 text bytes'],
       exportJwk: ['boolean'],
       keyDetail: [''],
       rawPublicKey: [''],
@@ -210,7 +210,7 @@ export const JOBS: Readonly<Record<string, Signatures>> = {
   ScryptJob: ['bytes bytes uint uint uint number size'],
   SecretKeyGenJob: ['size'],
   SignJob: [
-    '0-0 PRIVATE bytes text|null? int? int? 0-1? bytes?',
+    '0-0 PRIVATE bytes text|null? int? int? 0-1? bytes? bytes?',
     '1-1 KEY bytes text|null? int? int? 0-1? bytes? bytes',
   ],
   TurboShakeJob: ["'TurboSHAKE128'|'TurboSHAKE256' 1-127 some bytes"],

@@ -1,19 +1,20 @@
 /**
  * What arguments a function of the engine's own Node takes. Its bindings check little themselves, for Node's library
- * has checked before; the guest's library is in the guest's hands, so everything is checked here again.
+ * has checked before: given something else they end the process, or worse. The guest's library is in the guest's
+ * hands, so everything is checked here again.
  *
  * A signature is a text with one word for each argument:
- * - `text`, `boolean`, `bytes`, `data` (text or bytes)
- * - `int`, `natural`, `uint` (of 32 bits), `0-2` (a number of that range), `-1` (just that), `size` (how many bytes are to come out;
- *   `some`: one or more), `modulus`, `bits` (as large as a modulus may be; one or more), `number`
- * - `secretKey`, `publicKey`, `privateKey`: a KeyObjectHandle of that type; `secret`: bytes or a secret one; `<Class>`: an object of that class
+ * - `text`, `boolean`, `bytes`, `data` (text or bytes), `null`, `none` (null or undefined), `'x'` (just that text)
+ * - `int`, `natural`, `uint` (32 bits), `number` (a safe integer), `0-2` (of that range), `-1` (just that)
+ * - `size`: how many bytes are to come out; `some`: one or more; `modulus`, `bits`: as large as a modulus may be
+ * - `<Class>`: an object of that class; `secretKey`, `publicKey`, `privateKey`: a KeyObjectHandle of that type;
+ *   `secret`: bytes, or a secret key
  * - `JWK`: a secret key as the text of a JWK, in four arguments
- * - `KEY`: an asymmetric key in five arguments (data, format, type, passphrase, curve); `PRIVATE`: one that is private
- *   if it is an object
+ * - `KEY`: an asymmetric key in five (data, format, type, passphrase, curve); `PRIVATE`: one that is private, if it
+ *   is an object
  * - `ENCODING`: how a pair of keys is to be written, in six (format and type of both, cipher, passphrase)
  *
- * `|` stands between those that one argument may be (`null` among them, or a certain text in quotes), a `?` behind one
- * that may be missing or undefined.
+ * `|` stands between those that one argument may be, a `?` behind one that may be missing or undefined.
  */
 import type { NativeObjects } from './native-objects.ts';
 import type { Crossing } from './values.ts';
@@ -156,6 +157,7 @@ const encoding: Convert = (values, at, _, result) => {
 const KINDS: Readonly<Record<string, Convert>> = {
   text: simple(isText),
   null: simple(isNull),
+  none: simple(isMissing),
   boolean: simple((value) => typeof value === 'boolean'),
   bytes: simple(isBytes),
   data: simple((value) => isText(value) || isBytes(value)),

@@ -1,6 +1,5 @@
 /** What a guest computes must not cost the engine its memory, show its files, or change how it works. */
 import { execFile } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -57,9 +56,8 @@ it('refuses what would take the memory, the files or the settings of the engine,
 const EVERYTHING = fileURLToPath(new URL('programs/call-everything.ts', import.meta.url));
 
 // Node's bindings end the process, or worse, when they are given something they do not expect.
-it('goes on whatever is asked of its crypto', async () => {
+it.each([1, 2, 3])('goes on whatever is asked of its crypto (seed %d)', async (seed) => {
   const { file, args } = engineCommand();
-  const seed = randomInt(2 ** 31);
   const run = promisify(execFile)(file, [...args.slice(0, -1), EVERYTHING, String(seed), '20000']);
-  await expect(run, `seed ${seed}`).resolves.toMatchObject({ stdout: 'still there\n' });
+  await expect(run).resolves.toMatchObject({ stdout: 'still there\n' });
 });

@@ -92,6 +92,8 @@ const valuesOf = (word: string): Crossing[] => {
       return [pick(NAMES)];
     case 'boolean':
       return [random() < 0.5];
+    case 'none':
+      return [undefined];
     case 'null':
       return [null];
     case '-1':
