@@ -25,9 +25,6 @@ JSValue JS_NewCFunctionData(JSContext *, JSCFunctionData *, int length, int magi
 JSValue JS_NewStringLen(JSContext *, const char *utf8, unsigned length);
 JSValue JS_NewStringUTF16(JSContext *, const unsigned short *text, unsigned length);
 JSValue JS_NewUint8ArrayCopy(JSContext *, const unsigned char *bytes, unsigned length);
-typedef void JSFreeArrayBufferDataFunc(JSRuntime *, void *opaque, void *bytes);
-JSValue JS_NewUint8Array(JSContext *, unsigned char *bytes, unsigned length, JSFreeArrayBufferDataFunc *, void *opaque,
-                         int is_shared);
 JSValue JS_NewPlainError(JSContext *, const char *format, ...);
 JSValue JS_ThrowOutOfMemory(JSContext *);
 int JS_HasException(JSContext *);
