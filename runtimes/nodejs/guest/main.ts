@@ -16,6 +16,7 @@ import { host } from './host.ts';
 import { createIntl } from './intl/intl.ts';
 import { addLocaleMethods } from './intl/locale-methods.ts';
 import { readLaunch } from './launch.ts';
+import { seedRandomNumbers } from './random-numbers.ts';
 import type { Answer } from './native-answers.ts';
 import { startModules } from './module-graph.ts';
 
@@ -54,6 +55,7 @@ host.setEntries({
   run: () => {
     const { options } = readLaunch();
     useNetworkOptions(options);
+    seedRandomNumbers();
     runMain(() => library.runMain('internal/main/run_main_module'));
   },
   timers: () => runCallback(runTimers),
