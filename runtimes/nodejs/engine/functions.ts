@@ -8,6 +8,7 @@ import type { EngineFunctions } from './guest.ts';
 import type { Launch } from './launch.ts';
 import { cryptoFunctions } from './crypto-functions.ts';
 import { digestFunctions } from './digest-functions.ts';
+import { histogramFunctions } from './histogram-functions.ts';
 import { intlFunctions } from './intl-functions.ts';
 import { librarySource } from './library.ts';
 import { NativeObjects } from './native-objects.ts';
@@ -29,6 +30,7 @@ export const coreFunctions = (
     ...digestFunctions(natives),
     ...zlibFunctions(natives),
     ...intlFunctions(natives),
+    ...histogramFunctions(natives),
   },
   raw: rawFunctions(bridge),
 });

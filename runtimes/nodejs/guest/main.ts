@@ -5,6 +5,7 @@ import { onClientParser } from './bindings/client-parser.ts';
 import { deliverSignal } from './bindings/terminal.ts';
 import { onAddresses } from './bindings/dns.ts';
 import { handleOf } from './bindings/handles.ts';
+import { startClocks } from './bindings/performance.ts';
 import { Stream } from './bindings/streams.ts';
 import { TCP } from './bindings/tcp.ts';
 import { hasDeferred, hasImmediates, runImmediates, runTimers, takeDeferred } from './bindings/timers.ts';
@@ -51,6 +52,7 @@ host.setEntries({
   /** Starts the app. */
   run: () => {
     const { options } = readLaunch();
+    startClocks();
     useNetworkOptions(options);
     runMain(() => library.runMain('internal/main/run_main_module'));
   },
