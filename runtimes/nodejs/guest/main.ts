@@ -11,7 +11,7 @@ import { TCP } from './bindings/tcp.ts';
 import { hasDeferred, hasImmediates, runImmediates, runTimers, takeDeferred } from './bindings/timers.ts';
 import { UDP } from './bindings/udp.ts';
 import { runCallback } from './callback-scope.ts';
-import { fillEngineGaps } from './engine-gaps.ts';
+import { fillEngineGaps, removeGaps } from './engine-gaps.ts';
 import { host } from './host.ts';
 import { createIntl } from './intl/intl.ts';
 import { addLocaleMethods } from './intl/locale-methods.ts';
@@ -23,6 +23,7 @@ addLocaleMethods();
 Object.defineProperty(globalThis, 'Intl', { value: createIntl(), writable: true, configurable: true });
 startModules();
 const library = bootLibrary();
+removeGaps();
 
 const onStream = (id: number, action: (stream: Stream) => void): void => {
   const stream = handleOf(id);
