@@ -25,7 +25,7 @@ class Reader {
     const part = this.#parts[this.#next];
     if (part === undefined) return callback(END);
     this.#next += 1;
-    callback(CONTINUE, part.slice().buffer as ArrayBuffer);
+    callback(CONTINUE, part.slice().buffer);
   }
 }
 

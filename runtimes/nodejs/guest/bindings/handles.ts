@@ -20,7 +20,6 @@ export class Handle extends AsyncWrap {
     return `${this.constructor.name}Wrap`;
   }
 
-
   /** The engine's number for it; 0 while the engine knows nothing of it. */
   id = 0;
   #isRef = true;

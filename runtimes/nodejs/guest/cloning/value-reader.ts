@@ -185,7 +185,7 @@ export class ValueReader {
       const key = this.read();
       if (typeof key !== 'string' && typeof key !== 'number') this.#fail();
       // Not assigned: `__proto__` is a name as every other.
-      Object.defineProperty(object, key as string, {
+      Object.defineProperty(object, key, {
         value: this.read(),
         writable: true,
         enumerable: true,
@@ -208,7 +208,7 @@ export class ValueReader {
     for (let index = 0; index < length; index += 1) {
       if (this.#peekTag() === TAG.hole) {
         this.#tag();
-        delete array[index];
+        Reflect.deleteProperty(array, index);
       } else array[index] = this.read();
     }
     return this.#endArray(array, TAG.endDense);
