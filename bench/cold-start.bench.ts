@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { engineBinary } from '../src/sandbox/engine-binary.ts';
+import { pinnedNode } from '../src/os/pinned-node.ts';
 import { freePort } from '../test/helpers/free-port.ts';
 import { untilFirst200 } from './first-answer.ts';
 import { median, printTable, ratio } from './table.ts';
@@ -32,7 +32,7 @@ const peer = (name: string, measure: () => Promise<number>): Peer => [name, meas
 
 const bareNode = async (): Promise<number> => {
   const start = performance.now();
-  await once(spawn(engineBinary(), ['-e', '0'], { stdio: 'ignore' }), 'exit');
+  await once(spawn(pinnedNode(), ['-e', '0'], { stdio: 'ignore' }), 'exit');
   return performance.now() - start;
 };
 
@@ -126,8 +126,8 @@ try {
   const hasSystemNode = spawnSync(systemNode, ['--version']).status === 0;
   const peers: Peer[] = [
     ['node -e 0 (bare start)', bareNode],
-    ['wasmrun, nftables', wasmrun(engineBinary(), 'nftables')],
-    ['wasmrun, handoff', wasmrun(engineBinary(), 'handoff')],
+    ['wasmrun, nftables', wasmrun(pinnedNode(), 'nftables')],
+    ['wasmrun, handoff', wasmrun(pinnedNode(), 'handoff')],
     ...(hasSystemNode
       ? [
           [`wasmrun, started by ${systemNode}`, wasmrun(systemNode, 'auto')] as [

@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
-import { engineBinary, engineCommand } from '../src/sandbox/engine-binary.ts';
+import { engineCommand } from '../src/sandbox/engine-binary.ts';
+import { pinnedNode } from '../src/os/pinned-node.ts';
 import { freePort } from '../test/helpers/free-port.ts';
 import { openHttpLoad } from './http-load.ts';
 import { median, printTable, ratio } from './table.ts';
@@ -96,7 +97,7 @@ const startNode = async (): Promise<Subject> => {
   return subject(
     'Node http',
     port,
-    spawn(engineBinary(), ['-e', NODE_SERVER, String(port)], { stdio: ['ignore', 'ignore', 'inherit'] }),
+    spawn(pinnedNode(), ['-e', NODE_SERVER, String(port)], { stdio: ['ignore', 'ignore', 'inherit'] }),
   );
 };
 

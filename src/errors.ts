@@ -48,6 +48,7 @@ const CODES = {
   MOUNT_FAILED: EXIT_STATUS.failed,
   ENGINE_FAILED: EXIT_STATUS.failed,
   APP_ENDED: EXIT_STATUS.failed,
+  APP_OUT_OF_MEMORY: EXIT_STATUS.trapped,
   NOT_READY: EXIT_STATUS.failed,
 } as const satisfies Record<string, number>;
 

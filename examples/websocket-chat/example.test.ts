@@ -108,6 +108,6 @@ describe.each(NODE_RUNNERS)('websocket-chat, run by $name', (runner) => {
     expect(await end).toBe(1001);
     const { stdout, stderr } = await app.run.ended;
     expect(stdout).toMatch(/^chat: listening on port \d+\nchat: closing\nchat: closed\n$/);
-    expect(stderr).toBe('');
+    expect(stderr).toMatch(runner.stderr);
   });
 });

@@ -32,7 +32,7 @@ export const nodejsRuntime: Runtime = {
     }
   },
 
-  prepare: async (app: App): Promise<GuestProgram> => toGuestProgram(await describeNodeApp(app)),
+  prepare: async (app: App): Promise<GuestProgram> => toGuestProgram(await describeNodeApp(app), app.memory),
 };
 
 /**
@@ -50,7 +50,10 @@ const isForSomethingElse = async (directory: string): Promise<boolean> => {
 };
 
 /** How the engine is told to start the app: the one place where the runtime's two sides meet. */
-const toGuestProgram = async ({ entry, args, directories, notices }: NodeApp): Promise<GuestProgram> => {
+const toGuestProgram = async (
+  { entry, args, directories, notices }: NodeApp,
+  memory: number | undefined,
+): Promise<GuestProgram> => {
   const { file, workingDirectory, flags, variables } = entry;
   const options: NodeOptions = {
     entry: file,
@@ -59,6 +62,7 @@ const toGuestProgram = async ({ entry, args, directories, notices }: NodeApp): P
     options: flags.options,
     envFiles: flags.envFiles,
     snapshot: await snapshotFile(),
+    ...(memory !== undefined && { memory }),
   };
   return {
     modulePath: packageFile('dist/drivers/nodejs/quickjs.wasm'),

@@ -34,5 +34,5 @@ const guest = await createNodeGuest(readGuestBytes(), MEMORY, {
 });
 // Another start may do the same at the same time: whoever is last, the file is whole.
 const whole = `${file}.${process.pid}`;
-await writeFile(whole, guest.snapshot());
+await writeFile(whole, guest.snapshot(), { mode: 0o600, flag: 'wx' });
 await rename(whole, file);

@@ -1,6 +1,6 @@
 /** Which directories the guest must see to find its files and what they `require`. */
 import { existsSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, normalize } from 'node:path';
 import { WasmrunError } from '../../src/errors.ts';
 import { broadness, findPackageRoot, isWithin } from './package-root.ts';
 import { findWorkspaceRoot } from './workspace.ts';
@@ -49,14 +49,18 @@ export const findMountRoots = async (directory: string): Promise<MountRoots> => 
 const linkNotices = (nodeModules: string, root: string): string[] =>
   topLevelLinks(nodeModules).flatMap(({ name, path }) => {
     const target = targetOf(path);
-    if (target === undefined || (isWithin(target, root) && !isAbsolute(readlinkSync(path)))) return [];
+    if (target === undefined || (isWithin(target, root) && isFollowed(readlinkSync(path), root))) return [];
     const reason = isWithin(target, root)
-      ? 'is an absolute link, which cannot be followed in the sandbox'
+      ? `is a link whose absolute path is not beneath ${root}, which cannot be followed in the sandbox`
       : `is a link to ${target}, outside of ${root}, which cannot be followed in the sandbox`;
     return [
       `${path} ${reason} (a copy can: npm install --install-links ${target}; ${name} is not found otherwise)`,
     ];
   });
+
+/** The guest finds an absolute path only where it leads through the mount by its very names. */
+const isFollowed = (target: string, root: string): boolean =>
+  !isAbsolute(target) || isWithin(normalize(target), root);
 
 /** Where a link leads in the end; undefined where there is nothing. */
 const targetOf = (link: string): string | undefined => {

@@ -26,6 +26,8 @@ import {
   guestPath,
   hostPath,
   ipv4Network,
+  memorySize,
+  formatMemorySize,
   namespacePrefix,
   nonEmpty,
   oneOf,
@@ -80,6 +82,13 @@ export const FIELDS = {
     print: (mounts) => mounts.map(formatDirectoryMount),
   }),
   'app.tmpfs': field({ reader: list(guestPath), example: '["/cache"]', flag: '--tmpfs', fallback: [] }),
+  'app.memory': field({
+    reader: text(memorySize),
+    example: '"256m"',
+    flag: '--memory',
+    variable: 'WASMRUN_MEMORY',
+    print: formatMemorySize,
+  }),
 
   'build.command': field({ reader: command, example: '"npm run build"' }),
   'build.output': field({ reader: text(hostPath), example: '"build/server.wasm"' }),

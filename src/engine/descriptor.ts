@@ -233,6 +233,10 @@ export abstract class Descriptor {
   setTimesAt(_path: Buffer, _followSymlinks: boolean, _times: FileTimes): number {
     return -WASI.ENOTDIR;
   }
+  /** Whether something is there and no symbolic link on the way to it; a false no costs time only. */
+  isStraight(_path: Buffer): boolean {
+    return false;
+  }
   setModeAt(_path: Buffer, _mode: number): number {
     return -WASI.ENOTDIR;
   }

@@ -1,8 +1,6 @@
 /** What the kernel keeps of a file beside its contents: asked and changed through a descriptor of it. */
-import { fstatSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
-import { errno, libc } from '../os/libc.ts';
-import { FILETYPE } from './descriptor.ts';
+import { check, errno, libc } from '../os/libc.ts';
+import { FILETYPE, FILE_MODE } from './descriptor.ts';
 import type { FileStat, FileSystemStat, FileTimes } from './descriptor.ts';
 import { WASI, failure } from './errno.ts';
 
@@ -10,6 +8,9 @@ type SystemCall = (number: number, fd: number, path: Buffer, argument: number, f
 const syscall: SystemCall = libc.func('syscall', 'long', ['long', 'int', 'void *', 'uint32_t', 'int']);
 const utimensat: (dirFd: number, path: Buffer, times: BigInt64Array, flags: number) => number = libc.func(
   'int utimensat(int, void *, void *, int)',
+);
+const statx: (fd: number, path: Buffer, flags: number, mask: number, result: Buffer) => number = libc.func(
+  'int statx(int, void *, int, uint32_t, void *)',
 );
 const fchmod: (fd: number, mode: number) => number = libc.func('int fchmod(int, uint32_t)');
 const fsync: (fd: number) => number = libc.func('int fsync(int)');
@@ -29,6 +30,27 @@ const AT_EMPTY_PATH = 0x1000;
 const AT_EACCESS = 0x200;
 const EMPTY_PATH = Buffer.alloc(1);
 const NANOSECONDS = 1_000_000_000n;
+/** statx(2), uapi/linux/stat.h: offsets in struct statx, the same on every architecture. */
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
+const STATX_SIZE = 256;
+const STATX_NANOSECONDS = 8;
+const STATX = {
+  blksize: 4,
+  nlink: 16,
+  mode: 28,
+  ino: 32,
+  size: 40,
+  blocks: 48,
+  atime: 64,
+  btime: 80,
+  ctime: 96,
+  mtime: 112,
+  rdev: 128,
+  dev: 136,
+} as const;
+/** sys/stat.h, S_IFMT */
+const KIND_MASK = 0o170000;
 /** A guest gives nobody another identity: no set-user-ID, set-group-ID or sticky bit. */
 const PERMISSIONS = 0o777;
 /** struct statfs of 64-bit machines (asm-generic/statfs.h): 8 bytes each. */
@@ -43,33 +65,45 @@ const STATFS = {
 } as const;
 const STATFS_SIZE = 120;
 
-const filetypeOf = (stat: BigIntStats): number => {
-  if (stat.isFile()) return FILETYPE.regularFile;
-  if (stat.isDirectory()) return FILETYPE.directory;
-  if (stat.isSymbolicLink()) return FILETYPE.symbolicLink;
-  if (stat.isCharacterDevice()) return FILETYPE.characterDevice;
-  if (stat.isBlockDevice()) return FILETYPE.blockDevice;
-  if (stat.isSocket()) return FILETYPE.socketStream;
-  return FILETYPE.unknown;
+const FILETYPE_OF_MODE: Readonly<Record<number, number>> = {
+  [FILE_MODE.characterDevice]: FILETYPE.characterDevice,
+  [FILE_MODE.directory]: FILETYPE.directory,
+  [FILE_MODE.blockDevice]: FILETYPE.blockDevice,
+  [FILE_MODE.regularFile]: FILETYPE.regularFile,
+  [FILE_MODE.symbolicLink]: FILETYPE.symbolicLink,
+  [FILE_MODE.socket]: FILETYPE.socketStream,
 };
 
-/** fstat(2) of any descriptor, O_PATH ones included. */
+const status = Buffer.alloc(STATX_SIZE);
+const number = (at: number): bigint => status.readBigUInt64LE(at);
+const time = (at: number): bigint =>
+  status.readBigInt64LE(at) * NANOSECONDS + BigInt(status.readUInt32LE(at + STATX_NANOSECONDS));
+
+/** A device's number as stat(2) tells it (makedev(3), gnu_dev_makedev). */
+const device = (at: number): bigint => {
+  const [major, minor] = [status.readUInt32LE(at), status.readUInt32LE(at + 4)];
+  const low = ((major & 0xfff) << 8) | (minor & 0xff);
+  return (BigInt(major & 0xffff_f000) << 32n) | (BigInt(minor & 0xffff_ff00) << 12n) | BigInt(low);
+};
+
+/** stat(2) of any descriptor, O_PATH ones included. */
 export const statHostFd = (fd: number): FileStat => {
-  const stat = fstatSync(fd, { bigint: true });
+  check('statx', statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, status));
+  const mode = status.readUInt16LE(STATX.mode);
   return {
-    dev: stat.dev,
-    ino: stat.ino,
-    filetype: filetypeOf(stat),
-    nlink: stat.nlink,
-    size: stat.size,
-    atim: stat.atimeNs,
-    mtim: stat.mtimeNs,
-    ctim: stat.ctimeNs,
-    birthtim: stat.birthtimeNs,
-    mode: Number(stat.mode),
-    rdev: stat.rdev,
-    blksize: stat.blksize,
-    blocks: stat.blocks,
+    dev: device(STATX.dev),
+    ino: number(STATX.ino),
+    filetype: FILETYPE_OF_MODE[mode & KIND_MASK] ?? FILETYPE.unknown,
+    nlink: BigInt(status.readUInt32LE(STATX.nlink)),
+    size: number(STATX.size),
+    atim: time(STATX.atime),
+    mtim: time(STATX.mtime),
+    ctim: time(STATX.ctime),
+    birthtim: time(STATX.btime),
+    mode,
+    rdev: device(STATX.rdev),
+    blksize: BigInt(status.readUInt32LE(STATX.blksize)),
+    blocks: number(STATX.blocks),
   };
 };
 

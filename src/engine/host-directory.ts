@@ -12,7 +12,7 @@ import {
   syncHost,
 } from './host-attributes.ts';
 import { HostFile } from './host-files.ts';
-import { openBeneath, openParent, toCString } from './host-path.ts';
+import { RESOLVE_NO_SYMLINKS, openBeneath, openParent, toCString } from './host-path.ts';
 import { O } from './open-flags.ts';
 import type { ParentDirectory } from './host-path.ts';
 import { close, lseek } from './libc.ts';
@@ -176,6 +176,12 @@ export class HostDirectory extends Descriptor {
     } finally {
       close(fd);
     }
+  }
+
+  override isStraight(path: Buffer): boolean {
+    const fd = openBeneath(this.#hostFd, path, O.PATH, 0, RESOLVE_NO_SYMLINKS);
+    if (fd >= 0) close(fd);
+    return fd >= 0;
   }
 
   override accessAt(path: Buffer, mode: number): number {

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { EXIT_STATUS, isWasmrunError } from '../errors.ts';
 import { Control } from './control.ts';
 import type { Driver } from './driver.ts';
-import { harden, ignoreTerminalSignals } from './harden.ts';
+import { harden, ignoreTerminalSignals, raiseStackLimit } from './harden.ts';
 import { exitNow } from './libc.ts';
 import { openDirectories, openMemoryFileSystems } from './mounts.ts';
 import type { DriverReference, LaunchMessage } from './messages.ts';
@@ -77,6 +77,7 @@ const fail = (control: Control, file: string, error: unknown): never => {
 };
 
 ignoreTerminalSignals();
+raiseStackLimit();
 const control = new Control();
 const launch = control.next() as LaunchMessage;
 main(control, launch).catch((error: unknown) => fail(control, basename(launch.module), error));

@@ -4,6 +4,8 @@
  */
 import type { Protocol } from '../os/socket.ts';
 
+/** Bytes of stack an engine may use: guests that recurse take several times of what their own is (setrlimit(2)). */
+export const STACK_LIMIT = 64 * 1024 * 1024;
 /** Descriptor of the control channel inside the engine. */
 export const CONTROL_FD = 3;
 /**

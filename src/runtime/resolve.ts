@@ -17,6 +17,7 @@ export interface AppOptions {
     /** Absolute path. */
     readonly module?: string | undefined;
     readonly args: readonly string[];
+    readonly memory?: number | undefined;
   };
   readonly build: {
     readonly command?: string | readonly string[] | undefined;
@@ -109,7 +110,13 @@ export const resolveApp = async (
   const isYetToBuild = willBuild && module !== undefined && !(await isFile(module));
   const program = isYetToBuild
     ? { modulePath: module, args: [basename(module), ...options.app.args] }
-    : await runtime.prepare({ directory, module, args: options.app.args, reason });
+    : await runtime.prepare({
+        directory,
+        module,
+        args: options.app.args,
+        memory: options.app.memory,
+        reason,
+      });
   return {
     directory,
     name: options.app.name ?? deriveName(file ?? directory),

@@ -43,6 +43,8 @@ export interface App {
   readonly module?: string | undefined;
   /** Arguments of the guest, without its own name. */
   readonly args: readonly string[];
+  /** Bytes of memory it may use, where that was said. */
+  readonly memory?: number | undefined;
   /** Why this runtime was chosen, e.g. `package.json` or `--language`. */
   readonly reason: string;
 }

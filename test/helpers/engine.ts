@@ -17,7 +17,7 @@ import type {
 } from '../../src/engine/messages.ts';
 import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
-import { ENGINE_FLAGS } from '../../src/sandbox/engine-binary.ts';
+import { engineFlags } from '../../src/sandbox/engine-binary.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../src/sandbox/socket-channel.ts';
@@ -94,7 +94,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     onRefused: (refusal) => refused.push(refusal),
   });
   const answer = onRequest ?? ((request: Request): unknown => broker.answer(request));
-  const child = spawn(process.execPath, [...ENGINE_FLAGS, ENGINE], {
+  const child = spawn(process.execPath, [...engineFlags(), ENGINE], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', engineChannel, ...descriptors, ...channels],
     env: { ...processEnv },
   });

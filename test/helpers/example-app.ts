@@ -8,7 +8,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describeNodeApp } from '../../runtimes/nodejs/node-app.ts';
-import { startCli, type CliRun } from './cli.ts';
+import { expect } from 'vitest';
+import { newPrefix, remains, startCli, type CliRun } from './cli.ts';
 import { freePort } from './free-port.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
@@ -63,6 +64,8 @@ const installDependencies = async (name: string): Promise<string> => {
 /** A way to run an app for Node.js. */
 export interface NodeRunner {
   readonly name: string;
+  /** What stands on standard error in the end, if the app itself writes nothing there. */
+  readonly stderr: RegExp;
   /** Starts the app in `directory`; resolves when it listens. */
   start(directory: string): Promise<RunningApp>;
 }
@@ -76,6 +79,7 @@ export interface RunningApp extends AsyncDisposable {
 /** Node itself, the pinned one, without a sandbox: what an example does here it must do everywhere. */
 const plainNode: NodeRunner = {
   name: 'plain Node',
+  stderr: /^$/,
   async start(directory) {
     const { entry, args } = await describeNodeApp({ directory, args: [], reason: 'a test' });
     const port = await freePort();
@@ -89,5 +93,26 @@ const plainNode: NodeRunner = {
   },
 };
 
+/** The product: the same app as WebAssembly in a sandbox, reached through a forward. */
+const wasmrun: NodeRunner = {
+  name: 'wasmrun',
+  // The sandbox, and where it is reached.
+  stderr: /^\S+ {2}10\.\S+ {2}\(namespace \S+\)\nhttp:\/\/127\.0\.0\.1:\d+ → \S+:3000 {2}\S+\n$/,
+  async start(directory) {
+    const prefix = newPrefix();
+    const run = startCli(['os', directory, '--forward', '127.0.0.1::3000'], { prefix });
+    await run.printed(/listening/);
+    return {
+      url: (await run.url()).replace(/\/$/, ''),
+      run,
+      async [Symbol.asyncDispose]() {
+        run.process.kill('SIGTERM');
+        await run.ended;
+        expect(remains(prefix)).toEqual([]);
+      },
+    };
+  },
+};
+
 /** Everything that must run the examples alike. */
-export const NODE_RUNNERS: readonly NodeRunner[] = [plainNode];
+export const NODE_RUNNERS: readonly NodeRunner[] = [plainNode, wasmrun];

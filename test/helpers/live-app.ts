@@ -24,12 +24,14 @@ export const createApp = async (
 ): Promise<LiveApp> => {
   const directory = await mkdtempDisposable(join(tmpdir(), 'wasmrun-live-'));
   const module = join(directory.path, 'server.wasm');
+  // Outside of what is watched: on a busy machine the draft would be noticed before it is in its place.
+  const draft = `${directory.path}.draft`;
   const app: LiveApp = {
     path: directory.path,
     module,
     async save(name) {
-      await copyFile(guestPath(name), `${module}.new`);
-      await rename(`${module}.new`, module);
+      await copyFile(guestPath(name), draft);
+      await rename(draft, module);
     },
     configure: (text) => writeFile(join(directory.path, '.wasmrun.toml'), text),
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),

@@ -19,6 +19,8 @@ export interface NodeGuestOptions extends Partial<Omit<EngineOptions, 'guest' | 
   readonly readOnly?: boolean;
   /** A file that the guest goes on from, see runtimes/nodejs/snapshot-cache.ts; else it is brought up anew. */
   readonly snapshot?: string;
+  /** Bytes the guest may use. */
+  readonly memory?: number;
 }
 
 /** Starts a script; its directory may be written to, unless it is said otherwise. */
@@ -28,6 +30,7 @@ export const startNodeGuest = ({
   flags = [],
   readOnly = false,
   snapshot,
+  memory,
   directories = [],
   ...options
 }: NodeGuestOptions): EngineRun => {
@@ -39,6 +42,7 @@ export const startNodeGuest = ({
     options: flagOptions,
     envFiles,
     ...(snapshot !== undefined && { snapshot }),
+    ...(memory !== undefined && { memory }),
   };
   return startEngine({
     guest: packageFile('dist/drivers/nodejs/quickjs.wasm'),

@@ -2,7 +2,7 @@
  * How an unmodified Node program is run, natively and as a guest. Suites and benchmarks ask here and nowhere
  * else, so that what they prove is the command that users type.
  */
-import { engineBinary } from '../../src/sandbox/engine-binary.ts';
+import { pinnedNode } from '../../src/os/pinned-node.ts';
 import { BIN } from './cli.ts';
 
 export interface NodeProgram {
@@ -25,7 +25,7 @@ export interface NodeCommand {
 /** Runs the program by a Node of this machine, by default the pinned one. */
 export const nativeCommand = (
   { directory, module = '.', flags = [], env = {} }: NodeProgram,
-  node: string = engineBinary(),
+  node: string = pinnedNode(),
 ): NodeCommand => ({
   file: node,
   args: [...flags, module],
@@ -50,7 +50,7 @@ export const guestCommand = (
   const options = flags.length === 0 ? {} : { NODE_OPTIONS: flags.join(' ') };
   const variables = Object.entries({ ...env, ...options });
   return {
-    file: engineBinary(),
+    file: pinnedNode(),
     args: [
       '--',
       BIN,

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { engineBinary } from '../../src/sandbox/engine-binary.ts';
+import { pinnedNode } from '../../src/os/pinned-node.ts';
 import { writeAppDirectory } from './app-directory.ts';
 import type { AppFiles } from './app-directory.ts';
 import { startNodeGuest } from './node-guest.ts';
@@ -27,7 +27,7 @@ interface Script {
 const runNatively = ({ directory, script, flags }: Script): Promise<Output> =>
   new Promise((resolve) => {
     const child = execFile(
-      engineBinary(),
+      pinnedNode(),
       [...flags, join(directory, script)],
       { cwd: directory, env: {} },
       (_, stdout, stderr) => resolve({ stdout, stderr, status: child.exitCode }),

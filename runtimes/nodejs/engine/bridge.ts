@@ -2,16 +2,21 @@
  * The engine's end of native/bridge.c: memory of the guest, texts and byte arrays in it, calls in both directions.
  */
 import { decodeWtf8 } from './wtf8.ts';
+import { GuestError, GuestMemoryError, PendingError, ThrownByGuest } from './guest-errors.ts';
 import { Values, VALUE_SIZE } from './values.ts';
 import type { Crossing } from './values.ts';
 
 /** Functions of native/bridge.c; addresses are of values. */
 export interface BridgeExports {
-  bridge_function(result: number, number: number, length: number): void;
+  bridge_function(result: number, number: number): void;
   bridge_native_function(result: number, number: number): void;
   bridge_string(result: number, utf8: number, length: number): void;
   bridge_string16(result: number, text: number, length: number): void;
   bridge_bytes(result: number, bytes: number, length: number): void;
+  bridge_new_bytes(result: number, length: number): number;
+  bridge_error(result: number, message: number, code: number): void;
+  bridge_use_stack(size: number): void;
+  bridge_collect_at(size: number): void;
   bridge_array(result: number): void;
   bridge_object(result: number): void;
   bridge_set_element(array: number, index: number, value: number): number;
@@ -58,11 +63,6 @@ export const EVALUATE_GLOBAL = 0;
 /** Texts up to this many bytes are put together in a place that is always there. */
 const SCRATCH_SIZE = 65_536;
 
-/** An exception of the guest, as text: the guest reports its own errors, so this is a fault of ours. */
-export class GuestError extends Error {
-  override readonly name = 'GuestError';
-}
-
 export class Bridge {
   readonly exports: BridgeExports;
   readonly values: Values;
@@ -102,7 +102,7 @@ export class Bridge {
   /** Room for values in the guest's memory. */
   allocate(size: number): number {
     const address = this.#engine.malloc(size);
-    if (address === 0) throw new RangeError('the guest is out of memory');
+    if (address === 0) throw new GuestMemoryError();
     return address;
   }
 
@@ -113,13 +113,15 @@ export class Bridge {
   /** The characters of a string. */
   text(address: number): string {
     const text = this.exports.bridge_text(address, this.#length);
-    if (text === 0) return '';
+    if (text === 0) throw new PendingError();
     const { bytes, words } = this.memory;
     const end = text + words[this.#length >> 2]!;
-    let result = bytes.toString('utf8', text, end);
-    if (result.includes('\ufffd')) result = decodeWtf8(bytes.subarray(text, end));
-    this.exports.bridge_free_text(text);
-    return result;
+    try {
+      const result = bytes.toString('utf8', text, end);
+      return result.includes('\ufffd') ? decodeWtf8(bytes.subarray(text, end)) : result;
+    } finally {
+      this.exports.bridge_free_text(text);
+    }
   }
 
   /** A view of the bytes of a Uint8Array, valid until the guest runs again; undefined for all else. */
@@ -139,6 +141,7 @@ export class Bridge {
   /** Calls `action` with where a string lies as UTF-8, without its leaving the guest. */
   withText<Result>(address: number, action: (start: number, length: number) => Result): Result {
     const start = this.exports.bridge_text(address, this.#length);
+    if (start === 0) throw new PendingError();
     try {
       return action(start, this.memory.words[this.#length >> 2]!);
     } finally {
@@ -150,22 +153,27 @@ export class Bridge {
     if (!text.isWellFormed()) return this.#newText16(result, text);
     // A UTF-16 unit takes at most three bytes of UTF-8.
     const isShort = text.length * 3 <= SCRATCH_SIZE;
-    const start = isShort ? this.#scratch : this.allocate(text.length * 3);
+    const start = isShort ? this.#scratch : this.allocate(Buffer.byteLength(text));
     const length = this.memory.bytes.write(text, start, 'utf8');
     this.exports.bridge_string(result, start, length);
     if (!isShort) this.release(start);
+    this.check(result);
+  }
+
+  /** Throws {@link PendingError} where QuickJS could not make a value. */
+  check(result: number): void {
+    if (this.values.isException(result)) throw new PendingError();
   }
 
   newBytes(result: number, bytes: Uint8Array): void {
     // What lies in the guest's memory already has not to be brought there.
     if (bytes.buffer === this.memory.bytes.buffer) {
-      return this.exports.bridge_bytes(result, bytes.byteOffset, bytes.length);
+      this.exports.bridge_bytes(result, bytes.byteOffset, bytes.length);
+      return this.check(result);
     }
-    const isShort = bytes.length <= SCRATCH_SIZE;
-    const start = isShort ? this.#scratch : this.allocate(bytes.length);
+    const start = this.exports.bridge_new_bytes(result, bytes.length);
+    if (start === 0) throw new PendingError();
     this.memory.bytes.set(bytes, start);
-    this.exports.bridge_bytes(result, start, bytes.length);
-    if (!isShort) this.release(start);
   }
 
   /** Frees objects of the guest that only hold each other. */
@@ -207,15 +215,17 @@ export class Bridge {
     return this.#functions.push(implementation) - 1;
   }
 
-  /** The import `wasmrun_call` of native/bridge.c. */
+  /** The import `wasmrun_call` of native/bridge.c, and what that returns. */
   readonly onCall = (number: number, count: number, values: number, result: number): number => {
     try {
       this.#functions[number]!(count, values, result);
       return 0;
     } catch (error) {
+      // What is left of the guest after a trap is not to run any more.
+      if (error instanceof WebAssembly.RuntimeError) throw error;
       if (error instanceof ThrownByGuest) return 1;
-      this.#writeError(result, error);
-      return 1;
+      if (error instanceof PendingError) return 2;
+      return this.#writeError(result, error) ? 1 : 2;
     }
   };
 
@@ -272,23 +282,21 @@ export class Bridge {
     return new GuestError(`${this.text(thrown)}\n${typeof stack === 'string' ? stack : ''}`);
   }
 
-  /** An Error object that carries the message and code of one of the engine. */
-  #writeError(result: number, error: unknown): void {
+  /** An Error that carries the message and code of one of the engine; false where there is no memory for it. */
+  #writeError(result: number, error: unknown): boolean {
+    if (error instanceof GuestMemoryError) return false;
     const { message, code } = error as NodeJS.ErrnoException;
-    this.evaluate(
-      '(message, code) => Object.assign(new Error(message), code === undefined ? {} : { code })',
-      'wasmrun:error',
-      result,
-    );
-    const maker = this.allocate(4 * VALUE_SIZE);
-    this.exports.bridge_copy(maker, result);
-    this.exports.bridge_free(result);
-    this.values.write(maker + VALUE_SIZE, undefined);
-    this.values.write(maker + 2 * VALUE_SIZE, message);
-    this.values.write(maker + 3 * VALUE_SIZE, code);
-    this.exports.bridge_call(result, maker, maker + VALUE_SIZE, 2, maker + 2 * VALUE_SIZE);
-    for (const index of [0, 2, 3]) this.exports.bridge_free(maker + index * VALUE_SIZE);
-    this.release(maker);
+    try {
+      const parts = this.allocate(2 * VALUE_SIZE);
+      this.values.write(parts, message);
+      this.values.write(parts + VALUE_SIZE, code);
+      this.exports.bridge_error(result, parts, parts + VALUE_SIZE);
+      this.release(parts);
+      return !this.values.isException(result);
+    } catch (another) {
+      if (another instanceof WebAssembly.RuntimeError) throw another;
+      return false;
+    }
   }
 
   #newText16(result: number, text: string): void {
@@ -296,11 +304,9 @@ export class Bridge {
     this.memory.bytes.write(text, start, 'utf16le');
     this.exports.bridge_string16(result, start, text.length);
     this.release(start);
+    this.check(result);
   }
 }
-
-/** Thrown by a function of the engine that has put what the guest is to catch where its result goes. */
-export class ThrownByGuest extends Error {}
 
 /** quickjs.h, JS_TYPED_ARRAY_UINT8. */
 const UINT8_ARRAY = 2;

@@ -3,12 +3,13 @@
  * Node, once their arguments are known to be what the binding expects.
  */
 import { createRequire } from 'node:module';
+import type { BackgroundHost, NativeJob } from './background-jobs.ts';
+import { BackgroundJobs } from './background-jobs.ts';
 import type { HostFunction } from './bridge.ts';
 import { CLASSES, FUNCTIONS, JOBS } from './crypto-signatures.ts';
 import { engineBinding } from './engine-binding.ts';
-import { answer } from './native-answers.ts';
+import { answer, answerOf } from './native-answers.ts';
 import type { Keep } from './native-answers.ts';
-import { NativeMemoryError } from './native-objects.ts';
 import type { NativeObjects } from './native-objects.ts';
 import { Signature } from './signature.ts';
 import type { Crossing } from './values.ts';
@@ -18,8 +19,10 @@ type NativeConstructor = new (...values: unknown[]) => Record<string, Native>;
 
 const binding = engineBinding('crypto') as {
   [name: string]: unknown;
+  getFipsCrypto(): number;
   getCachedAliases(): Record<string, number>;
   getCachedMacAliases(): Record<string, number>;
+  readonly kCryptoJobAsync: number;
   readonly kCryptoJobSync: number;
 };
 const { InternalX509Certificate } = createRequire(import.meta.url)('internal/crypto/x509') as {
@@ -28,6 +31,10 @@ const { InternalX509Certificate } = createRequire(import.meta.url)('internal/cry
 /** The binding gives it only to Node's library, which derives its own class from it. */
 const X509Certificate = Object.getPrototypeOf(InternalX509Certificate) as NativeConstructor;
 const KeyObjectHandle = binding['KeyObjectHandle'] as NativeConstructor;
+
+/** crypto_keys.h, enum KeyType. */
+const SECRET = 0;
+const PRIVATE = 2;
 
 /** By what the binding knows algorithms it has met; the guest has no part in it. */
 const hashAliases = binding.getCachedAliases();
@@ -77,6 +84,27 @@ const WORKING_MEMORY: Readonly<Record<string, (values: readonly unknown[]) => nu
     ),
 };
 
+/** What methods of keys are for, by type and arguments; the binding ends the engine where it is something else. */
+const FOR_TYPE: Readonly<Record<string, (type: unknown, given: readonly unknown[]) => boolean>> = {
+  getSymmetricKeySize: (type) => type === SECRET,
+  rawPrivateKey: (type) => type === PRIVATE,
+  rawSeed: (type) => type === PRIVATE,
+  exportECPrivateRaw: (type) => type === PRIVATE,
+  getAsymmetricKeyType: (type) => type !== SECRET,
+  checkEcKeyData: (type) => type !== SECRET,
+  rawPublicKey: (type) => type !== SECRET,
+  exportECPublicRaw: (type) => type !== SECRET,
+  // Nothing, format and type, or cipher and passphrase besides.
+  export: (type, given) => given.length === 2 * (type as number),
+  equals: (type, [other]) => (other as Record<string, Native>)['getKeyType']!() === type,
+};
+const isForType = (method: string, type: unknown, given: readonly unknown[]): boolean =>
+  FOR_TYPE[method]?.(type, given) ?? true;
+
+const memoryOf = (name: string, values: readonly unknown[]): number => WORKING_MEMORY[name]?.(values) ?? 0;
+
+const jobClass = (name: string) => binding[name] as new (...values: unknown[]) => NativeJob;
+
 const sizeOf = (values: readonly Crossing[]): number => {
   let size = 0;
   for (const value of values) if (value instanceof Uint8Array) size += value.length;
@@ -117,6 +145,9 @@ class CryptoCalls {
   method(number: number, name: string, values: readonly Crossing[]): unknown {
     const { className, object } = this.#objects.get(number);
     const given = this.#checked(methods.get(className)?.get(name), `${className}.${name}`, values);
+    if (object instanceof KeyObjectHandle && !isForType(name, object['getKeyType']!(), given)) {
+      throw new TypeError(`A key of this type has no ${name}`);
+    }
     const completed = COMPLETED[name]?.(given) ?? given;
     const native = constructors.get(className)!.prototype as Record<string, Native>;
     return native[name]!.apply(object, completed);
@@ -125,14 +156,17 @@ class CryptoCalls {
   /** Error and result. */
   job(name: string, values: readonly Crossing[]): unknown {
     const given = this.#checked(jobs.get(name), name, values);
-    const memory = WORKING_MEMORY[name]?.(given) ?? 0;
-    if (memory > this.#objects.available) {
-      throw new NativeMemoryError(
-        `${name} needs ${memory} bytes; a sandbox of wasmrun has ${this.#objects.available} for it`,
-      );
-    }
-    const Job = binding[name] as NativeConstructor;
-    return new Job(binding.kCryptoJobSync, ...given)['run']!();
+    this.#objects.reserve(memoryOf(name, given));
+    // Forgets what OpenSSL was dissatisfied with before: jobs take any error there is for one of theirs, and some end
+    // the engine where they succeed with one. In Node they mostly run in a thread that has errors of its own.
+    binding.getFipsCrypto();
+    return new (jobClass(name))(binding.kCryptoJobSync, ...given).run();
+  }
+
+  start(number: number, name: string, values: readonly Crossing[], background: BackgroundJobs): void {
+    const given = this.#checked(jobs.get(name), name, values);
+    const job = new (jobClass(name))(binding.kCryptoJobAsync, ...given);
+    background.start(number, job, memoryOf(name, given));
   }
 
   #checked(
@@ -155,18 +189,32 @@ class CryptoCalls {
   }
 }
 
-export const cryptoFunctions = (objects: NativeObjects): Readonly<Record<string, HostFunction>> => {
+/** What the functions need of the world around. */
+export interface CryptoHost extends Omit<BackgroundHost, 'done'> {
+  /** A job has ended: its error and its result. */
+  done(number: number, outcome: Crossing): void;
+}
+
+export const cryptoFunctions = (
+  objects: NativeObjects,
+  host: CryptoHost,
+): Readonly<Record<string, HostFunction>> => {
   const calls = new CryptoCalls(objects);
   const { keep } = calls;
+  const background = new BackgroundJobs(objects, {
+    hold: () => host.hold(),
+    done: (number, error, result) => host.done(number, answerOf([error, result], keep)),
+  });
   return {
     cryptoCall: (name: string, ...values: Crossing[]) => answer(() => calls.call(name, values), keep),
     cryptoMake: (name: string, ...values: Crossing[]) => answer(() => calls.make(name, values), keep),
     cryptoMethod: (number: number, name: string, ...values: Crossing[]) =>
       answer(() => calls.method(number, name, values), keep),
     cryptoJob: (name: string, ...values: Crossing[]) => answer(() => calls.job(name, values), keep),
+    cryptoStart: (number: number, name: string, ...values: Crossing[]) =>
+      answer(() => calls.start(number, name, values, background), keep),
     freeNative: (number: number) => {
       objects.delete(number);
-      return undefined;
     },
   };
 };

@@ -56,8 +56,11 @@ export const makeDirectories = (
 
 /** A file, or a directory with all that is in it. What is gone already is no failure. */
 export const removeTree = (files: GuestFileSystem, path: GuestPath): number => {
+  const stat = files.stat(path, false);
+  // Beneath a file there is nothing, too.
+  if (stat === ENOENT || stat === ENOTDIR) return 0;
   const result = files.changeAt(path, removeFrom);
-  return result === ENOENT || result === ENOTDIR ? 0 : result;
+  return result === ENOENT ? 0 : result;
 };
 
 /** Works on open directories, so that a directory that is exchanged for a link meanwhile leads nowhere. */

@@ -2,36 +2,16 @@
 import { randomFillSync } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { bindingShape, constantsOfEngine } from './binding-shapes.ts';
-import { ThrownByGuest } from './bridge.ts';
 import type { Bridge } from './bridge.ts';
 import type { EngineFunctions } from './guest.ts';
 import type { Launch } from './launch.ts';
-import { cryptoFunctions } from './crypto-functions.ts';
-import { digestFunctions } from './digest-functions.ts';
-import { histogramFunctions } from './histogram-functions.ts';
-import { intlFunctions } from './intl-functions.ts';
+import { ThrownByGuest } from './guest-errors.ts';
 import { librarySource } from './library.ts';
-import { NativeObjects } from './native-objects.ts';
 import { textFunctions } from './text-functions.ts';
 import { VALUE_SIZE } from './values.ts';
-import { zlibFunctions } from './zlib-functions.ts';
 
-/** Bytes of the engine that crypto and zlib may take for the guest. */
-const NATIVE_MEMORY = 512 << 20;
-
-export const coreFunctions = (
-  bridge: Bridge,
-  app: () => Launch,
-  natives = new NativeObjects(NATIVE_MEMORY),
-): EngineFunctions => ({
-  plain: {
-    ...plainFunctions(bridge, app),
-    ...cryptoFunctions(natives),
-    ...digestFunctions(natives),
-    ...zlibFunctions(natives),
-    ...intlFunctions(natives),
-    ...histogramFunctions(natives),
-  },
+export const coreFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions => ({
+  plain: plainFunctions(bridge, app),
   raw: rawFunctions(bridge),
 });
 

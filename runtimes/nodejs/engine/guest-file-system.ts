@@ -169,7 +169,13 @@ export class GuestFileSystem {
 
   /** Without symbolic links. */
   realPath(path: GuestPath): Buffer | number {
-    const place = this.#mounts.walk(this.#absolute(path), true);
+    const absolute = this.#absolute(path);
+    const direct = this.#direct(absolute);
+    // Mostly there is nothing to resolve.
+    if (direct?.directory.isStraight(direct.path) === true && !this.#endsInDots(path)) {
+      return Buffer.from(withoutSlash(absolute), 'latin1');
+    }
+    const place = this.#mounts.walk(absolute, true);
     if (typeof place === 'number') return linuxResult(place);
     const stat = place.directory.statAt(place.path, false);
     return typeof stat === 'number'

@@ -22,8 +22,6 @@ export interface GuestParts {
 export interface GuestLimits {
   /** Bytes the guest may use for its own values. */
   readonly memory: number;
-  /** Bytes of stack before a RangeError. */
-  readonly stack: number;
 }
 
 /** Functions of the engine the guest finds in its global `__wasmrun`, by name. */
@@ -35,13 +33,15 @@ export interface EngineFunctions {
 
 /** Where quickjs-wasi keeps what it loaded; it has no accessor for the exports of an extension. */
 interface Internals {
-  readonly exports: QuickJsExports;
+  readonly exports: QuickJsExports & { readonly __stack_pointer: { value: number } };
   readonly loadedExtensions: readonly { readonly name: string; readonly instance: WebAssembly.Instance }[];
 }
 
 const internalsOf = (vm: QuickJS): Internals => vm as unknown as Internals;
 
 const BRIDGE = 'wasmrun';
+/** Bytes of stack for what QuickJS does after it has found that there is no more. */
+const STACK_RESERVE = 512 * 1024;
 /** Those of native/natives.c, in its order. */
 const NATIVE_FUNCTIONS = [
   'classOf',
@@ -66,6 +66,7 @@ const NATIVE_FUNCTIONS = [
   'setPromiseHooks',
   'setRejectionCallback',
   'privateSymbol',
+  'createRealm',
 ] as const;
 
 /** What functions of the engine are made with. */
@@ -99,7 +100,7 @@ export class Guest {
     const object = bridge.allocate(3 * VALUE_SIZE);
     bridge.exports.bridge_object(object);
     for (const [name, number] of registerAll(bridge, functions(bridge))) {
-      bridge.exports.bridge_function(object + VALUE_SIZE, number, 0);
+      bridge.exports.bridge_function(object + VALUE_SIZE, number);
       bridge.withName(name, (pointer) =>
         bridge.exports.bridge_set_property(object, pointer, object + VALUE_SIZE),
       );
@@ -136,6 +137,14 @@ export class Guest {
 
   get memory(): WebAssembly.Memory {
     return internalsOf(this.#vm).exports.memory;
+  }
+
+  /** From now on functions have this many bytes of stack before a RangeError; called while none runs. */
+  useStack(size: number): void {
+    const bottom = this.bridge.allocate(size + STACK_RESERVE);
+    // The linker's conventions want it aligned to 16 bytes (tool-conventions, "Basic C ABI").
+    internalsOf(this.#vm).exports.__stack_pointer.value = (bottom + size + STACK_RESERVE) & ~15;
+    this.bridge.exports.bridge_use_stack(size);
   }
 
   snapshot(): Uint8Array {
@@ -195,7 +204,6 @@ const start = async (
   const vm = await make({
     wasm: quickjs,
     memoryLimit: limits.memory,
-    maxStackSize: limits.stack,
     wasi: () => ({
       wasmrun_call: (number: number, count: number, values: number, result: number) =>
         bridge!.onCall(number, count, values, result),

@@ -9,6 +9,7 @@
  * number of `Content-Length` is refused.
  */
 import type { HttpParserHost, ParserEvents } from '../guest/http-parser-host.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import { MessageReader } from './message-reader.ts';
 import { Parser, REQUEST, RESPONSE } from './parser.ts';
 
@@ -24,6 +25,8 @@ const MAX_PARSERS = 2 ** 20;
 export interface HttpParsersOptions {
   /** Bytes of a head where the guest does not say: Node's `--max-http-header-size`. */
   readonly maxHeaderSize?: number;
+  /** For heads that have not come to their end. */
+  readonly budget?: MemoryBudget;
 }
 
 /**
@@ -34,12 +37,14 @@ export interface HttpParsersOptions {
 export class HttpParsers implements HttpParserHost {
   readonly #reader: MessageReader;
   readonly #maxHeaderSize: number;
+  readonly #budget: MemoryBudget | undefined;
   /** By number; 0 is none. */
   readonly #parsers: (Parser | undefined)[] = [undefined];
   readonly #freeIds: number[] = [];
 
   /** @param module from `compileLlhttp` */
-  constructor(module: WebAssembly.Module, { maxHeaderSize = DEFAULT_HEAD }: HttpParsersOptions = {}) {
+  constructor(module: WebAssembly.Module, { maxHeaderSize = DEFAULT_HEAD, budget }: HttpParsersOptions = {}) {
+    this.#budget = budget;
     this.#reader = new MessageReader(module);
     this.#maxHeaderSize = maxHeaderSize;
   }
@@ -55,6 +60,7 @@ export class HttpParsers implements HttpParserHost {
     const given = id === 0 ? this.#newId() : id;
     const maxHeadBytes = Math.min(maxHeaderSize > 0 ? maxHeaderSize : this.#maxHeaderSize, MAX_HEAD);
     const made = this.#reader.llhttp.initialize(address, type, lenientFlags);
+    if (id !== 0) this.#budget?.give(this.#get(id).countedBytes);
     this.#parsers[given] = new Parser(made, type, lenientFlags, maxHeadBytes);
     return given;
   }
@@ -62,7 +68,7 @@ export class HttpParsers implements HttpParserHost {
   parserExecute(id: number, bytes: Uint8Array, ask: boolean): ParserEvents {
     const parser = this.#get(id);
     parser.unfinished = false;
-    return this.#reader.read(parser, bytes, 0, ask, false);
+    return this.#counted(parser, this.#reader.read(parser, bytes, 0, ask, false));
   }
 
   parserContinue(id: number, bytes: Uint8Array, offset: number, answer: number, ask: boolean): ParserEvents {
@@ -70,7 +76,8 @@ export class HttpParsers implements HttpParserHost {
     if (!parser.unfinished) throw new RangeError(`HTTP parser ${id} has nothing to go on with`);
     parser.unfinished = false;
     this.#reader.resume(parser, answer);
-    return this.#reader.read(parser, bytes, Math.min(offset >>> 0, bytes.length), ask, false);
+    const start = Math.min(offset >>> 0, bytes.length);
+    return this.#counted(parser, this.#reader.read(parser, bytes, start, ask, false));
   }
 
   /**
@@ -78,7 +85,8 @@ export class HttpParsers implements HttpParserHost {
    * `onStreamRead` needs: it holds the bodies, too, as views of the chunk.
    */
   read(id: number, chunk: Uint8Array): ParserEvents {
-    return this.#reader.read(this.#get(id), chunk, 0, false, true);
+    const parser = this.#get(id);
+    return this.#counted(parser, this.#reader.read(parser, chunk, 0, false, true));
   }
 
   parserFinish(id: number): ParserEvents {
@@ -102,13 +110,27 @@ export class HttpParsers implements HttpParserHost {
   }
 
   parserFree(id: number): void {
-    this.#reader.llhttp.exports.llhttp_free(this.#get(id).address);
+    const parser = this.#get(id);
+    this.#reader.llhttp.exports.llhttp_free(parser.address);
+    this.#budget?.give(parser.countedBytes);
     this.#parsers[id] = undefined;
     this.#freeIds.push(id);
   }
 
   parserNow(): number {
     return performance.now();
+  }
+
+  /** Counts what the parser keeps of a head; one for which there is no room refuses to go on. */
+  #counted(parser: Parser, events: ParserEvents): ParserEvents {
+    const growth = parser.headBytes - parser.countedBytes;
+    if (growth > 0 && this.#budget?.take(growth) === false) {
+      parser.failure ??= { code: 'HPE_USER', reason: 'The sandbox has no memory for more of these headers' };
+    } else {
+      if (growth < 0) this.#budget?.give(-growth);
+      parser.countedBytes = parser.headBytes;
+    }
+    return events;
   }
 
   #get(id: number): Parser {

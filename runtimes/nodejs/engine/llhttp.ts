@@ -64,7 +64,7 @@ const CALLBACKS = 25;
 /** What undici's build is told of: message begin, url, status, header field and value, head, body, end. */
 const CALLBACKS_OF_UNDICI = new Set([ON_MESSAGE_BEGIN, ON_URL, 3, 6, 7, 10, 11, 12]);
 
-/** Bits of `flags` (`FLAGS` in llhttp's constants.ts). */
+/** Bits of `flags` (`FLAGS` in llhttp's constants.ts), all in its lower byte. */
 export const LLHTTP_FLAG = {
   connectionKeepAlive: 1,
   connectionClose: 2,
@@ -126,12 +126,11 @@ export class Llhttp {
 
   /** Raises bits of {@link LLHTTP_FLAG} in the message being parsed. */
   raise(parser: number, flags: number): void {
-    const view = this.#view();
-    view.setUint16(parser + FLAGS, view.getUint16(parser + FLAGS, true) | flags, true);
+    this.heap[parser + FLAGS]! |= flags;
   }
 
   hasFlags(parser: number, flags: number): boolean {
-    return (this.#view().getUint16(parser + FLAGS, true) & flags) === flags;
+    return (this.heap[parser + FLAGS]! & flags) === flags;
   }
 
   /** What follows the message being parsed is another protocol. */

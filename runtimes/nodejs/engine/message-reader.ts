@@ -174,9 +174,7 @@ export class MessageReader implements LlhttpCallbacks {
     if (isTooLong(parser, length)) return LLHTTP_ERRNO.user;
     if (parser.atFirstHeader) {
       parser.atFirstHeader = false;
-      if (parser.type === RESPONSE && !this.#followsLineEnd(address)) {
-        return fail(parser, 'HPE_STRICT', 'Expected LF after CR');
-      }
+      if (this.#lacksLineFeed(address)) return fail(parser, 'HPE_STRICT', 'Expected LF after CR');
     }
     if (parser.head.addName(start, start + length, this.#latin1)) return 0;
     this.#flush();
@@ -189,8 +187,7 @@ export class MessageReader implements LlhttpCallbacks {
     const start = address - this.#base;
     if (isTooLong(parser, length)) return LLHTTP_ERRNO.user;
     const isFirstPiece = parser.head.addValue(start, start + length, this.#latin1);
-    if (length > 0 || !isFirstPiece) return 0;
-    if (parser.head.lastName(this.#latin1).toLowerCase() !== 'transfer-encoding') return 0;
+    if (length > 0 || !isFirstPiece || !this.#isEmptyEncoding(address)) return 0;
     return fail(parser, 'HPE_INVALID_TRANSFER_ENCODING', 'Empty Transfer-Encoding');
   }
 
@@ -317,12 +314,25 @@ export class MessageReader implements LlhttpCallbacks {
     return upgrades;
   }
 
-  /** Whether the status line has its LF; with a second CR in its place llhttp 9.3 is content, too. */
-  #followsLineEnd(address: number): boolean {
-    const parser = this.#parser;
-    if ((parser.lenientFlags & LENIENT_OPTIONAL_LF_AFTER_CR) !== 0) return true;
-    const before = address > this.#window ? this.llhttp.heap[address - 1] : parser.lastByte;
-    return before !== CARRIAGE_RETURN;
+  /** Whether the status line lacks its LF, which llhttp 9.3 does not mind. */
+  #lacksLineFeed(address: number): boolean {
+    const { lenientFlags, type } = this.#parser;
+    if (type !== RESPONSE || (lenientFlags & LENIENT_OPTIONAL_LF_AFTER_CR) !== 0) return false;
+    return this.#byteBefore(address) === CARRIAGE_RETURN;
+  }
+
+  /**
+   * Whether the empty value here is a `Transfer-Encoding`, which llhttp 9.3 ignores: then others could
+   * see another body. llhttp tells of an empty value behind its line, of an unfit one before its first byte.
+   */
+  #isEmptyEncoding(address: number): boolean {
+    const before = this.#byteBefore(address);
+    if (before !== LINE_FEED && before !== CARRIAGE_RETURN) return false;
+    return this.#parser.head.lastName(this.#latin1).toLowerCase() === 'transfer-encoding';
+  }
+
+  #byteBefore(address: number): number {
+    return address > this.#window ? this.llhttp.heap[address - 1]! : this.#parser.lastByte;
   }
 
   /** Puts the part of a chunk into llhttp's memory that it is to parse next. */

@@ -15,6 +15,10 @@ interface NativeObject {
 /** The guest asks for more of the engine's memory than there is for it. */
 export class NativeMemoryError extends RangeError {
   readonly code = 'ERR_MEMORY_ALLOCATION_FAILED';
+
+  constructor() {
+    super('The memory of a sandbox of wasmrun for crypto and zlib is exhausted');
+  }
 }
 
 export class NativeObjects {
@@ -28,19 +32,14 @@ export class NativeObjects {
     this.#limit = limit;
   }
 
-  /** Bytes that are left for one operation. */
-  get available(): number {
-    return this.#limit - this.#size;
+  /** @param bytes - what an object takes beside the usual */
+  hasRoomFor(bytes: number): boolean {
+    return bytes + OBJECT_SIZE <= this.#limit - this.#size;
   }
 
-  /**
-   * Throws {@link NativeMemoryError} where there is no room for an object.
-   * @param bytes - what it takes beside the usual
-   */
+  /** Throws {@link NativeMemoryError} where there is no room for an object. */
   reserve(bytes: number): void {
-    if (bytes + OBJECT_SIZE > this.available) {
-      throw new NativeMemoryError('The memory of a sandbox of wasmrun for crypto and zlib is exhausted');
-    }
+    if (!this.hasRoomFor(bytes)) throw new NativeMemoryError();
   }
 
   /** Numbers are never given twice, so that one that was freed is nobody else's. */
@@ -61,7 +60,7 @@ export class NativeObjects {
   resize(number: number, bytes: number): boolean {
     const found = this.#objects.get(number);
     const growth = bytes + OBJECT_SIZE - (found?.size ?? 0);
-    if (found === undefined || growth > this.available) return false;
+    if (found === undefined || this.#size + growth > this.#limit) return false;
     found.size += growth;
     this.#size += growth;
     return true;

@@ -11,19 +11,18 @@ import { coreFunctions } from './functions.ts';
 import { Guest } from './guest.ts';
 import type { EngineFunctions, GuestParts, MakeFunctions } from './guest.ts';
 import type { GuestFileSystem } from './guest-file-system.ts';
+import { withMemoryLimit } from './memory-limit.ts';
 import { httpFunctions } from './http-functions.ts';
 import type { HttpParsers } from './http-parser.ts';
 import type { Launch } from './launch.ts';
 import { moduleFunctions } from './module-functions.ts';
 import { ModuleTree } from './module-tree.ts';
+import { nativeFunctions } from './native-functions.ts';
 import type { ReactorState } from './reactor.ts';
 import { streamFunctions } from './stream-functions.ts';
 import type { GuestStreams } from './stream-functions.ts';
 import { syntaxFunctions } from './syntax-functions.ts';
 import { typescriptFunctions } from './typescript-functions.ts';
-
-/** Bytes of stack in QuickJS before a RangeError: what quickjs-wasi's own stack has room for (MAX_STACK_SIZE). */
-const STACK = 500 * 1024;
 
 const require = createRequire(import.meta.url);
 
@@ -75,6 +74,12 @@ const functionsFor =
       plain(moduleFunctions(new ModuleTree(files, () => bridge.calls + files.changes))),
       plain(syntaxFunctions),
       plain(typescriptFunctions),
+      plain(
+        nativeFunctions({
+          hold: () => reactor.hold(world.services().events),
+          done: (number, outcome) => void world.guest().call('jobDone', number, outcome),
+        }),
+      ),
       httpFunctions(parsers),
       clientParserFunctions(bridge, clients),
       plain({ exit: (status: number) => world.services().exit(status) }),
@@ -96,8 +101,11 @@ export const textOf = (files: GuestFileSystem, path: string): string | undefined
   return typeof text === 'string' ? text : undefined;
 };
 
-const partsOf = ({ quickjs, bridge, extensions }: GuestBytes): GuestParts => ({
-  quickjs: new WebAssembly.Module(quickjs),
+/** Bytes of the guest's memory besides what its own values may take: its stack, and what crosses just now. */
+const TRANSIT_MEMORY = 64 << 20;
+
+const partsOf = ({ quickjs, bridge, extensions }: GuestBytes, memory: number): GuestParts => ({
+  quickjs: new WebAssembly.Module(withMemoryLimit(quickjs, memory + TRANSIT_MEMORY)),
   bridge: new WebAssembly.Module(bridge),
   extensions: Object.entries(extensions).map(([name, bytes]) => ({
     name,
@@ -116,8 +124,8 @@ export const createNodeGuest = async (
   world: GuestWorld,
   snapshot?: Uint8Array,
 ): Promise<Guest> => {
-  const limits = { memory, stack: STACK };
+  const limits = { memory };
   return snapshot === undefined
-    ? await Guest.create(partsOf(bytes), limits, functionsFor(world), bytes.script.toString())
-    : await Guest.restore(partsOf(bytes), limits, functionsFor(world), snapshot);
+    ? await Guest.create(partsOf(bytes, memory), limits, functionsFor(world), bytes.script.toString())
+    : await Guest.restore(partsOf(bytes, memory), limits, functionsFor(world), snapshot);
 };

@@ -8,6 +8,8 @@ export const RESPONSE = 2;
 export class Parser {
   readonly head = new MessageHead();
   headBytes = 0;
+  /** As many of them are taken from the budget. */
+  countedBytes = 0;
   extensionBytes = 0;
   /** A part of a head was handed over before its end; Node then never goes back to the fast way. */
   flushed = false;

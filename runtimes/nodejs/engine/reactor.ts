@@ -3,6 +3,7 @@
  * runs only while it is called; everything it waits for is watched here.
  */
 import type { EngineServices } from '../../../src/engine/driver.ts';
+import type { EventPoll } from '../../../src/engine/event-poll.ts';
 import type { Guest, EngineFunctions } from './guest.ts';
 import type { HandleTable } from './handle-table.ts';
 
@@ -59,8 +60,10 @@ export class Reactor {
   }
 
   #isAlive(): boolean {
-    const { timerAt, isTimerRef, isWoken, hasImmediates } = this.#state;
-    return isWoken || hasImmediates || (isTimerRef && timerAt !== Infinity) || this.#table.isAlive;
+    const { timerAt, isTimerRef, isWoken, hasImmediates, work } = this.#state;
+    return (
+      isWoken || hasImmediates || work > 0 || (isTimerRef && timerAt !== Infinity) || this.#table.isAlive
+    );
   }
 
   /** The supervisor wants the app to end: whether it listens for that. */
@@ -81,7 +84,21 @@ export class ReactorState {
   /** The guest has work to do as soon as it can. */
   isWoken = false;
   hasImmediates = false;
+  /** How much the engine's threads are at for the guest. */
+  work = 0;
   readonly signals = new Set<number>();
+
+  /** A thread of the engine starts to work for the guest, until the hold is disposed of. */
+  hold(events: EventPoll): Disposable {
+    const held = events.hold();
+    this.work += 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.work -= 1;
+        held[Symbol.dispose]();
+      },
+    };
+  }
 
   readonly functions: EngineFunctions = {
     plain: {

@@ -15,6 +15,7 @@ import type { EngineFunctions, Guest } from './guest.ts';
 import type { HttpParsers } from './http-parser.ts';
 import { HandleTable, OpenHandle } from './handle-table.ts';
 import { canonicalIp, printedAddress } from './printed-address.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { TransferMemory } from './transfer-memory.ts';
 import { Stream } from './stream.ts';
 import { toUv } from './uv-error.ts';
@@ -70,12 +71,18 @@ export class GuestStreams {
   readonly #memory: TransferMemory;
 
   readonly #parsers: HttpParsers;
+  readonly #budget: MemoryBudget;
 
-  constructor(services: EngineServices, guest: () => Guest, parsers: HttpParsers, memory: TransferMemory) {
+  constructor(
+    services: EngineServices,
+    guest: () => Guest,
+    { parsers, memory, budget }: { parsers: HttpParsers; memory: TransferMemory; budget: MemoryBudget },
+  ) {
     this.#services = services;
     this.#parsers = parsers;
     this.#guest = guest;
     this.#memory = memory;
+    this.#budget = budget;
   }
 
   stream(id: number): Stream | undefined {
@@ -206,6 +213,7 @@ export class GuestStreams {
       table: this.table,
       events: this.#services.events,
       memory: this.#memory,
+      budget: this.#budget,
       guest: {
         data: (stream, length) => {
           const bytes = this.#memory.readBytes(length);
@@ -247,66 +255,67 @@ const handleType = (fd: number): string => {
 
 /** Functions that work on streams; those in the guest that need none are called before `streams` is there. */
 export const streamFunctions = (bridge: Bridge, streams: () => GuestStreams): EngineFunctions => ({
-  plain: {
-    handleRef: (id: number, isRef: boolean) => {
-      const handle = streams().table.get(id);
-      if (handle !== undefined) handle.isRef = isRef;
-      return undefined;
-    },
-    handleClose: (id: number) => streams().table.close(id),
-    openLocal: () => {
-      const { table } = streams();
-      return table.add((id) => new OpenHandle(table, id, () => {})).id;
-    },
-    localActivity: (id: number, change: 1 | -1) => streams().table.get(id)?.addActivity(change),
-    openStandardStream: (fd: number) => streams().openStandardStream(fd),
-    streamRead: (id: number, isOn: boolean) => streams().stream(id)?.read(isOn) ?? UV_EBADF,
-    streamConsumer: (id: number, parser: number) => {
-      const stream = streams().stream(id);
-      if (stream !== undefined) stream.parser = parser;
-      return undefined;
-    },
-    streamShutdown: (id: number) => streams().stream(id)?.shutdown() ?? UV_ENOTCONN,
-    tcpBind: (address: string, port: number, isIpv6Only: boolean) =>
-      streams().bind(address, port, isIpv6Only),
-    tcpListen: (id: number, backlog: number) => streams().listen(id, backlog),
-    tcpConnect: (id: number, address: string, port: number) => streams().connect(id, address, port),
-    tcpAddress: (id: number, isPeer: boolean) => streams().address(id, isPeer),
-    tcpOption: (id: number, option: string, value: number) => streams().option(id, option, value),
-    tcpReset: (id: number) => streams().reset(id),
-    lookUp: (lookup: number, name: string) => streams().lookUp(lookup, name),
-    handleType: (fd: number) => handleType(fd),
-    windowSize: () => (isatty(1) ? new WriteStream(1).getWindowSize() : DEFAULT_WINDOW),
-    canonicalIp: (address: string) => {
-      const ip = isIP(address) === 0 ? undefined : numericAddress(address);
-      return ip === undefined ? undefined : canonicalIp(ip);
-    },
-    ipv6Bytes: (address: string) => {
-      const ip = numericAddress(address);
-      return ip?.length === 16 ? ip : undefined;
-    },
+  plain: plainFunctions(streams),
+  raw: rawFunctions(bridge, streams),
+});
+
+const plainFunctions = (streams: () => GuestStreams): EngineFunctions['plain'] => ({
+  handleRef: (id: number, isRef: boolean) => {
+    const handle = streams().table.get(id);
+    if (handle !== undefined) handle.isRef = isRef;
+    return undefined;
   },
-  raw: {
-    streamWrite: (_, values, result) => {
-      const { address, length } = bridge.locate(values + VALUE_SIZE);
-      const id = bridge.values.read(values) as number;
-      bridge.values.write(result, streams().stream(id)?.write(address, length) ?? UV_EBADF);
-    },
-    streamWriteText: (_, values, result) => {
-      const stream = streams().stream(bridge.values.read(values) as number);
-      const written = bridge.withText(values + VALUE_SIZE, (address, length) =>
-        stream?.write(address, length),
-      );
-      bridge.values.write(result, written ?? UV_EBADF);
-    },
-    streamWriteLatin1: (_, values, result) => {
-      const stream = streams().stream(bridge.values.read(values) as number);
-      const written = bridge.withText(values + VALUE_SIZE, (address, length) => {
-        const bytes = bridge.memory.bytes.subarray(address, address + length);
-        if (isAscii(bytes)) return stream?.write(address, length);
-        return stream?.writeBytes(Buffer.from(bytes.toString(), 'latin1'));
-      });
-      bridge.values.write(result, written ?? UV_EBADF);
-    },
+  handleClose: (id: number) => streams().table.close(id),
+  openLocal: () => {
+    const { table } = streams();
+    return table.add((id) => new OpenHandle(table, id, () => {})).id;
+  },
+  localActivity: (id: number, change: 1 | -1) => streams().table.get(id)?.addActivity(change),
+  openStandardStream: (fd: number) => streams().openStandardStream(fd),
+  streamRead: (id: number, isOn: boolean) => streams().stream(id)?.read(isOn) ?? UV_EBADF,
+  streamConsumer: (id: number, parser: number) => {
+    const stream = streams().stream(id);
+    if (stream !== undefined) stream.parser = parser;
+    return undefined;
+  },
+  streamShutdown: (id: number) => streams().stream(id)?.shutdown() ?? UV_ENOTCONN,
+  tcpBind: (address: string, port: number, isIpv6Only: boolean) => streams().bind(address, port, isIpv6Only),
+  tcpListen: (id: number, backlog: number) => streams().listen(id, backlog),
+  tcpConnect: (id: number, address: string, port: number) => streams().connect(id, address, port),
+  tcpAddress: (id: number, isPeer: boolean) => streams().address(id, isPeer),
+  tcpOption: (id: number, option: string, value: number) => streams().option(id, option, value),
+  tcpReset: (id: number) => streams().reset(id),
+  lookUp: (lookup: number, name: string) => streams().lookUp(lookup, name),
+  handleType: (fd: number) => handleType(fd),
+  windowSize: () => (isatty(1) ? new WriteStream(1).getWindowSize() : DEFAULT_WINDOW),
+  canonicalIp: (address: string) => {
+    const ip = isIP(address) === 0 ? undefined : numericAddress(address);
+    return ip === undefined ? undefined : canonicalIp(ip);
+  },
+  ipv6Bytes: (address: string) => {
+    const ip = numericAddress(address);
+    return ip?.length === 16 ? ip : undefined;
+  },
+});
+
+const rawFunctions = (bridge: Bridge, streams: () => GuestStreams): EngineFunctions['raw'] => ({
+  streamWrite: (_, values, result) => {
+    const { address, length } = bridge.locate(values + VALUE_SIZE);
+    const id = bridge.values.read(values) as number;
+    bridge.values.write(result, streams().stream(id)?.write(address, length) ?? UV_EBADF);
+  },
+  streamWriteText: (_, values, result) => {
+    const stream = streams().stream(bridge.values.read(values) as number);
+    const written = bridge.withText(values + VALUE_SIZE, (address, length) => stream?.write(address, length));
+    bridge.values.write(result, written ?? UV_EBADF);
+  },
+  streamWriteLatin1: (_, values, result) => {
+    const stream = streams().stream(bridge.values.read(values) as number);
+    const written = bridge.withText(values + VALUE_SIZE, (address, length) => {
+      const bytes = bridge.memory.bytes.subarray(address, address + length);
+      if (isAscii(bytes)) return stream?.write(address, length);
+      return stream?.writeBytes(Buffer.from(bytes.toString(), 'latin1'));
+    });
+    bridge.values.write(result, written ?? UV_EBADF);
   },
 });

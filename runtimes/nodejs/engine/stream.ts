@@ -9,6 +9,7 @@ import { POLLIN, POLLOUT } from '../../../src/engine/poll-events.ts';
 import type { StreamSocket } from '../../../src/engine/sockets.ts';
 import { OpenHandle } from './handle-table.ts';
 import type { HandleTable } from './handle-table.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { TransferMemory } from './transfer-memory.ts';
 import { UV_EOF, toUv } from './uv-error.ts';
 
@@ -26,9 +27,15 @@ export interface StreamOptions {
   readonly events: EventPoll;
   readonly memory: TransferMemory;
   readonly guest: StreamEvents;
+  /** For what waits to be written. */
+  readonly budget: MemoryBudget;
 }
 
 const SHUT_WR = 1;
+/** uv/errno.h */
+const UV_ENOBUFS = -105;
+/** Bytes that a write is counted as besides its own. */
+const PENDING_SIZE = 256;
 /** Reads of one stream before others have their turn. */
 const READS_PER_EVENT = 4;
 
@@ -43,7 +50,7 @@ export class Stream extends OpenHandle {
   #isReading = false;
   #isShuttingDown = false;
   /** Not written yet, in order; each is told when it is gone. */
-  readonly #pending: { bytes: Uint8Array }[] = [];
+  readonly #pending: { bytes: Uint8Array; readonly size: number }[] = [];
 
   constructor(id: number, descriptor: Descriptor, socket: StreamSocket | undefined, options: StreamOptions) {
     super(options.table, id, () => this.#release());
@@ -70,7 +77,12 @@ export class Stream extends OpenHandle {
       if (sent < 0) return sent;
       if (sent === length) return length * 2;
     }
-    this.#pending.push({ bytes: this.#options.memory.copy(address + sent, length - sent) });
+    // Node's own memory would grow until there is none.
+    if (!this.#options.budget.take(length - sent + PENDING_SIZE)) return UV_ENOBUFS;
+    this.#pending.push({
+      bytes: this.#options.memory.copy(address + sent, length - sent),
+      size: length - sent,
+    });
     this.addActivity(1);
     this.#wait();
     return length * 2 + 1;
@@ -129,7 +141,7 @@ export class Stream extends OpenHandle {
       if (length > 0) {
         guest.data(this, length);
         // A short read has emptied it: asking again would be a system call for nothing.
-        if (length < memory.readSize) return;
+        if (length < memory.transferSize) return;
       } else if (length === -WASI.EAGAIN) return;
       else {
         this.read(false);
@@ -139,17 +151,18 @@ export class Stream extends OpenHandle {
   }
 
   #flush(): void {
-    const { guest } = this.#options;
+    const { guest, memory, budget } = this.#options;
     while (this.#pending.length > 0) {
       const first = this.#pending[0]!;
-      const sent = this.#options.memory.with(first.bytes, (address) =>
-        this.#send(address, first.bytes.length),
-      );
+      const piece = first.bytes.subarray(0, memory.transferSize);
+      const sent = this.#send(memory.stage(piece), piece.length);
       if (sent >= 0 && sent < first.bytes.length) {
         first.bytes = first.bytes.subarray(sent);
-        break;
+        if (sent < piece.length) break;
+        continue;
       }
       this.#pending.shift();
+      budget.give(first.size + PENDING_SIZE);
       this.addActivity(-1);
       this.#wait();
       guest.written(this.id, Math.min(sent, 0));
@@ -162,7 +175,7 @@ export class Stream extends OpenHandle {
 
   #release(): void {
     this.#isReading = false;
-    this.#pending.length = 0;
+    for (const { size } of this.#pending.splice(0)) this.#options.budget.give(size + PENDING_SIZE);
     this.#watch?.[Symbol.dispose]();
     this.descriptor.close();
   }

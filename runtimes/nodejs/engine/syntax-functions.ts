@@ -137,6 +137,14 @@ export const syntaxFunctions: Readonly<Record<string, HostFunction>> = {
     });
     return problem ?? (isModule ? true : undefined);
   },
+  explainJson: (text: string) => {
+    try {
+      JSON.parse(text);
+      return undefined;
+    } catch (error) {
+      return (error as SyntaxError).message;
+    }
+  },
   parseModule,
   explainLinking,
   parseCommonJs: (source: string) => {

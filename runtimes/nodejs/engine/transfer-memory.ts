@@ -6,19 +6,19 @@ import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { Bridge } from './bridge.ts';
 
 /** What libuv suggests for a read, in bytes (uv__read in unix/stream.c). */
-const READ_SIZE = 65_536;
+const TRANSFER_SIZE = 65_536;
 
 export class TransferMemory extends GuestMemory {
-  readonly readSize = READ_SIZE;
+  readonly transferSize = TRANSFER_SIZE;
   readonly #bridge: Bridge;
-  /** Where reads go. */
-  readonly readAddress: number;
+  /** Where reads go, and what waited for being written. */
+  readonly #staging: number;
 
   constructor(bridge: Bridge, memory: WebAssembly.Memory) {
     super();
     this.#bridge = bridge;
     this.attach(memory);
-    this.readAddress = bridge.allocate(READ_SIZE);
+    this.#staging = bridge.allocate(TRANSFER_SIZE);
   }
 
   /** The next call works on this range. */
@@ -28,18 +28,25 @@ export class TransferMemory extends GuestMemory {
   }
 
   loadForReading(): void {
-    this.load(this.readAddress, READ_SIZE);
+    this.load(this.#staging, TRANSFER_SIZE);
   }
 
   /** What was read. */
   readBytes(length: number): Uint8Array {
     this.refresh();
-    return this.slice(this.readAddress, length);
+    return this.slice(this.#staging, length);
   }
 
   copy(address: number, length: number): Uint8Array {
     this.refresh();
-    return Uint8Array.from(this.slice(address, length));
+    return this.slice(address, length).slice();
+  }
+
+  /** The address of a copy in the guest's memory that stays until the next read: of at most `transferSize` bytes. */
+  stage(bytes: Uint8Array): number {
+    this.refresh();
+    this.bytes.set(bytes, this.#staging);
+    return this.#staging;
   }
 
   /** Calls `action` with the address of a copy in the guest's memory. */

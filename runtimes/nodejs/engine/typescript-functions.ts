@@ -14,7 +14,7 @@ interface Problem {
   readonly snippet?: string;
 }
 
-const { transformSync } = createRequire(import.meta.url)('internal/deps/amaro/dist/index') as {
+const amaro = createRequire(import.meta.url)('internal/deps/amaro/dist/index') as {
   transformSync(
     source: string,
     options: {
@@ -30,7 +30,7 @@ export const typescriptFunctions: Readonly<Record<string, HostFunction>> = {
     const sourceMap = mode === 'transform';
     const file = filename === undefined ? {} : { filename };
     try {
-      const { code, map } = transformSync(source, { mode, sourceMap, ...file });
+      const { code, map } = amaro.transformSync(source, { mode, sourceMap, ...file });
       return map === undefined ? [code] : [code, map];
     } catch (error) {
       const { code, message, startLine, snippet } = error as Problem;

@@ -3,10 +3,11 @@
  * a number or a pointer; a floating point number takes all 64 with an offset added, which keeps clear of the tags
  * (quickjs.h, JS_NAN_BOXING).
  */
+import { PendingError } from './guest-errors.ts';
 import type { Bridge } from './bridge.ts';
 
 /** quickjs.h, JS_TAG_*. */
-const TAG = { string: -7, object: -1, int: 0, boolean: 1, null: 2, undefined: 3 } as const;
+const TAG = { string: -7, object: -1, int: 0, boolean: 1, null: 2, undefined: 3, exception: 6 } as const;
 /** Ropes are strings that were added up and not yet joined (JS_TAG_STRING_ROPE). */
 const TAG_STRING_ROPE = -6;
 const FIRST_TAG = -9;
@@ -66,6 +67,11 @@ export class Values {
     return this.#bridge.memory.words[(address >> 2) + 1] === TAG.undefined;
   }
 
+  /** Did QuickJS throw instead of making a value? */
+  isException(address: number): boolean {
+    return this.#bridge.memory.words[(address >> 2) + 1] === TAG.exception;
+  }
+
   /** Puts a value at an address; what was there is not freed. */
   write(address: number, value: Crossing): void {
     switch (typeof value) {
@@ -88,20 +94,28 @@ export class Values {
     const { exports } = this.#bridge;
     // Nested values are put together one deeper each.
     const part = this.#bridge.allocate(VALUE_SIZE);
-    if (Array.isArray(value)) {
-      exports.bridge_array(address);
-      for (let index = 0; index < value.length; index += 1) {
-        this.write(part, value[index]);
-        exports.bridge_set_element(address, index, part);
+    try {
+      if (Array.isArray(value)) {
+        exports.bridge_array(address);
+        this.#bridge.check(address);
+        for (let index = 0; index < value.length; index += 1) {
+          this.write(part, value[index]);
+          if (exports.bridge_set_element(address, index, part) < 0) throw new PendingError();
+        }
+      } else {
+        exports.bridge_object(address);
+        this.#bridge.check(address);
+        for (const [name, each] of Object.entries(value)) {
+          this.write(part, each);
+          this.#bridge.withName(name, (pointer) => exports.bridge_set_property(address, pointer, part));
+        }
       }
-    } else {
-      exports.bridge_object(address);
-      for (const [name, each] of Object.entries(value)) {
-        this.write(part, each);
-        this.#bridge.withName(name, (pointer) => exports.bridge_set_property(address, pointer, part));
-      }
+    } catch (error) {
+      if (!this.isException(address)) exports.bridge_free(address);
+      throw error;
+    } finally {
+      this.#bridge.release(part);
     }
-    this.#bridge.release(part);
   }
 
   #writeNumber(address: number, value: number): void {

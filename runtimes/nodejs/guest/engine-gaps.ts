@@ -3,6 +3,7 @@
  */
 
 import { completeErrors } from './error-stacks.ts';
+import { rewordJson } from './error-wording.ts';
 import { installWeakRef } from './kept-objects.ts';
 
 type Callable = (...values: never[]) => unknown;
@@ -108,6 +109,7 @@ export const fillEngineGaps = (): void => {
   installWeakRef(define);
   shortenNativeFunctions();
   completeErrors(Error);
+  rewordJson();
 };
 
 /** Programs are to see that there is no WebAssembly, rather than one that does nothing. */

@@ -3,6 +3,8 @@
  * (https://v8.dev/docs/stack-trace-api). QuickJS tells the sites and would make a text of its own at once.
  */
 
+import { reword } from './error-wording.ts';
+
 /** A frame, with the methods QuickJS has; the others are added below. */
 export interface CallSite {
   isNative(): boolean;
@@ -198,6 +200,7 @@ export const completeErrors = (errors: ErrorClass): void => {
       completeCallSite(Object.getPrototypeOf(sites[0]) as CallSite);
     }
     const own = isCapturing && sites[0]?.getFunction() === captureStackTrace ? sites.slice(1) : sites;
+    if (!isCapturing) reword(error as Error, sites[0]);
     Traced.set(error, new Trace(visible(own, limit)));
     if (!isCapturing) Object.defineProperty(error, 'stack', stackProperty);
     // With nothing to keep QuickJS would ask again in every function that the error passes.

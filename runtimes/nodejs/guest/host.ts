@@ -50,6 +50,8 @@ export interface Host extends FileHost, HttpParserHost {
   cryptoMethod(number: number, name: string, ...values: unknown[]): Answer;
   /** Runs a job; its error, then its result. */
   cryptoJob(name: string, ...values: unknown[]): Answer;
+  /** Has a thread run it; `jobDone` is called with the number and the same answer. */
+  cryptoStart(number: number, name: string, ...values: unknown[]): Answer;
   freeNative(number: number): void;
   /** Frees objects that only hold each other. */
   collectGarbage(): void;
@@ -230,6 +232,12 @@ export interface Host extends FileHost, HttpParserHost {
   ): (...values: unknown[]) => unknown;
   /** A function that runs a script; its value is that of the script. */
   compileScript(source: string, filename: string, line: number): () => unknown;
+  /** A global object of its own with what the language has, and what compiles for it. */
+  createRealm(): readonly [
+    global: Record<PropertyKey, unknown>,
+    evaluate: (source: string, filename: string, line: number) => unknown,
+    compileFunction: Host['compileFunction'],
+  ];
   /** Gives QuickJS what finds modules: by which name it knows a request, and the module of a name. */
   setModuleHooks(
     resolve: (base: string, specifier: string, attributes: Record<string, string> | undefined) => string,
@@ -272,6 +280,8 @@ export interface Host extends FileHost, HttpParserHost {
   explainScript(source: string, parameters: string | undefined, filename: string): SyntaxProblem | undefined;
   /** The same for a CommonJS module; true where it can only be an ES module. */
   explainModule(source: string, filename: string, mayBeModule: boolean): SyntaxProblem | true | undefined;
+  /** What V8 says of a text that is no JSON; undefined for one that is. */
+  explainJson(text: string): string | undefined;
   /** What V8 reads in a module, as JSON; see guest/bindings/module-wrap.ts. */
   parseModule(url: string, source: string): string;
   /** What V8 says when it links modules, given as JSON, from that with a number on. */

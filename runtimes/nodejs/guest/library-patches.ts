@@ -49,7 +49,7 @@ const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
   'internal/modules/esm/load': [
     {
       find: `source = loaderMethods.readFileSync(url);`,
-      replacement: `source = (require('internal/modules/customization_hooks').loadHooks.length === 0 ?
+      replacement: `source = (require('internal/modules/customization_hooks').loadHooks.length === 0 && !url.pathname.endsWith('.wasm') ?
       internalBinding('fs').moduleText(require('internal/url').fileURLToPath(url)) : undefined) ??
       loaderMethods.readFileSync(url);`,
     },

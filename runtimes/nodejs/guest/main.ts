@@ -2,6 +2,7 @@
 import { runMain } from './async-context.ts';
 import { bootLibrary } from './boot.ts';
 import { onClientParser } from './bindings/client-parser.ts';
+import { onJobDone } from './bindings/crypto-jobs.ts';
 import { deliverSignal } from './bindings/terminal.ts';
 import { onAddresses } from './bindings/dns.ts';
 import { handleOf } from './bindings/handles.ts';
@@ -16,6 +17,7 @@ import { host } from './host.ts';
 import { createIntl } from './intl/intl.ts';
 import { addLocaleMethods } from './intl/locale-methods.ts';
 import { readLaunch } from './launch.ts';
+import type { Answer } from './native-answers.ts';
 import { startModules } from './module-graph.ts';
 
 fillEngineGaps();
@@ -83,6 +85,7 @@ host.setEntries({
   datagramSent: (id: number, status: number, length: number) =>
     onUdp(id, (socket) => socket.onSent(status, length)),
   clientParser: onClientParser,
+  jobDone: (number: number, answer: Answer) => runCallback(() => onJobDone(number, answer)),
   signal: deliverSignal,
   /** Nothing keeps the app alive any more: it may find something else to do. */
   beforeExit: () =>

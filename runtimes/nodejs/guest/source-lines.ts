@@ -30,6 +30,16 @@ const startOf = (line: string, column: number, isThrown: boolean): number => {
   return (statement ?? /\bnew\s+$/.exec(before))?.index ?? before.length;
 };
 
+/** The line a site is in; undefined where the source is not known. */
+export const lineOf = (
+  site: CallSite,
+  sources: Readonly<Record<string, string>> = {},
+): string | undefined => {
+  const [file, number] = [site.getFileName(), site.getLineNumber()];
+  if (typeof file !== 'string' || typeof number !== 'number') return undefined;
+  return (sources[file] ?? sourceOf(file))?.split('\n')[number - 1]?.replace(/\r$/, '');
+};
+
 /**
  * Three lines: file and number, the line, the mark. Undefined where the source is not known.
  * @param isThrown - whether it was thrown as far as here; reasons of promises were not
@@ -44,7 +54,7 @@ export const sourceLine = (
   if (typeof file !== 'string' || typeof number !== 'number' || typeof column !== 'number') return undefined;
   const original = isMapping ? mapped?.(file, number, column) : undefined;
   if (original !== undefined) return original;
-  const line = (sources[file] ?? sourceOf(file))?.split('\n')[number - 1]?.replace(/\r$/, '');
+  const line = lineOf(site!, sources);
   if (line === undefined) return undefined;
   const margin = line.slice(0, startOf(line, column, isThrown)).replaceAll(/[^\t]/g, ' ');
   return `${file}:${number}\n${line}\n${margin}^\n`;

@@ -5,7 +5,10 @@
 #include "natives.h"
 #include "quickjs.h"
 
-/* The engine's side. Writes the result; not 0 means that the result is to be thrown. */
+/*
+ * The engine's side. Writes the result. 1: it is to be thrown. 2: something is thrown already, or else the memory is
+ * used up.
+ */
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("wasmrun_call")))
 int wasmrun_call(int function, int count, JSValue *arguments, JSValue *result);
 
@@ -20,17 +23,23 @@ EXPORT int qjs_ext_wasmrun_init(JSContext *ctx, JSRuntime *rt) {
 
 static JSValue call_engine(JSContext *ctx, JSValue self, int count, JSValue *arguments, int magic, JSValue *data) {
   JSValue result = JS_UNDEFINED;
-  int failed = wasmrun_call(magic, count, arguments, &result);
-  return failed ? JS_Throw(ctx, result) : result;
+  switch (wasmrun_call(magic, count, arguments, &result)) {
+    case 0: return result;
+    case 1: return JS_Throw(ctx, result);
+    default: return JS_HasException(ctx) ? JS_EXCEPTION : JS_ThrowOutOfMemory(ctx);
+  }
 }
 
-EXPORT void bridge_function(JSValue *result, int number, int length) {
-  *result = JS_NewCFunctionData(context, call_engine, length, number, 0, 0);
+/* QuickJS fills up with undefined what a caller leaves out: nothing reads arguments that are not there. */
+#define MOST_ARGUMENTS 4
+
+EXPORT void bridge_function(JSValue *result, int number) {
+  *result = JS_NewCFunctionData(context, call_engine, MOST_ARGUMENTS, number, 0, 0);
 }
 
 /* One of the functions of natives.h, which need nothing of the engine. */
 EXPORT void bridge_native_function(JSValue *result, int number) {
-  *result = JS_NewCFunctionData(context, native_functions[number], 0, 0, 0, 0);
+  *result = JS_NewCFunctionData(context, native_functions[number], MOST_ARGUMENTS, 0, 0, 0);
 }
 
 EXPORT void bridge_string(JSValue *result, const char *utf8, unsigned length) {
@@ -43,6 +52,25 @@ EXPORT void bridge_string16(JSValue *result, const unsigned short *text, unsigne
 
 EXPORT void bridge_bytes(JSValue *result, const unsigned char *bytes, unsigned length) {
   *result = JS_NewUint8ArrayCopy(context, bytes, length);
+}
+
+static void free_bytes(JSRuntime *rt, void *opaque, void *bytes) { js_free_rt(rt, bytes); }
+
+/* A Uint8Array for bytes that are yet to be put where it says; 0: there is no memory for it. */
+EXPORT unsigned char *bridge_new_bytes(JSValue *result, unsigned length) {
+  unsigned char *bytes = js_malloc(context, length == 0 ? 1 : length);
+  *result = bytes == 0 ? JS_EXCEPTION : JS_NewUint8Array(context, bytes, length, free_bytes, 0, 0);
+  return JS_TAG_OF(*result) == JS_TAG_OF(JS_EXCEPTION) ? 0 : bytes;
+}
+
+/* An Error; takes message and code over. Without code where that is undefined. */
+EXPORT void bridge_error(JSValue *result, JSValue *message, JSValue *code) {
+  *result = JS_NewPlainError(context, "%s", "");
+  if (JS_TAG_OF(*result) == JS_TAG_OF(JS_EXCEPTION)) return;
+  JS_DefinePropertyValueStr(context, *result, "message", *message, JS_PROP_CONFIGURABLE | JS_PROP_WRITABLE);
+  if (JS_TAG_OF(*code) == JS_TAG_OF(JS_UNDEFINED)) return;
+  JS_DefinePropertyValueStr(context, *result, "code", *code,
+                            JS_PROP_CONFIGURABLE | JS_PROP_WRITABLE | JS_PROP_ENUMERABLE);
 }
 
 EXPORT void bridge_array(JSValue *result) { *result = JS_NewArray(context); }
@@ -86,6 +114,19 @@ EXPORT unsigned char *bridge_bytes_of(JSValue *value, unsigned *length) {
 }
 
 EXPORT int bridge_typed_array_kind(JSValue *value) { return JS_GetTypedArrayType(*value); }
+
+/* The stack from here on ends at `end`; `size` bytes of it are there to be used. */
+EXPORT void bridge_use_stack(unsigned size) {
+  JSRuntime *runtime = JS_GetRuntime(context);
+  JS_UpdateStackTop(runtime);
+  JS_SetMaxStackSize(runtime, size);
+}
+
+/* QuickJS looks for cycles when its memory has grown by half, which a limit may not let it. */
+EXPORT void bridge_collect_at(unsigned size) {
+  JSRuntime *runtime = JS_GetRuntime(context);
+  if (JS_GetGCThreshold(runtime) > size) JS_SetGCThreshold(runtime, size);
+}
 
 EXPORT void bridge_copy(JSValue *result, JSValue *value) { *result = JS_DupValue(context, *value); }
 

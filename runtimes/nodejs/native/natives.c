@@ -51,4 +51,5 @@ JSCFunctionData *const native_functions[] = {
     set_promise_hooks,
     set_rejection_callback,
     private_symbol,
+    create_realm,
 };

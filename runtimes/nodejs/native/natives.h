@@ -18,6 +18,7 @@
 
 FUNCTION(compile_function);
 FUNCTION(compile_script);
+FUNCTION(create_realm);
 FUNCTION(set_module_hooks);
 FUNCTION(compile_module);
 FUNCTION(synthetic_module);

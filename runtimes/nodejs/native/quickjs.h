@@ -17,10 +17,24 @@ typedef JSValue JSCFunctionData(JSContext *, JSValue self, int count, JSValue *a
 #define JS_UNDEFINED (3ull << 32)
 #define JS_EXCEPTION (6ull << 32)
 
+#define JS_PROP_CONFIGURABLE (1 << 0)
+#define JS_PROP_WRITABLE (1 << 1)
+#define JS_PROP_ENUMERABLE (1 << 2)
+
 JSValue JS_NewCFunctionData(JSContext *, JSCFunctionData *, int length, int magic, int data_count, JSValue *data);
 JSValue JS_NewStringLen(JSContext *, const char *utf8, unsigned length);
 JSValue JS_NewStringUTF16(JSContext *, const unsigned short *text, unsigned length);
 JSValue JS_NewUint8ArrayCopy(JSContext *, const unsigned char *bytes, unsigned length);
+typedef void JSFreeArrayBufferDataFunc(JSRuntime *, void *opaque, void *bytes);
+JSValue JS_NewUint8Array(JSContext *, unsigned char *bytes, unsigned length, JSFreeArrayBufferDataFunc *, void *opaque,
+                         int is_shared);
+JSValue JS_NewPlainError(JSContext *, const char *format, ...);
+JSValue JS_ThrowOutOfMemory(JSContext *);
+int JS_HasException(JSContext *);
+void JS_UpdateStackTop(JSRuntime *);
+void JS_SetMaxStackSize(JSRuntime *, unsigned size);
+unsigned JS_GetGCThreshold(JSRuntime *);
+void JS_SetGCThreshold(JSRuntime *, unsigned size);
 JSValue JS_NewArray(JSContext *);
 JSValue JS_NewObject(JSContext *);
 JSValue JS_DupValue(JSContext *, JSValue);
@@ -71,6 +85,11 @@ typedef char *JSModuleNormalizeFunc2(JSContext *, const char *base, const char *
 typedef JSModuleDef *JSModuleLoaderFunc2(JSContext *, const char *name, void *, JSValue attributes);
 typedef int JSModuleInitFunc(JSContext *, JSModuleDef *);
 
+typedef JSValue JSCFunction(JSContext *, JSValue self, int count, JSValue *arguments);
+
+JSContext *JS_NewContext(JSRuntime *);
+void JS_FreeContext(JSContext *);
+JSValue JS_NewCFunction2(JSContext *, JSCFunction *, const char *name, int length, int kind, int magic);
 JSValue JS_NewPrivateSymbol(JSContext *, const char *description);
 JSValue JS_Eval2(JSContext *, const char *source, unsigned length, JSEvalOptions *);
 JSValue JS_EvalFunction(JSContext *, JSValue bytecode);
@@ -85,6 +104,8 @@ JSValue JS_GetModuleNamespace(JSContext *, JSModuleDef *);
 JSValue JS_GetImportMeta(JSContext *, JSModuleDef *);
 void JS_PromiseMarkAsHandled(JSContext *, JSValue promise);
 char *js_strdup(JSContext *, const char *);
+void *js_malloc(JSContext *, unsigned size);
+void js_free_rt(JSRuntime *, void *);
 void *malloc(unsigned size);
 void free(void *);
 void *memcpy(void *, const void *, unsigned);

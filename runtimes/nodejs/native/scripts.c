@@ -66,3 +66,36 @@ FUNCTION(compile_script) {
   JS_FreeCString(ctx, filename);
   return result;
 }
+
+static JSValue evaluate_script(JSContext *ctx, JSValue self, int count, JSValue *arguments) {
+  unsigned length = 0;
+  const char *source = JS_ToCStringLen2(ctx, &length, arguments[0], 0);
+  const char *filename = JS_ToCStringLen2(ctx, 0, arguments[1], 0);
+  JSValue result = JS_EXCEPTION;
+  if (source != 0 && filename != 0) {
+    JSEvalOptions options = {JS_EVAL_OPTIONS_VERSION, 0, filename, INT_OF(arguments[2])};
+    result = JS_Eval2(ctx, source, length, &options);
+  }
+  JS_FreeCString(ctx, source);
+  JS_FreeCString(ctx, filename);
+  return result;
+}
+
+static JSValue compile_function_here(JSContext *ctx, JSValue self, int count, JSValue *arguments) {
+  return compile_function(ctx, self, count, arguments, 0, 0);
+}
+
+/*
+ * createRealm(): a global object with what the language has, then evaluate(source, filename, first line) and
+ * compileFunction for it. The realm lives as long as these functions or anything that was made in it.
+ */
+FUNCTION(create_realm) {
+  JSContext *realm = JS_NewContext(JS_GetRuntime(ctx));
+  if (realm == 0) return JS_EXCEPTION;
+  JSValue result = JS_NewArray(ctx);
+  JS_SetPropertyUint32(ctx, result, 0, JS_GetGlobalObject(realm));
+  JS_SetPropertyUint32(ctx, result, 1, JS_NewCFunction2(realm, evaluate_script, "evaluate", 3, 0, 0));
+  JS_SetPropertyUint32(ctx, result, 2, JS_NewCFunction2(realm, compile_function_here, "compile", 4, 0, 0));
+  JS_FreeContext(realm);
+  return result;
+}

@@ -2,7 +2,7 @@
  * Node's own `HTTPParser` and ours behind one interface, for tests that compare what they tell: the
  * same bytes go to both, and every callback with its operands and every result is written down.
  */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import { HttpParsers } from '../engine/http-parser.ts';
 import { compileLlhttp } from '../engine/llhttp.ts';
@@ -62,12 +62,13 @@ export async function nativeBinding(): Promise<Pick<HttpParserBinding, 'HTTPPars
   server.listen(0, '127.0.0.1', resolve);
   await promise;
   await using _ = server;
-  const key = Object.getOwnPropertySymbols(server).find(
-    ({ description }) => description === 'http.server.connections',
-  );
-  const connections = (server as unknown as Record<symbol, ConnectionsList>)[key!];
+  const connections = (server as unknown as Record<symbol, ConnectionsList>)[connectionsKey(server)];
   return { HTTPParser, ConnectionsList: connections!.constructor as new () => ConnectionsList };
 }
+
+/** Where a listening server of Node has its list of connections. */
+export const connectionsKey = (server: Server): symbol =>
+  Object.getOwnPropertySymbols(server).find(({ description }) => description === 'http.server.connections')!;
 
 /** What the guest's parsers inherit from. */
 class AsyncWrap {

@@ -26,6 +26,11 @@ test('a guest that goes on from a snapshot does the same', async () => {
   expect(await printedByGuest({ ...app, snapshot: await snapshotFile() })).toBe(await printedByNode(app));
 });
 
+test('contexts out of reach are collected', async () => {
+  const app = { directory: SCRIPTS, script: 'collected-contexts.cjs', readOnly: true };
+  expect(await printedByGuest({ ...app, memory: 64 << 20 })).toBe(await printedByNode(app));
+});
+
 test('random programs find the same in their stores', async () => {
   const interpreter = await readFile(join(SCRIPTS, 'context-programs.cjs'), 'utf8');
   // Many at a time, for every start takes its time; which one is at fault, the lines tell.

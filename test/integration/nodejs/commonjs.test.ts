@@ -131,3 +131,32 @@ it('finds what is made while it runs, and nothing that is gone', async () => {
     'main.js',
   );
 });
+
+it('runs scripts in contexts of their own', async () => {
+  await expectSame(
+    {
+      'main.js': `
+        const vm = require('node:vm');
+        const box = vm.createContext({ x: 2, console });
+        console.log(vm.isContext(box), vm.runInContext('x * 21', box), vm.runInNewContext('a + b', { a: 1, b: 2 }));
+        vm.runInContext('var y = x + 1; z = 5; function f() { return x }', box);
+        console.log(box.y, box.z, box.f(), Object.keys(box).sort());
+        box.x = 9; box.y = 1; console.log(vm.runInContext('x + y + f()', box));
+        vm.runInContext('x = 100; delete z', box); console.log(box.x, 'z' in box);
+        console.log(vm.runInContext('[]', box) instanceof Array, vm.runInContext('[] instanceof Array', box), vm.runInContext('typeof require', box));
+        for (const text of ['nope', 'throw new TypeError("thrown")']) {
+          try { vm.runInContext(text, box, 'file.js'); }
+          catch (error) { console.log(error.name, error.message, error instanceof Error, error.stack.split('\\n')[0]); }
+        }
+        const script = new vm.Script('count = (typeof count === "undefined" ? 0 : count) + 1');
+        for (let i = 0; i < 3; i += 1) script.runInContext(box);
+        console.log(box.count, vm.runInContext('let l = 1; const c = 2; l + c', box), vm.runInContext('l + c', box), box.l);
+        console.log(vm.compileFunction('return x + this.y', ['x'], { parsingContext: box }).call({ y: 1 }, 2));
+        const inheriting = vm.createContext(Object.create({ inherited: 1 }, { own: { get: () => 'got' } }));
+        console.log(vm.runInContext('[inherited, own].join()', inheriting));
+        vm.runInContext('Promise.resolve(1).then((value) => console.log("then", value))', box);
+        console.log(vm.runInContext('({ a: [1], b: new Map([[1, /x/]]) })', box), vm.runInContext('typeof setTimeout', vm.createContext()));`,
+    },
+    'main.js',
+  );
+});

@@ -107,3 +107,23 @@ it('gives errors stacks like those of V8', async () => {
     'main.js',
   );
 });
+
+it('words errors of the language as V8 does', async () => {
+  await expectSame(
+    {
+      'main.js': `
+        const tell = (action) => { try { action(); } catch (error) { console.log(error.name, error.message); } };
+        const nothing = undefined, object = { a: null };
+        for (const text of ['{', '', '{"a":1,}', 'abc', '[1 2]', '"\\n"']) tell(() => JSON.parse(text));
+        tell(() => JSON.parse(nothing)); tell(() => JSON.parse('1', () => { throw new SyntaxError('of the app'); }));
+        tell(() => object.a.b); tell(() => nothing['k y']); tell(() => { object.a.b = 1; }); tell(() => { early; let early; });
+        tell(() => { for (const each of undefined) void each; }); tell(() => new Array(-1)); tell(() => JSON.stringify(1n)); tell(() => 1n + 1);
+        tell(() => decodeURIComponent('%')); tell(() => new Date(NaN).toISOString()); tell(() => [].reduce((a) => a));
+        tell(() => object.none()); tell(() => nothing(1, object)); tell(() => new object.none()); tell(() => object.none(object));
+        tell(() => { const value = object?.none.deep(); });
+        tell(() => { throw new Error('cannot read property of the app'); }); tell(() => missing); tell(() => \`\${Symbol()}\`);
+`,
+    },
+    'main.js',
+  );
+});

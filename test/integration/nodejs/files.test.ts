@@ -2,6 +2,7 @@
  * Files of a guest: scripts that say what they find, run by Node itself and as a guest in directories of the same
  * name, must say the same.
  */
+import { execFileSync } from 'node:child_process';
 import { cp, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,4 +31,15 @@ test.each([
   await rm(join(directory, 'tree'), { recursive: true });
   const printed = await printedByGuest({ directory, script });
   expect(printed.split('\n')).toEqual(expected.split('\n'));
+});
+
+test('the standard streams are descriptors 0 to 2', async () => {
+  const script = 'standard-streams.cjs';
+  const stdin = 'two\nlines';
+  const expected = execFileSync(process.execPath, [join(directory, script)], {
+    input: stdin,
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  expect(await printedByGuest({ directory, script, stdin })).toBe(expected);
 });

@@ -7,6 +7,7 @@ import { defaultLayer, environmentLayer, flagLayer, Layer, mergeLayers } from '.
 const VALID_TEXTS: Record<string, readonly string[]> = {
   '--name': ['web', 'a-1', 'x'],
   '--language': ['wasm', 'nodejs'],
+  '--module': ['a.wasm', 'server.js'],
   '--': ['--verbose', 'a b', ''],
   '--env': ['A=1', 'B=', 'A=2'],
   '--env-file': ['.env', '/etc/env'],

@@ -7,6 +7,8 @@ import { host } from '../host.ts';
 import { rememberReferrer } from '../referrers.ts';
 import { sourceLine } from '../source-lines.ts';
 import { syntaxError } from '../syntax-errors.ts';
+import { VmContext } from '../vm-contexts.ts';
+import { typeTests } from './types.ts';
 
 /** What the body of a CommonJS module sees. */
 const MODULE_PARAMETERS = 'exports, require, module, __filename, __dirname';
@@ -24,7 +26,14 @@ const named = (source: string, name: 'sourceMappingURL' | 'sourceURL'): string |
 /** Shows the line an error is from above its stack, as V8's errors of scripts do (errors::DecorateErrorStack). */
 const decorated = (error: Error, line: string | null | undefined): Error => {
   const { [DECORATED]: isDecorated, stack } = error as Error & Record<symbol, unknown>;
-  if (typeof line !== 'string' || isDecorated === true || typeof stack !== 'string') return error;
+  if (
+    typeof line !== 'string' ||
+    isDecorated === true ||
+    typeof stack !== 'string' ||
+    !Object.isExtensible(error)
+  ) {
+    return error;
+  }
   Object.defineProperty(error, DECORATED, { value: true });
   error.stack = `${line}\n${stack}`;
   return error;
@@ -82,14 +91,17 @@ const compileFunction = (
   _columnOffset: number,
   _cachedData: unknown,
   _produceCachedData: boolean,
-  _context: object | undefined,
+  context: object | undefined,
   _extensions: object[] | undefined,
   parameters: string[] = [],
   hostOption: symbol = symbols['vm_dynamic_import_no_callback']!,
 ): object => {
   const list = parameters.join(', ');
   const compiled = orExplained(
-    () => host.compileFunction(list, source, filename, lineOffset + 1),
+    () =>
+      context === undefined
+        ? host.compileFunction(list, source, filename, lineOffset + 1)
+        : VmContext.of(context).compileFunction(list, source, filename, lineOffset + 1),
     source,
     list,
     filename,
@@ -103,6 +115,7 @@ class ContextifyScript {
   readonly #run: () => unknown;
   readonly #source: string;
   readonly #filename: string;
+  readonly #line: number;
   [key: PropertyKey]: unknown;
 
   constructor(
@@ -118,8 +131,9 @@ class ContextifyScript {
     const option = hostOption ?? Symbol(filename);
     this.#source = source;
     this.#filename = filename;
+    this.#line = lineOffset + 1;
     this.#run = orExplained(
-      () => host.compileScript(source, filename, lineOffset + 1),
+      () => host.compileScript(source, filename, this.#line),
       source,
       undefined,
       filename,
@@ -130,12 +144,14 @@ class ContextifyScript {
     rememberReferrer(filename, option);
   }
 
-  runInContext(_context: object | null, _timeout?: number, displayErrors?: boolean): unknown {
+  runInContext(context: object | null, _timeout?: number, displayErrors?: boolean): unknown {
     try {
-      return this.#run();
+      return context === null
+        ? this.#run()
+        : VmContext.of(context).run(this.#source, this.#filename, this.#line);
     } catch (error) {
-      if (displayErrors === true && error instanceof Error && Object.isExtensible(error)) {
-        decorated(error, sourceLine(siteOf(error), true, { [this.#filename]: this.#source }));
+      if (displayErrors === true && typeTests.isNativeError(error)) {
+        decorated(error as Error, sourceLine(siteOf(error), true, { [this.#filename]: this.#source }));
       }
       throw error;
     }
@@ -146,7 +162,15 @@ class ContextifyScript {
   }
 }
 
+/** The object whose properties are the variables; without one it is the global object itself. */
+const makeContext = (object: object | symbol): object | undefined => {
+  if (typeof object === 'symbol') return new VmContext(undefined).global;
+  void new VmContext(object as Record<PropertyKey, unknown>);
+  return object;
+};
+
 export const createContextify = (): Binding => ({
+  makeContext,
   ContextifyScript,
   compileFunction,
   compileFunctionForCJSLoader,

@@ -1,25 +1,38 @@
 /**
  * The jobs of `internalBinding('crypto')` (crypto_util.h, CryptoJob): key generation, derivation, signatures, Web
- * Crypto. The engine computes them when they are made; callbacks and promises come as operations that ended later.
+ * Crypto. What takes long, and may come later, is computed by threads of the engine; the rest when it is asked for.
  */
 import { AsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { crossing, valueOf } from '../native-answers.ts';
+import type { Answer } from '../native-answers.ts';
 import { perContext } from '../per-context.ts';
 import { bytesOf } from './buffer.ts';
-import { KeyObjectHandle, newCryptoKey } from './crypto-keys.ts';
+import { newCryptoKey } from './crypto-keys.ts';
+import type { KeyObjectHandle } from './crypto-keys.ts';
 import { defer } from './timers.ts';
 
 /** crypto_util.h, enum CryptoJobMode. */
 const ASYNC = 0;
+const SYNC = 1;
 const WEB_CRYPTO = 2;
 
 type Outcome = readonly [error: unknown, result?: unknown];
-type Callback = (error: unknown, result?: unknown) => void;
+type Values = readonly unknown[];
 
-const run = (name: string, values: readonly unknown[]): Outcome =>
-  valueOf(host.cryptoJob(name, ...values.map(crossing))) as Outcome;
+/** What is different between jobs. */
+interface JobKind {
+  readonly name: string;
+  /** As async hooks name it. */
+  readonly provider: string;
+  /** Whether it takes long enough for a thread. */
+  readonly isSlow?: boolean;
+  /** What Web Crypto's arguments are for the engine. */
+  readonly values?: (given: Values) => Values;
+  /** What Web Crypto has of the result. */
+  readonly result?: (result: unknown, given: Values) => unknown;
+}
 
 const operationError = (cause: unknown): unknown => {
   const DOMException = perContext['DOMException'] as new (message: string, options: object) => Error;
@@ -32,7 +45,8 @@ const operationError = (cause: unknown): unknown => {
 abstract class Job extends AsyncWrap {
   readonly #mode: number;
   #outcome: Outcome | undefined;
-  ondone: Callback | undefined;
+  #settle: ((outcome: Outcome) => void) | undefined;
+  ondone: ((...outcome: Outcome) => void) | undefined;
 
   constructor(provider: string, mode: number) {
     super(provider);
@@ -43,101 +57,104 @@ abstract class Job extends AsyncWrap {
     return this.#mode === WEB_CRYPTO;
   }
 
-  protected set outcome(outcome: Outcome) {
+  /** It is known what came out. */
+  protected finish(outcome: Outcome): void {
     this.#outcome = outcome;
   }
 
+  /** It has become known after `run`. */
+  protected finishLater(outcome: Outcome): void {
+    this.finish(outcome);
+    this.#tell();
+  }
+
   run(): unknown {
+    if (this.#mode === SYNC) return this.#outcome;
+    if (this.#outcome !== undefined) defer(() => this.#tell());
     if (this.#mode === ASYNC) {
-      this.#later(() => this.ondone!(...this.#outcome!));
+      this.#settle = (outcome) => this.ondone!(...outcome);
       return undefined;
     }
-    return this.isWebCrypto ? this.#promise() : this.#outcome;
-  }
-
-  #later(action: () => void): void {
-    defer(() => this.makeCallback(action));
-  }
-
-  #promise(): Promise<unknown> {
-    const [error, result] = this.#outcome!;
     return new Promise((resolve, reject) => {
-      this.#later(() => {
+      this.#settle = ([error, result]) => {
         if (error === undefined) resolve(result);
         else reject(operationError(error));
-      });
+      };
     });
+  }
+
+  #tell(): void {
+    this.makeCallback(() => this.#settle!(this.#outcome!));
   }
 }
 
-type JobConstructor = new (mode: number, ...values: readonly unknown[]) => Job;
+/** Jobs that threads of the engine are at. */
+const underWay = new Map<number, (outcome: Outcome) => void>();
+let lastNumber = 0;
 
-/** @param webCrypto - what Web Crypto has of the result */
-const computing = (
-  name: string,
-  provider: string,
-  webCrypto: (result: unknown) => unknown = (result) => result,
-): JobConstructor =>
+/** A thread has ended with a job. */
+export const onJobDone = (number: number, answer: Answer): void => {
+  const finish = underWay.get(number);
+  underWay.delete(number);
+  finish?.(valueOf(answer) as Outcome);
+};
+
+type JobConstructor = new (mode: number, ...values: Values) => Job;
+
+const job = ({
+  name,
+  provider,
+  isSlow = false,
+  values = (given) => given,
+  result,
+}: JobKind): JobConstructor =>
   class extends Job {
-    constructor(mode: number, ...values: readonly unknown[]) {
+    constructor(mode: number, ...given: Values) {
       super(provider, mode);
-      const [error, result] = run(name, values);
-      this.outcome = [error, this.isWebCrypto && error === undefined ? webCrypto(result) : result];
+      const crossings = (this.isWebCrypto ? values(given) : given).map(crossing);
+      const outcomeOf = ([error, found]: Outcome): Outcome =>
+        result !== undefined && this.isWebCrypto && error === undefined
+          ? [error, result(found, given)]
+          : [error, found];
+      if (isSlow && mode !== SYNC) {
+        lastNumber += 1;
+        valueOf(host.cryptoStart(lastNumber, name, ...crossings));
+        underWay.set(lastNumber, (outcome) => this.finishLater(outcomeOf(outcome)));
+      } else {
+        this.finish(outcomeOf(valueOf(host.cryptoJob(name, ...crossings)) as Outcome));
+      }
     }
   };
-
-const arrayBufferOf = (bytes: unknown): unknown => (bytes as Uint8Array).buffer;
-const encapsulated = (result: unknown): object => {
-  const [sharedKey, ciphertext] = result as readonly unknown[];
-  return { sharedKey: arrayBufferOf(sharedKey), ciphertext: arrayBufferOf(ciphertext) };
-};
 
 /** How keys of a pair are written where nothing is said of it. */
 const AS_HANDLES = [undefined, undefined, undefined, undefined, undefined, undefined];
 
-type CryptoKeyOf = (handle: unknown, usages: unknown, extractable: unknown) => object;
+const keyOf = (handle: unknown, algorithm: unknown, usages: unknown, extractable: unknown): object =>
+  newCryptoKey(handle as KeyObjectHandle, algorithm as object, usages as number, extractable as boolean);
 
 /**
  * Web Crypto makes keys of its own of what was generated, with the arguments that come after those of the job.
  * @param count - the arguments of the job itself
  * @param defaults - for those of them that Web Crypto leaves out
  */
-const generating = (
-  name: string,
-  provider: string,
-  count: number,
-  defaults: readonly unknown[] = [],
-): JobConstructor =>
-  class extends Job {
-    constructor(mode: number, ...values: readonly unknown[]) {
-      super(provider, mode);
-      if (!this.isWebCrypto) {
-        this.outcome = run(name, values);
-        return;
-      }
-      const given = values.slice(0, count).map((value, index) => value ?? defaults[index]);
-      const [algorithm, ...rest] = values.slice(count);
-      const isPair = rest.length === 3;
-      const [error, result] = run(name, isPair ? [...given, ...AS_HANDLES] : given);
-      const keyOf: CryptoKeyOf = (handle, usages, extractable) =>
-        newCryptoKey(
-          handle as KeyObjectHandle,
-          algorithm as object,
-          usages as number,
-          extractable as boolean,
-        );
-      this.outcome = [error, error === undefined ? webCryptoKeys(result, rest, keyOf) : undefined];
-    }
-  };
-
-const webCryptoKeys = (result: unknown, rest: readonly unknown[], keyOf: CryptoKeyOf): object => {
-  if (rest.length === 2) return keyOf(result, rest[0], rest[1]);
-  const [publicHandle, privateHandle] = result as readonly unknown[];
-  return {
-    publicKey: keyOf(publicHandle, rest[0], true),
-    privateKey: keyOf(privateHandle, rest[1], rest[2]),
-  };
-};
+const generatingPair = (name: string, count: number, defaults: Values = []): JobConstructor =>
+  job({
+    name,
+    provider: 'KEYPAIRGENREQUEST',
+    isSlow: true,
+    values: (given) => [
+      ...given.slice(0, count).map((value, index) => value ?? defaults[index]),
+      ...AS_HANDLES,
+    ],
+    result: (handles, given) => {
+      const [publicHandle, privateHandle] = handles as Values;
+      const [algorithm, publicUsages, privateUsages, extractable] = given.slice(count);
+      return {
+        publicKey: keyOf(publicHandle, algorithm, publicUsages, true),
+        privateKey: keyOf(privateHandle, algorithm, privateUsages, extractable),
+      };
+    },
+  });
 
 /** Fills the bytes where they are. */
 class RandomBytesJob extends Job {
@@ -145,38 +162,56 @@ class RandomBytesJob extends Job {
     super('RANDOMBYTESREQUEST', mode);
     const bytes = bytesOf(into);
     host.randomFill(new Uint8Array(bytes.buffer, bytes.byteOffset + offset, size));
-    this.outcome = [undefined, undefined];
+    this.finish([undefined, undefined]);
   }
 }
+
+const arrayBufferOf = (bytes: unknown): unknown => (bytes as Uint8Array).buffer;
 
 /** OPENSSL_EC_NAMED_CURVE. */
 const NAMED_CURVE = 1;
 
+const KINDS: readonly JobKind[] = [
+  { name: 'AESCipherJob', provider: 'CIPHERREQUEST' },
+  { name: 'Argon2Job', provider: 'DERIVEBITSREQUEST', isSlow: true },
+  { name: 'CShakeJob', provider: 'HASHREQUEST' },
+  { name: 'ChaCha20Poly1305CipherJob', provider: 'CIPHERREQUEST' },
+  { name: 'CheckPrimeJob', provider: 'CHECKPRIMEREQUEST', isSlow: true },
+  { name: 'DHBitsJob', provider: 'DERIVEBITSREQUEST' },
+  { name: 'HKDFJob', provider: 'DERIVEBITSREQUEST' },
+  { name: 'HashJob', provider: 'HASHREQUEST' },
+  { name: 'HmacJob', provider: 'SIGNREQUEST' },
+  { name: 'KEMDecapsulateJob', provider: 'DERIVEBITSREQUEST', result: arrayBufferOf },
+  {
+    name: 'KEMEncapsulateJob',
+    provider: 'DERIVEBITSREQUEST',
+    result: (found) => {
+      const [sharedKey, ciphertext] = found as Values;
+      return { sharedKey: arrayBufferOf(sharedKey), ciphertext: arrayBufferOf(ciphertext) };
+    },
+  },
+  { name: 'KangarooTwelveJob', provider: 'HASHREQUEST' },
+  { name: 'KmacJob', provider: 'SIGNREQUEST' },
+  { name: 'PBKDF2Job', provider: 'PBKDF2REQUEST', isSlow: true },
+  { name: 'RSACipherJob', provider: 'CIPHERREQUEST' },
+  { name: 'RandomPrimeJob', provider: 'RANDOMPRIMEREQUEST', isSlow: true },
+  { name: 'ScryptJob', provider: 'SCRYPTREQUEST', isSlow: true },
+  {
+    name: 'SecretKeyGenJob',
+    provider: 'KEYGENREQUEST',
+    values: ([length]) => [length],
+    result: (handle, [, algorithm, usages, extractable]) => keyOf(handle, algorithm, usages, extractable),
+  },
+  { name: 'SignJob', provider: 'SIGNREQUEST' },
+  { name: 'TurboShakeJob', provider: 'HASHREQUEST' },
+];
+
 export const jobs: Binding = {
-  AESCipherJob: computing('AESCipherJob', 'CIPHERREQUEST'),
-  Argon2Job: computing('Argon2Job', 'DERIVEBITSREQUEST'),
-  CShakeJob: computing('CShakeJob', 'HASHREQUEST'),
-  ChaCha20Poly1305CipherJob: computing('ChaCha20Poly1305CipherJob', 'CIPHERREQUEST'),
-  CheckPrimeJob: computing('CheckPrimeJob', 'CHECKPRIMEREQUEST'),
-  DHBitsJob: computing('DHBitsJob', 'DERIVEBITSREQUEST'),
-  DhKeyPairGenJob: generating('DhKeyPairGenJob', 'KEYPAIRGENREQUEST', 2),
-  DsaKeyPairGenJob: generating('DsaKeyPairGenJob', 'KEYPAIRGENREQUEST', 2),
-  EcKeyPairGenJob: generating('EcKeyPairGenJob', 'KEYPAIRGENREQUEST', 2, [undefined, NAMED_CURVE]),
-  HKDFJob: computing('HKDFJob', 'DERIVEBITSREQUEST'),
-  HashJob: computing('HashJob', 'HASHREQUEST'),
-  HmacJob: computing('HmacJob', 'SIGNREQUEST'),
-  KEMDecapsulateJob: computing('KEMDecapsulateJob', 'DERIVEBITSREQUEST', arrayBufferOf),
-  KEMEncapsulateJob: computing('KEMEncapsulateJob', 'DERIVEBITSREQUEST', encapsulated),
-  KangarooTwelveJob: computing('KangarooTwelveJob', 'HASHREQUEST'),
-  KmacJob: computing('KmacJob', 'SIGNREQUEST'),
-  NamedKeyPairGenJob: generating('NamedKeyPairGenJob', 'KEYPAIRGENREQUEST', 1),
-  PBKDF2Job: computing('PBKDF2Job', 'PBKDF2REQUEST'),
-  RSACipherJob: computing('RSACipherJob', 'CIPHERREQUEST'),
+  ...Object.fromEntries(KINDS.map((kind) => [kind.name, job(kind)])),
+  DhKeyPairGenJob: generatingPair('DhKeyPairGenJob', 2),
+  DsaKeyPairGenJob: generatingPair('DsaKeyPairGenJob', 2),
+  EcKeyPairGenJob: generatingPair('EcKeyPairGenJob', 2, [undefined, NAMED_CURVE]),
+  NamedKeyPairGenJob: generatingPair('NamedKeyPairGenJob', 1),
+  RsaKeyPairGenJob: generatingPair('RsaKeyPairGenJob', 3),
   RandomBytesJob,
-  RandomPrimeJob: computing('RandomPrimeJob', 'RANDOMPRIMEREQUEST'),
-  RsaKeyPairGenJob: generating('RsaKeyPairGenJob', 'KEYPAIRGENREQUEST', 3),
-  ScryptJob: computing('ScryptJob', 'SCRYPTREQUEST'),
-  SecretKeyGenJob: generating('SecretKeyGenJob', 'KEYGENREQUEST', 1),
-  SignJob: computing('SignJob', 'SIGNREQUEST'),
-  TurboShakeJob: computing('TurboShakeJob', 'HASHREQUEST'),
 };

@@ -99,10 +99,11 @@ const orFail = <Value>(result: Value | number, path: string): Value => {
   throw Object.assign(new Error(`${code}, ${text} '${path}'`), { errno: -result, code, syscall: 'cp', path });
 };
 
+const parts = (path: string): string[] =>
+  (path.startsWith('/') ? path : `${launched().cwd}/${path}`).split('/');
+
 /** Whether a path lies in another, by their names. */
 const isInside = (outer: string, inner: string): boolean => {
-  const parts = (path: string): string[] =>
-    (path.startsWith('/') ? path : `${launched().cwd}/${path}`).split('/');
   const names = parts(inner);
   return parts(outer).every((name, index) => name === names[index]);
 };

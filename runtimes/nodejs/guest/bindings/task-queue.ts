@@ -101,8 +101,13 @@ const report = (error: unknown, isThrown = true): void => {
   } catch {
     text = 'Uncaught: an object that cannot be shown\n';
   }
+  if (isOutOfMemory(error)) text += 'More memory for the app: wasmrun os --memory SIZE\n';
   host.printText(2, text);
 };
+
+/** What QuickJS throws at the limit of its memory. */
+const isOutOfMemory = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'InternalError' && error.message === 'out of memory';
 
 export const createErrors = (): Binding => ({
   exitCodes: shapedBinding('errors')['exitCodes'],

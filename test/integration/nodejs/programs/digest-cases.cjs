@@ -175,8 +175,9 @@ Object.assign(cases, {
   'pbkdf2 with no such digest, later': () => later((done) => crypto.pbkdf2('a', 'b', 1, 2, 'nothing', done)),
   scrypt: () => crypto.scryptSync('password', 'salt', 32),
   'scrypt later': () => later((done) => crypto.scrypt('password', 'salt', 16, { N: 64, r: 2, p: 3 }, done)),
-  'scrypt too much': () => crypto.scryptSync('password', 'salt', 16, { N: 2 ** 20 }),
   'scrypt with no power of two': () => crypto.scryptSync('password', 'salt', 16, { N: 3 }),
+  // What OpenSSL was dissatisfied with stays behind for the next operation in Node, and not here.
+  'scrypt too much': () => crypto.scryptSync('password', 'salt', 16, { N: 2 ** 20 }),
   hkdf: () => crypto.hkdfSync('sha256', 'key', 'salt', 'info', 42),
   'hkdf later': () => later((done) => crypto.hkdf('sha512', data, Buffer.alloc(0), 'info', 99, done)),
   'hkdf too long': () => crypto.hkdfSync('sha256', 'key', 'salt', 'info', 9000),

@@ -149,12 +149,12 @@ const main = async () => {
     fs.stat('.', () => {
       order.push('stat');
       process.nextTick(() => order.push('tick'));
-      Promise.resolve().then(() => order.push('microtask'));
+      void Promise.resolve().then(() => order.push('microtask'));
       setImmediate(() => (order.push('immediate'), resolve()));
     });
     process.nextTick(() => order.push('first tick'));
-    Promise.resolve().then(() => order.push('first microtask'));
+    void Promise.resolve().then(() => order.push('first microtask'));
   });
   tell('order', order);
 };
-main();
+void main();

@@ -94,7 +94,7 @@ const trees = async () => {
   await attemptLater('opendir', async () => {
     const names = [];
     for await (const { name } of await promises.opendir('.')) names.push(name);
-    return names.sort();
+    return names.toSorted((a, b) => (a < b ? -1 : 1));
   });
   await attemptLater('opendir missing', () => promises.opendir('missing'));
   await attemptLater('glob', async () => (await Array.fromAsync(promises.glob('*.txt'))).sort());
@@ -207,4 +207,4 @@ const missingWatched = () =>
 const main = async () => {
   for (const part of [contents, handles, trees, streams, watching, missingWatched]) await part();
 };
-main();
+void main();

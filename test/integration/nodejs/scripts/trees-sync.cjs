@@ -76,7 +76,7 @@ attempt('opendir recursive', () => {
   for (let entry; (entry = directory.readSync()) !== null;)
     found.push(path.join(entry.parentPath, entry.name));
   directory.closeSync();
-  return found.sort();
+  return found.toSorted((a, b) => (a < b ? -1 : 1));
 });
 attempt('opendir closed twice', () => {
   const directory = fs.opendirSync('d');
