@@ -54,12 +54,14 @@ EXPORT void bridge_bytes(JSValue *result, const unsigned char *bytes, unsigned l
   *result = JS_NewUint8ArrayCopy(context, bytes, length);
 }
 
-static void free_bytes(JSRuntime *rt, void *opaque, void *bytes) { js_free_rt(rt, bytes); }
+static void *resize_bytes(JSRuntime *rt, void *opaque, void *bytes, unsigned size) {
+  return js_realloc_rt(rt, bytes, size);
+}
 
 /* A Uint8Array for bytes that are yet to be put where it says; 0: there is no memory for it. */
 EXPORT unsigned char *bridge_new_bytes(JSValue *result, unsigned length) {
   unsigned char *bytes = js_malloc(context, length == 0 ? 1 : length);
-  *result = bytes == 0 ? JS_EXCEPTION : JS_NewUint8Array(context, bytes, length, free_bytes, 0, 0);
+  *result = bytes == 0 ? JS_EXCEPTION : JS_NewUint8Array(context, bytes, length, resize_bytes, 0, 0);
   return JS_TAG_OF(*result) == JS_TAG_OF(JS_EXCEPTION) ? 0 : bytes;
 }
 

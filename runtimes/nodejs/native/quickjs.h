@@ -25,8 +25,9 @@ JSValue JS_NewCFunctionData(JSContext *, JSCFunctionData *, int length, int magi
 JSValue JS_NewStringLen(JSContext *, const char *utf8, unsigned length);
 JSValue JS_NewStringUTF16(JSContext *, const unsigned short *text, unsigned length);
 JSValue JS_NewUint8ArrayCopy(JSContext *, const unsigned char *bytes, unsigned length);
-typedef void JSFreeArrayBufferDataFunc(JSRuntime *, void *opaque, void *bytes);
-JSValue JS_NewUint8Array(JSContext *, unsigned char *bytes, unsigned length, JSFreeArrayBufferDataFunc *, void *opaque,
+/* Gives back all the bytes where the size is 0. */
+typedef void *JSReallocArrayBufferDataFunc(JSRuntime *, void *opaque, void *bytes, unsigned size);
+JSValue JS_NewUint8Array(JSContext *, unsigned char *bytes, unsigned length, JSReallocArrayBufferDataFunc *, void *opaque,
                          int is_shared);
 JSValue JS_NewPlainError(JSContext *, const char *format, ...);
 JSValue JS_ThrowOutOfMemory(JSContext *);
@@ -105,7 +106,7 @@ JSValue JS_GetImportMeta(JSContext *, JSModuleDef *);
 void JS_PromiseMarkAsHandled(JSContext *, JSValue promise);
 char *js_strdup(JSContext *, const char *);
 void *js_malloc(JSContext *, unsigned size);
-void js_free_rt(JSRuntime *, void *);
+void *js_realloc_rt(JSRuntime *, void *, unsigned size);
 void *malloc(unsigned size);
 void free(void *);
 void *memcpy(void *, const void *, unsigned);
