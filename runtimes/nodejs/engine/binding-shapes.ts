@@ -22,6 +22,13 @@ const TEXTS = 'natives';
 /** Bindings are at most this deep. */
 const DEPTH = 4;
 
+/** Names of constants need not be enumerable; those of functions are then meant for nobody. */
+const namesIn = (value: object): readonly string[] => {
+  const names = Object.keys(value);
+  const isTable = names.every((name) => typeof (value as Binding)[name] === 'number');
+  return isTable ? Object.getOwnPropertyNames(value) : names;
+};
+
 const shapeOf = (value: unknown, depth = 0): Shape => {
   if (typeof value === 'function') {
     const numbers = Object.entries(value).filter(([, each]) => typeof each === 'number');
@@ -36,7 +43,7 @@ const shapeOf = (value: unknown, depth = 0): Shape => {
   if (typeof value === 'object' && value !== null) {
     const entries =
       depth < DEPTH
-        ? Object.keys(value)
+        ? namesIn(value)
             .filter((key) => key !== TEXTS)
             .map((key) => [key, shapeOf((value as Binding)[key], depth + 1)])
         : [];

@@ -17,6 +17,7 @@ import { toUv } from './uv-error.ts';
 /** Errors of libuv the functions here answer themselves (uv/errno.h). */
 const UV_EBADF = -9;
 const UV_EINVAL = -22;
+const UV_ENOBUFS = -105;
 
 /** socket(7), ip(7), ipv6(7): by name the option of IPv4, then that of IPv6. */
 const SOL_SOCKET = 1;
@@ -55,6 +56,8 @@ const OPTIONS: Readonly<Record<string, readonly [Option, Option]>> = {
 const ONLY_IPV6 = 1;
 const REUSE_ADDRESS = 4;
 
+/** Bytes of datagrams that wait in the engine for room in the kernel. */
+const MAX_UNSENT = 2 ** 20;
 /** Datagrams of one socket before others have their turn (uv__udp_recvmsg). */
 const DATAGRAMS_PER_EVENT = 32;
 
@@ -78,6 +81,7 @@ class Datagrams extends OpenHandle {
   readonly isIpv6: boolean;
   readonly #options: Options;
   readonly #unsent: Unsent[] = [];
+  #unsentSize = 0;
   #watch: Watch | undefined;
   #isReceiving = false;
 
@@ -101,6 +105,8 @@ class Datagrams extends OpenHandle {
       const result = this.#send(bytes, to);
       if (result !== -WASI.EAGAIN) return result < 0 ? toUv(result) : result + 1;
     }
+    if (this.#unsentSize + bytes.length > MAX_UNSENT) return UV_ENOBUFS;
+    this.#unsentSize += bytes.length;
     this.#unsent.push({ bytes: Uint8Array.from(bytes), to });
     this.addActivity(1);
     this.#wait();
@@ -132,6 +138,7 @@ class Datagrams extends OpenHandle {
       const result = this.#send(first.bytes, first.to);
       if (result === -WASI.EAGAIN) break;
       this.#unsent.shift();
+      this.#unsentSize -= first.bytes.length;
       this.addActivity(-1);
       this.#options.guest().call('datagramSent', this.id, result < 0 ? toUv(result) : 0, first.bytes.length);
     }

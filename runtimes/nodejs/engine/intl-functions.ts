@@ -25,6 +25,9 @@ const LOCALE_LISTS = [
 const LOCALE_FIELDS =
   'baseName calendar caseFirst collation firstDayOfWeek hourCycle language numberingSystem numeric region script variants';
 
+/** Characters of a text that is segmented: each may be a segment, which takes 16 bytes here. */
+const MAX_SEGMENTED = 2 ** 22;
+
 /** The classes the guest may have objects of, and what it may use of them. */
 const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   Collator: ['compare'],
@@ -73,6 +76,7 @@ const isSegmenter = (object: object | undefined): object is Intl.Segmenter =>
 const segment = (natives: NativeObjects, number: number, text: string): Uint8Array => {
   const segmenter = natives.find(number, 'Intl.Segmenter');
   if (!isSegmenter(segmenter)) throw new TypeError('Illegal invocation');
+  if (text.length > MAX_SEGMENTED) throw new RangeError('Invalid string length');
   const found: number[] = [];
   for (const { index, isWordLike } of segmenter.segment(text)) {
     found.push(index, isWordLike === undefined ? 2 : Number(isWordLike));
@@ -113,13 +117,16 @@ export const intlFunctions = (natives: NativeObjects): Readonly<Record<string, H
   intlSupported: (name: string, locales?: string, options?: string) =>
     answer(() => {
       if (!Object.hasOwn(MEMBERS, name)) throw new TypeError('Illegal invocation');
-      const constructor = classes[name] as unknown as typeof Intl.NumberFormat;
-      return constructor.supportedLocalesOf(parsed(locales) as string[], parsed(options) as object);
+      const found = classes[name] as unknown as typeof Intl.NumberFormat;
+      return found.supportedLocalesOf(parsed(locales) as string[], parsed(options) as object);
     }),
   intlCanonical: (locales?: string) => answer(() => Intl.getCanonicalLocales(parsed(locales) as string[])),
   intlValues: (key: string) => answer(() => Intl.supportedValuesOf(key as 'currency')),
   intlText: (name: string, value: never, locales?: string, options?: string) =>
-    answer(() => TEXTS[name]!(value, parsed(locales) as Locales, parsed(options) as never)),
+    answer(() => {
+      if (!Object.hasOwn(TEXTS, name)) throw new TypeError('Illegal invocation');
+      return TEXTS[name]!(value, parsed(locales) as Locales, parsed(options) as never);
+    }),
   intlCompare: (a: string, b: string, locales?: string, options?: string) =>
     answer(() => a.localeCompare(b, parsed(locales) as string[], parsed(options) as never)),
   /** For the guest's Date as well, which asks this process; a name that is none means UTC, as in Node. */

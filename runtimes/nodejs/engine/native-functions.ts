@@ -2,6 +2,7 @@
 import { cryptoFunctions } from './crypto-functions.ts';
 import type { CryptoHost } from './crypto-functions.ts';
 import type { HostFunction } from './bridge.ts';
+import { histogramFunctions } from './histogram-functions.ts';
 import { intlFunctions } from './intl-functions.ts';
 import { digestFunctions } from './digest-functions.ts';
 import { NativeObjects } from './native-objects.ts';
@@ -17,5 +18,6 @@ export const nativeFunctions = (host: CryptoHost): Readonly<Record<string, HostF
     ...digestFunctions(objects),
     ...zlibFunctions(objects),
     ...intlFunctions(objects),
+    ...histogramFunctions(objects),
   };
 };

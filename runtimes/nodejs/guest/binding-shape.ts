@@ -3,6 +3,7 @@
  * functions are not there and say so when they are called.
  */
 import { host } from './host.ts';
+import { refusal } from './refusals.ts';
 
 type Shape = {
   readonly value?: unknown;
@@ -26,9 +27,7 @@ const missing = (path: string, constants: Readonly<Record<string, number>>): unk
   const isSetter = SETTER.test(name);
   const stand = function (): void {
     if (isSetter) return;
-    throw Object.assign(new Error(`${path} is not available in a sandbox of wasmrun`), {
-      code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM',
-    });
+    throw refusal(path);
   };
   return Object.assign(stand, constants);
 };

@@ -47,7 +47,9 @@ const createProcess = (): Library['process'] => {
   }) as object;
   const process = Object.create(prototype) as Library['process'];
   process[privateSymbols['exit_info_private_symbol']!] = new Int32Array(3);
-  Object.assign(process, { version: engine.version, versions: engine.versions, release: engine.release });
+  const { version, versions, release } = engine;
+  // Modules of the library look at some of it as soon as they are loaded.
+  Object.assign(process, { version, versions, release, arch: 'wasm32', platform: 'linux' });
   return process;
 };
 

@@ -96,7 +96,7 @@ const NODE_DEFINES = [
 export const fillEngineGaps = (): void => {
   for (const name of NODE_DEFINES) delete globals[name];
   if (globals['Atomics'] === undefined) define(globals, 'Atomics', atomics);
-  // Looked at while the library starts; nothing of it works, so it is taken away again (see boot.ts).
+  // Looked at while the library starts; nothing of it works, so it is taken away again.
   if (globals['WebAssembly'] === undefined) {
     define(globals, 'WebAssembly', {
       Module: class {},
@@ -110,4 +110,9 @@ export const fillEngineGaps = (): void => {
   shortenNativeFunctions();
   completeErrors(Error);
   rewordJson();
+};
+
+/** Programs are to see that there is no WebAssembly, rather than one that does nothing. */
+export const removeGaps = (): void => {
+  delete globals['WebAssembly'];
 };

@@ -82,6 +82,15 @@ export interface Host extends FileHost, HttpParserHost {
   /** 0 for an encoding that is not known. */
   icuConverter(encoding: string, flags: number): number;
   icuDecode(number: number, bytes: Uint8Array, flags: number, encoding: string): Answer;
+  /** A number for a histogram. */
+  histogramMake(
+    lowest: number,
+    highest: number,
+    figures: number,
+    halfLife: number,
+    threshold: number,
+  ): Answer;
+  histogramCall(number: number, method: string, ...values: unknown[]): Answer;
   crc32(data: string | Uint8Array, value: number): number;
   hash(algorithm: string, data: string | Uint8Array, encoding?: string, outputEncoding?: string): Answer;
   hmac(

@@ -6,12 +6,13 @@ import { onJobDone } from './bindings/crypto-jobs.ts';
 import { deliverSignal } from './bindings/terminal.ts';
 import { onAddresses } from './bindings/dns.ts';
 import { handleOf } from './bindings/handles.ts';
+import { startClocks } from './bindings/performance.ts';
 import { Stream } from './bindings/streams.ts';
 import { TCP } from './bindings/tcp.ts';
 import { hasDeferred, hasImmediates, runImmediates, runTimers, takeDeferred } from './bindings/timers.ts';
 import { UDP } from './bindings/udp.ts';
 import { runCallback } from './callback-scope.ts';
-import { fillEngineGaps } from './engine-gaps.ts';
+import { fillEngineGaps, removeGaps } from './engine-gaps.ts';
 import { host } from './host.ts';
 import { createIntl } from './intl/intl.ts';
 import { addLocaleMethods } from './intl/locale-methods.ts';
@@ -25,6 +26,7 @@ addLocaleMethods();
 Object.defineProperty(globalThis, 'Intl', { value: createIntl(), writable: true, configurable: true });
 startModules();
 const library = bootLibrary();
+removeGaps();
 
 const onStream = (id: number, action: (stream: Stream) => void): void => {
   const stream = handleOf(id);
@@ -54,6 +56,7 @@ host.setEntries({
   /** Starts the app. */
   run: () => {
     const { options } = readLaunch();
+    startClocks();
     useNetworkOptions(options);
     seedRandomNumbers();
     runMain(() => library.runMain('internal/main/run_main_module'));

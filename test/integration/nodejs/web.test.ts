@@ -16,7 +16,7 @@ const printedByNode = async (script: string): Promise<string> => {
   return (await promisify(execFile)(process.execPath, [join(directory, script)], options)).stdout;
 };
 
-test.for(['fetch.cjs', 'cloning.cjs', 'intl.cjs', 'datagrams.cjs'])(
+test.for(['fetch.cjs', 'cloning.cjs', 'intl.cjs', 'datagrams.cjs', 'web-objects.cjs', 'web-socket.cjs'])(
   '%s prints the same in the guest',
   async (script) => {
     const [native, guest] = await Promise.all([

@@ -11,7 +11,15 @@ const handles = new Map<number, Handle>();
 
 export const handleOf = (id: number): Handle | undefined => handles.get(id);
 
+/** Those that keep the app alive. */
+export const activeHandles = (): readonly Handle[] => [...handles.values()].filter((each) => each.hasRef());
+
 export class Handle extends AsyncWrap {
+  /** As `process.getActiveResourcesInfo` tells it. */
+  get resourceName(): string {
+    return `${this.constructor.name}Wrap`;
+  }
+
   /** The engine's number for it; 0 while the engine knows nothing of it. */
   id = 0;
   #isRef = true;

@@ -19,6 +19,7 @@ import { createCjsLexer, createModuleWrap } from './module-wrap.ts';
 import { createModules } from './modules.ts';
 import { createCrypto } from './crypto.ts';
 import { createOs } from './os.ts';
+import { createPerformance } from './performance.ts';
 import { createCredentials, createProcessMethods } from './process.ts';
 import { createSerdes } from './serdes.ts';
 import * as small from './small.ts';
@@ -66,7 +67,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   mksnapshot: small.createSnapshot,
   os: createOs,
   options: small.createOptions,
-  performance: small.createPerformance,
+  performance: createPerformance,
   permission: small.createPermission,
   pipe_wrap: createPipe,
   process_methods: createProcessMethods,

@@ -1,10 +1,13 @@
 /** `internalBinding('process_methods')`, `('credentials')` and `('report')`: what `process` is made of. */
 import type { Binding } from '../binding-shape.ts';
-import { engine } from '../constants.ts';
+import { engine, symbols } from '../constants.ts';
 import { host } from '../host.ts';
 import { launched } from '../launch.ts';
 import { check } from '../system-error.ts';
+import { activeHandles } from './handles.ts';
+import { activeTimers } from './timers.ts';
 
+const OWNER = symbols['owner_symbol']!;
 const NANOSECONDS_PER_MS = 1e6;
 
 const ENGINE_NAME = 'node';
@@ -68,8 +71,15 @@ export const createProcessMethods = (): Binding => {
     threadCpuUsage: (into: Float64Array) => into.set(host.cpuUsage()),
     resourceUsage: (into: Float64Array) => into.fill(0).set(host.cpuUsage()),
     _getActiveRequests: () => [],
-    _getActiveHandles: () => [],
-    getActiveResourcesInfo: () => [],
+    _getActiveHandles: () => activeHandles().map((handle) => handle[OWNER] ?? handle),
+    getActiveResourcesInfo: () => {
+      const [timeouts, immediates] = activeTimers();
+      return [
+        ...activeHandles().map(({ resourceName }) => resourceName),
+        ...Array.from({ length: timeouts }, () => 'Timeout'),
+        ...Array.from({ length: immediates }, () => 'Immediate'),
+      ];
+    },
     _kill: (pid: number, signal: number) => host.kill(pid, signal),
     _rawDebug: (text: string) => host.printText(2, `${text}\n`),
     reallyExit: (status: number) => host.exit(status),

@@ -1,5 +1,6 @@
 /** `internalBinding('serdes')`: what `v8.Serializer` and `v8.Deserializer` are made of (node_serdes.cc). */
 import type { Binding } from '../binding-shape.ts';
+import { describe } from '../cloning/plain-objects.ts';
 import { ValueReader } from '../cloning/value-reader.ts';
 import { ValueWriter } from '../cloning/value-writer.ts';
 import { bytesOf, newBuffer } from './buffer.ts';
@@ -24,12 +25,12 @@ export const createSerdes = (): Binding => {
       isHostObject: () => false,
       writeHostObject: (object) => {
         const { _writeHostObject: write } = this.#hooks;
-        if (write === undefined) throw this.#dataCloneError(`${String(object)} could not be cloned.`);
+        if (write === undefined) throw this.#dataCloneError(`${describe(object)} could not be cloned.`);
         write.call(this, object);
       },
       sharedBufferId: (buffer) => {
         const { _getSharedArrayBufferId: id } = this.#hooks;
-        if (id === undefined) throw this.#dataCloneError(`${String(buffer)} could not be cloned.`);
+        if (id === undefined) throw this.#dataCloneError(`${describe(buffer)} could not be cloned.`);
         return id.call(this, buffer);
       },
       dataCloneError: (message) => this.#dataCloneError(message),

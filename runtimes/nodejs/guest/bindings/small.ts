@@ -2,7 +2,6 @@
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { engine, errorMap, symbols } from '../constants.ts';
-import { host } from '../host.ts';
 import { launched } from '../launch.ts';
 
 const nothing = (): undefined => undefined;
@@ -95,24 +94,6 @@ export const createSnapshot = (): Binding => ({
   compileSerializeMain: nothing,
   anonymousMainPath: '__node_anonymous_main',
 });
-
-export const createPerformance = (): Binding => {
-  const shape = shapedBinding('performance');
-  return {
-    now: () => host.now(),
-    constants: shape['constants'],
-    observerCounts: shape['observerCounts'],
-    milestones: shape['milestones'],
-    loopIdleTime: () => 0,
-    markBootstrapComplete: nothing,
-    notify: nothing,
-    setupObservers: nothing,
-    installGarbageCollectionTracking: nothing,
-    removeGarbageCollectionTracking: nothing,
-    getTimeOrigin: () => 0,
-    getTimeOriginTimestamp: () => Date.now() - host.now(),
-  };
-};
 
 export const createInspector = (): Binding => ({
   isEnabled: () => false,

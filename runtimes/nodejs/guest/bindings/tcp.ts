@@ -36,9 +36,16 @@ export class TCP extends Stream {
   #bound: readonly [address: string, port: number, flags: number] | undefined;
   #connecting: Request | undefined;
 
+  readonly #kind: number;
+
   constructor(kind: number, id = 0) {
     super(kind === KIND.SERVER ? 'TCPSERVERWRAP' : 'TCPWRAP');
+    this.#kind = kind;
     if (id !== 0) this.adopt(id);
+  }
+
+  override get resourceName(): string {
+    return this.#kind === KIND.SERVER ? 'TCPServerWrap' : 'TCPSocketWrap';
   }
 
   open(): number {

@@ -32,6 +32,12 @@ export const createTimers = (): Binding => ({
   toggleImmediateRef: (isRef: boolean) => host.refImmediate(isRef),
 });
 
+/** Timeouts and immediates that keep the app alive. */
+export const activeTimers = (): readonly [timeouts: number, immediates: number] => [
+  timeoutInfo[0]!,
+  immediateInfo[REF_COUNT]!,
+];
+
 /** Calls `action` when the guest is entered next, as an operation that ended would be. */
 export const defer = (action: () => void): void => {
   deferred.push(action);

@@ -50,6 +50,10 @@ export class UDP extends Handle {
     super('UDPWRAP');
   }
 
+  override get resourceName(): string {
+    return 'UDPWrap';
+  }
+
   get fd(): number {
     return -1;
   }

@@ -19,7 +19,7 @@ const UNTRANSFERABLE = privateSymbols['untransferable_object_private_symbol']!;
 /** What V8 keeps for private symbols: nobody sees such a property. */
 const keepApart = (symbol: symbol): void => {
   const values = new WeakMap<object, unknown>();
-  // oxlint-disable-next-line no-extend-native -- every object is to have it
+  // eslint-disable-next-line no-extend-native -- the only place every object looks at
   Object.defineProperty(Object.prototype, symbol, {
     get(this: object) {
       return values.get(this);

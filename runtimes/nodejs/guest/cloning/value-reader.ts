@@ -208,7 +208,7 @@ export class ValueReader {
     for (let index = 0; index < length; index += 1) {
       if (this.#peekTag() === TAG.hole) {
         this.#tag();
-        delete array[index];
+        Reflect.deleteProperty(array, index);
       } else array[index] = this.read();
     }
     return this.#endArray(array, TAG.endDense);

@@ -1,6 +1,7 @@
 /** Writes values in V8's format (ValueSerializer), in the order and with the refusals of V8. */
 import { typeTests, viewTests } from '../bindings/types.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { describe, isPlain } from './plain-objects.ts';
 import {
   ERROR_TAG,
   ERRORS,
@@ -305,45 +306,4 @@ const varintSize = (value: number): number => {
   let size = 1;
   for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size += 1;
   return size;
-};
-
-/** Kinds of objects that are more than their properties and cannot be copied. */
-const OPAQUE = [
-  typeTests.isProxy,
-  typeTests.isPromise,
-  typeTests.isWeakMap,
-  typeTests.isWeakSet,
-  typeTests.isGeneratorObject,
-  typeTests.isMapIterator,
-  typeTests.isSetIterator,
-  typeTests.isArgumentsObject,
-];
-const OTHERS = new Set(['WeakRef', 'FinalizationRegistry', 'Iterator Helper', 'Array Iterator']).add(
-  'String Iterator',
-);
-
-const isPlain = (object: object): boolean =>
-  !OPAQUE.some((isOf) => isOf(object)) && !OTHERS.has(tagOf(object)) && !isIntl(object);
-
-const tagOf = (object: object): string => Object.prototype.toString.call(object).slice(8, -1);
-
-const isIntl = (object: object): boolean => tagOf(object).startsWith('Intl.');
-
-/** Of the first constructor on the chain; '' where that is no plain property. */
-const constructorName = (value: object): string => {
-  for (let each: object | null = value; each !== null; each = Object.getPrototypeOf(each) as object | null) {
-    const found = Object.getOwnPropertyDescriptor(each, 'constructor');
-    if (found !== undefined)
-      return typeof found.value === 'function' ? (found.value as { name: string }).name : '';
-  }
-  return '';
-};
-
-/** As V8 names a value in messages (Object::NoSideEffectsToString). */
-const describe = (value: unknown): string => {
-  if (typeof value === 'symbol') return String(value);
-  if (typeof value === 'function') return Function.prototype.toString.call(value);
-  if (typeTests.isProxy(value)) return '#<Object>';
-  const name = constructorName(value as object);
-  return name === '' ? `[object ${tagOf(value as object)}]` : `#<${name}>`;
 };

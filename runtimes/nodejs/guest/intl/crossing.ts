@@ -14,10 +14,13 @@ const DURATION_UNITS =
   'years months weeks days hours minutes seconds milliseconds microseconds nanoseconds'.split(' ');
 const NAMES = [...OPTIONS.split(' '), ...DURATION_UNITS, ...DURATION_UNITS.map((unit) => `${unit}Display`)];
 
+/** ECMA-262, ToString: of a symbol it throws, which `String` does not. */
+export const textOf = (value: unknown): string => ''.concat(value as string);
+
 /** What the engine's own reading of an option comes to in the end, whatever it is. */
 const primitive = (value: unknown): unknown => {
   if (typeof value === 'boolean' || value === null || Number.isFinite(value)) return value;
-  return `${value as string}`;
+  return textOf(value);
 };
 
 export const optionsText = (options: unknown): string | undefined => {
@@ -47,10 +50,10 @@ export const localesText = (locales: unknown): string | undefined => {
   if (typeof locales === 'string') return JSON.stringify(locales);
   if (typeof locales !== 'object') return '[]';
   if (locales === null) return 'null';
-  if (isLocale(locales)) return JSON.stringify(String(locales));
+  if (isLocale(locales)) return JSON.stringify(textOf(locales));
   return JSON.stringify(
     Array.from(locales as ArrayLike<unknown>, (each) =>
-      typeof each === 'object' && each !== null ? String(each as object) : each,
+      typeof each === 'object' && each !== null ? textOf(each) : each,
     ),
   );
 };

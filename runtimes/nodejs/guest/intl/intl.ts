@@ -1,7 +1,7 @@
 /** The global `Intl` (ECMA-402). What is computed, the engine computes. */
 import { host } from '../host.ts';
 import { valueOf } from '../native-answers.ts';
-import { durationText, inner, innerOf, IntlObject, localesText, optionsText } from './crossing.ts';
+import { durationText, inner, innerOf, IntlObject, localesText, optionsText, textOf } from './crossing.ts';
 import type { IntlObject as Inner } from './crossing.ts';
 
 type Method = (this: unknown, ...values: never[]) => unknown;
@@ -51,7 +51,7 @@ const CLASSES: Readonly<Record<string, ClassOf>> = {
     isCallable: true,
     bound: 'compare',
     methods: [],
-    values: ([a, b]) => [`${a as string}`, `${b as string}`],
+    values: ([a, b]) => [textOf(a), textOf(b)],
   },
   DateTimeFormat: {
     isCallable: true,
@@ -59,7 +59,7 @@ const CLASSES: Readonly<Record<string, ClassOf>> = {
     methods: RANGE_METHODS,
     values: (values) => (values.length === 0 ? [Date.now()] : values.map(time)),
   },
-  DisplayNames: { length: 2, methods: ['of'], values: ([code]) => [`${code as string}`] },
+  DisplayNames: { length: 2, methods: ['of'], values: ([code]) => [textOf(code)] },
   DurationFormat: { methods: ['format', 'formatToParts'], values: ([duration]) => [durationText(duration)] },
   ListFormat: {
     methods: ['format', 'formatToParts'],
@@ -74,7 +74,7 @@ const CLASSES: Readonly<Record<string, ClassOf>> = {
   PluralRules: { methods: ['select', 'selectRange'], values: (values) => values.map(Number) },
   RelativeTimeFormat: {
     methods: ['format', 'formatToParts'],
-    values: ([value, unit]) => [Number(value), `${unit as string}`],
+    values: ([value, unit]) => [Number(value), textOf(unit)],
   },
   Segmenter: { methods: [] },
 };
@@ -166,7 +166,7 @@ class Segments {
   }
 
   containing(position = 0): Segment | undefined {
-    const wanted = Math.trunc(Number(position)) || 0;
+    const wanted = Math.trunc(position) || 0;
     if (wanted < 0 || wanted >= this.#text.length) return undefined;
     let number = 0;
     while ((number + 1) * 2 < this.#found.length && this.#found[(number + 1) * 2]! <= wanted) number += 1;
@@ -188,7 +188,7 @@ class Locale {
     if (typeof tag !== 'string' && (typeof tag !== 'object' || tag === null)) {
       throw new TypeError("First argument to Intl.Locale constructor can't be empty or missing");
     }
-    inner.set(this, new IntlObject('Locale', String(tag), options));
+    inner.set(this, new IntlObject('Locale', textOf(tag), options));
   }
 
   maximize(): Locale {
@@ -230,7 +230,7 @@ export const createIntl = (): object => {
   const intl = {};
   const functions = {
     getCanonicalLocales: (locales?: unknown) => valueOf(host.intlCanonical(localesText(locales))),
-    supportedValuesOf: (key: unknown) => valueOf(host.intlValues(`${key as string}`)),
+    supportedValuesOf: (key: unknown) => valueOf(host.intlValues(textOf(key))),
   };
   for (const [name, value] of Object.entries(functions)) define(intl, name, value);
   for (const [name, description] of Object.entries(CLASSES)) {
@@ -241,7 +241,7 @@ export const createIntl = (): object => {
       const own = {
         segment(this: unknown, text: unknown) {
           const { number } = innerOf(this, name, 'segment');
-          const string = `${text as string}`;
+          const string = textOf(text);
           const bytes = valueOf(host.intlSegment(number, string)) as Uint8Array;
           return new Segments(string, new Uint32Array(bytes.slice().buffer));
         },

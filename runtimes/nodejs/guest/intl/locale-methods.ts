@@ -1,7 +1,7 @@
 /** Methods of dates, numbers and texts that depend on a locale: QuickJS has them for none. */
 import { host } from '../host.ts';
 import { valueOf } from '../native-answers.ts';
-import { localesText, optionsText } from './crossing.ts';
+import { localesText, optionsText, textOf } from './crossing.ts';
 
 const text = (name: string, value: unknown, locales: unknown, options?: unknown): string =>
   valueOf(host.intlText(name, value, localesText(locales), optionsText(options))) as string;
@@ -17,7 +17,7 @@ const stringOf = (value: unknown, method: string): string => {
   if (value === undefined || value === null) {
     throw new TypeError(`String.prototype.${method} called on null or undefined`);
   }
-  return `${value as string}`;
+  return textOf(value);
 };
 
 const dateMethods = {
@@ -42,7 +42,7 @@ const dateMethods = {
 
 const stringMethods = {
   localeCompare(this: unknown, that: unknown, locales?: unknown, options?: unknown) {
-    const [a, b] = [stringOf(this, 'localeCompare'), `${that as string}`];
+    const [a, b] = [stringOf(this, 'localeCompare'), textOf(that)];
     return valueOf(host.intlCompare(a, b, localesText(locales), optionsText(options)));
   },
   toLocaleUpperCase(this: unknown, locales?: unknown) {

@@ -1,3 +1,4 @@
+/* oxlint-disable no-sparse-arrays, unicorn/prefer-add-event-listener, unicorn/require-post-message-target-origin */
 'use strict';
 /** Values that are cloned, transferred and sent: `structuredClone`, ports, `v8.serialize`. */
 const v8 = require('node:v8');

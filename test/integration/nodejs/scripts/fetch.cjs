@@ -1,3 +1,4 @@
+/* oxlint-disable unicorn/no-invalid-fetch-options */
 'use strict';
 /** `fetch` and what belongs to it, against servers of the script's own. */
 const http = require('node:http');

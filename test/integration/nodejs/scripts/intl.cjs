@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-base-to-string, typescript/restrict-template-expressions */
 'use strict';
 /** `Intl`, what depends on a locale, time zones and encodings. */
 const { inspect } = require('node:util');
