@@ -12,7 +12,7 @@ export default defineConfig({
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'runtimes/**/*.test.ts'] } },
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...REAL } },
       { test: { name: 'privileged', include: ['test/privileged/**/*.test.ts'], ...REAL, maxWorkers: 2 } },
-      { test: { name: 'examples', include: ['examples/**/*.test.ts'], ...REAL } },
+      { test: { name: 'examples', include: ['examples/**/*.test.{ts,mts}'], ...REAL } },
       // Takes all there is of the machine: alone, and last.
       { test: { name: 'scale', include: ['test/scale/**/*.test.ts'], ...SCALE } },
     ],

@@ -8,56 +8,31 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { engineBinary } from '../src/sandbox/engine-binary.ts';
+import { pinnedNode } from '../src/os/pinned-node.ts';
 import { freePort } from '../test/helpers/free-port.ts';
+import { untilFirst200 } from './first-answer.ts';
 import { median, printTable, ratio } from './table.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const GUEST = join(ROOT, 'examples/hello-wasm/hello.wasm');
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '15' } } });
 const PREFIX = 'bench';
-/** Pause between attempts to connect, in ms, and the patience for all of them. */
-const RETRY_MS = 2;
-const PATIENCE_MS = 20_000;
 /** runc, because crun refuses the hybrid cgroups of some hosts. */
 const PODMAN = ['podman', '--runtime', 'runc'];
 const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'];
 const CONTAINER = 'wasmrun-bench';
 const IMAGE = 'wasmrun-bench:latest';
 
-/** One attempt at an answer; resolves with whether it was a 200. */
-const answers200 = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () =>
-      socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
-    );
-    socket.once('data', (bytes) => {
-      resolve(bytes.toString('latin1').startsWith('HTTP/1.1 200'));
-      socket.destroy();
-    });
-    socket.once('error', () => resolve(false));
-    socket.once('close', () => resolve(false));
-  });
-
-const untilFirst200 = async (port: number, since: number): Promise<number> => {
-  while (performance.now() - since < PATIENCE_MS) {
-    if (await answers200(port)) return performance.now() - since;
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-  }
-  throw new Error(`no answer on port ${port}`);
-};
-
 type Peer = readonly [name: string, measure: () => Promise<number>];
 const peer = (name: string, measure: () => Promise<number>): Peer => [name, measure];
 
 const bareNode = async (): Promise<number> => {
   const start = performance.now();
-  await once(spawn(engineBinary(), ['-e', '0'], { stdio: 'ignore' }), 'exit');
+  await once(spawn(pinnedNode(), ['-e', '0'], { stdio: 'ignore' }), 'exit');
   return performance.now() - start;
 };
 
@@ -151,8 +126,8 @@ try {
   const hasSystemNode = spawnSync(systemNode, ['--version']).status === 0;
   const peers: Peer[] = [
     ['node -e 0 (bare start)', bareNode],
-    ['wasmrun, nftables', wasmrun(engineBinary(), 'nftables')],
-    ['wasmrun, handoff', wasmrun(engineBinary(), 'handoff')],
+    ['wasmrun, nftables', wasmrun(pinnedNode(), 'nftables')],
+    ['wasmrun, handoff', wasmrun(pinnedNode(), 'handoff')],
     ...(hasSystemNode
       ? [
           [`wasmrun, started by ${systemNode}`, wasmrun(systemNode, 'auto')] as [

@@ -1,6 +1,6 @@
 /**
  * CPU time per request of an HTTP server as a guest, against the same C source compiled natively and
- * against Node's `http`. All three serve on the host's loopback and are loaded by `wrk` in turns, so that a
+ * against Node's `http`. All three serve on the host's loopback and are loaded in turns, so that a
  * noisy machine disturbs all alike; what counts is the CPU time the server itself used.
  *
  *   npm run bench -- serve [--rounds 5] [--seconds 2] [--guest hello-wasmedge]
@@ -14,8 +14,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
-import { engineBinary, engineCommand } from '../src/sandbox/engine-binary.ts';
+import { engineCommand } from '../src/sandbox/engine-binary.ts';
+import { pinnedNode } from '../src/os/pinned-node.ts';
 import { freePort } from '../test/helpers/free-port.ts';
+import { openHttpLoad } from './http-load.ts';
 import { median, printTable, ratio } from './table.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -95,7 +97,7 @@ const startNode = async (): Promise<Subject> => {
   return subject(
     'Node http',
     port,
-    spawn(engineBinary(), ['-e', NODE_SERVER, String(port)], { stdio: ['ignore', 'ignore', 'inherit'] }),
+    spawn(pinnedNode(), ['-e', NODE_SERVER, String(port)], { stdio: ['ignore', 'ignore', 'inherit'] }),
   );
 };
 
@@ -114,27 +116,15 @@ const cpuTime = (pid: number): number =>
     .map((thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]))
     .reduce((sum, time) => sum + time, 0);
 
-/** Loads a server and returns how many requests it answered. */
-const load = (port: number, connections: number, seconds: number): number => {
-  const output = execFileSync(
-    'wrk',
-    ['-t1', `-c${connections}`, `-d${seconds}s`, `http://127.0.0.1:${port}/`],
-    { encoding: 'utf8' },
-  );
-  const errors = /Socket errors: (.*)/.exec(output)?.[1] ?? /Non-2xx.*: (\d+)/.exec(output)?.[1];
-  if (errors !== undefined && /[1-9]/.test(errors.replace(/timeout \d+/, '')))
-    throw new Error(`failed requests at ${connections} connections: ${errors}`);
-  return Number(/(\d+) requests in/.exec(output)![1]);
-};
-
 const directory = mkdtempSync(join(tmpdir(), 'wasmrun-bench-'));
 try {
   await using stack = new AsyncDisposableStack();
+  using load = openHttpLoad();
   const subjects: Subject[] = [];
   for (const start of [() => startGuest(values.guest), () => startNative(directory), startNode])
     subjects.push(stack.use(await start()));
   for (const each of subjects) await untilServing(each);
-  for (const each of subjects) load(each.port, 32, WARM_UP_SECONDS);
+  for (const each of subjects) load.run(each.port, 32, WARM_UP_SECONDS);
 
   const rows: string[][] = [];
   for (const connections of CONNECTIONS) {
@@ -142,7 +132,7 @@ try {
     for (let round = 0; round < Number(values.rounds); round += 1) {
       for (const { name, port, pid } of subjects) {
         const before = cpuTime(pid);
-        const requests = load(port, connections, Number(values.seconds));
+        const requests = load.run(port, connections, Number(values.seconds));
         costs.get(name)!.push((cpuTime(pid) - before) / requests);
       }
     }

@@ -54,7 +54,7 @@ export const printPromises = (promises: readonly Promised[]): void => {
 export const ratio = (value: number): string => `${value.toFixed(2)}x`;
 
 /** A table of GitHub's Markdown, unaligned: whoever formats the document does that. */
-const markdownTable = (headings: readonly string[], rows: readonly (readonly string[])[]): string =>
+export const markdownTable = (headings: readonly string[], rows: readonly (readonly string[])[]): string =>
   [headings, headings.map((_, column) => (column === 0 ? '---' : '--:')), ...rows]
     .map((row) => `| ${row.join(' | ')} |`)
     .join('\n');

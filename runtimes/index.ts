@@ -1,11 +1,12 @@
 /** All runtimes; the only place that knows their names. */
 import { announcedRuntime } from '../src/runtime/registry.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
+import { nodejsRuntime } from './nodejs/index.ts';
 import { wasmRuntime } from './wasm/index.ts';
 
 export const RUNTIMES: readonly Runtime[] = [
   wasmRuntime,
-  announcedRuntime('nodejs', ['package.json']),
+  nodejsRuntime,
   announcedRuntime('python', ['requirements.txt', 'pyproject.toml', 'app.py']),
   announcedRuntime('postgres', []),
 ];

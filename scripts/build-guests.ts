@@ -65,6 +65,7 @@ export const GUESTS: readonly Guest[] = [
   networked('addresses', 'wasmedge'),
   networked('nolisten', 'wasmedge'),
   networked('spinner', 'wasmedge'),
+  networked('stream', 'wasmedge'),
   networked('client', 'wasmedge'),
   networked('client', 'wasix'),
   networked('udp', 'wasmedge'),

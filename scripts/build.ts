@@ -1,28 +1,36 @@
 /**
- * Builds `dist` afresh. `tsc` checks and emits the library with its types; the command line and the engine
- * are bundled besides, each into CommonJS: two Node starts are the whole budget of a cold start, and loading
+ * Builds `dist` afresh. `tsc` checks and emits the library with its types; the command line, the engine and
+ * the drivers of runtimes are bundled besides, each into CommonJS: two Node starts are the whole budget of a cold start, and loading
  * dozens of small ES modules costs about half a bare start each time. The small libraries that every start
  * needs are bundled along, with their licences; all others stay outside.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
+import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 rmSync(`${root}dist`, { recursive: true, force: true });
 const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 process.exitCode = status ?? 1;
 
-/** Pure JavaScript, needed by every start, and slow to find and load file by file. */
-const BUNDLED = ['commander', 'ipaddr.js', 'smol-toml'];
+/** Pure JavaScript, needed by most starts, and slow to find and load file by file. */
+const BUNDLED = ['commander', 'ipaddr.js', 'smol-toml', 'unbash'];
 
 const isExternal = (id: string): boolean =>
   !id.startsWith('.') && !id.startsWith('/') && !BUNDLED.includes(id);
 
+/** As src/runtime/driver-path.ts looks for them. */
+const drivers = globSync('runtimes/*/driver.ts', { cwd: root }).map(
+  (source) => [`drivers/${basename(dirname(source))}`, source] as const,
+);
+
 for (const [name, input] of [
   ['cli', 'src/cli/main.ts'],
   ['engine', 'src/engine/main.ts'],
+  ...drivers,
 ] as const) {
   await build({
     input: `${root}${input}`,
@@ -39,7 +47,27 @@ for (const [name, input] of [
   });
 }
 
-const licences = BUNDLED.map(
+// What runs inside a guest is a script of its own.
+await build({
+  input: `${root}runtimes/nodejs/guest/main.ts`,
+  platform: 'neutral',
+  logLevel: 'warn',
+  output: { file: `${root}dist/drivers/nodejs/guest.js`, format: 'iife', sourcemap: false },
+});
+await build({
+  input: `${root}runtimes/nodejs/make-snapshot.ts`,
+  platform: 'node',
+  external: isExternal,
+  logLevel: 'warn',
+  output: { file: `${root}dist/drivers/nodejs/make-snapshot.mjs`, format: 'esm', sourcemap: false },
+});
+copyFileSync(`${root}runtimes/nodejs/native/bridge.wasm`, `${root}dist/drivers/nodejs/bridge.wasm`);
+const quickjs = readFileSync(`${root}node_modules/quickjs-wasi/quickjs.wasm`);
+writeFileSync(`${root}dist/drivers/nodejs/quickjs.wasm`, redirectPromiseCalls(quickjs));
+
+const licences = [...BUNDLED, 'quickjs-wasi'].map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,
 );
+// What that package is compiled from; it has no licence file of it.
+licences.push(`QuickJS-NG\n\n${readFileSync(`${root}runtimes/nodejs/rewrite/quickjs-licence.txt`, 'utf8')}`);
 writeFileSync(`${root}dist/bundled-licences.txt`, licences.join('\n\n'));

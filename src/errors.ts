@@ -48,6 +48,7 @@ const CODES = {
   MOUNT_FAILED: EXIT_STATUS.failed,
   ENGINE_FAILED: EXIT_STATUS.failed,
   APP_ENDED: EXIT_STATUS.failed,
+  APP_OUT_OF_MEMORY: EXIT_STATUS.trapped,
   NOT_READY: EXIT_STATUS.failed,
 } as const satisfies Record<string, number>;
 
@@ -78,3 +79,7 @@ export class WasmrunError extends Error {
     this.exitStatus = CODES[code];
   }
 }
+
+/** Also true of an error from another bundle, which has a class of its own. */
+export const isWasmrunError = (error: unknown): error is WasmrunError =>
+  error instanceof Error && error.name === 'WasmrunError';

@@ -22,9 +22,10 @@ export interface LiveReloadOptions {
   /**
    * Reads the settings again and makes the app ready.
    * @param build - run the build, where there is one
+   * @param signal - ends that build
    * @throws {WasmrunError}
    */
-  readonly refresh: (build: boolean) => Promise<SandboxDefinition>;
+  readonly refresh: (build: boolean, signal: AbortSignal) => Promise<SandboxDefinition>;
   readonly log: Log;
   readonly onEvent: (event: SandboxEvent) => void;
 }
@@ -49,6 +50,8 @@ export class LiveReload implements AsyncDisposable {
   /** How the app ended before this began. */
   #earlyEnd: SandboxEnd | WasmrunError | undefined;
   #pending: Reason | undefined;
+  /** Files whose change no version has: the attempts failed. */
+  #undone: ReadonlySet<string> = new Set();
   /** What is being done, until it is done. */
   #work: Promise<void> | undefined;
   /** Gives up the attempt that is under way. */
@@ -101,6 +104,12 @@ export class LiveReload implements AsyncDisposable {
       return;
     }
     if (performance.now() - this.#startedAt > STABLE_MS) this.#crashes = 0;
+    this.#startAgainLater(how);
+  }
+
+  /** @param how - what became of the last one */
+  #startAgainLater(how: string): void {
+    const { onEvent } = this.#options;
     this.#crashes += 1;
     if (this.#crashes > MOST_CRASHES) {
       onEvent({ type: 'notice', text: `${how}, ${this.#crashes} times in a row; waiting for a change` });
@@ -149,19 +158,22 @@ export class LiveReload implements AsyncDisposable {
   async #reload({ files, since }: Reason, signal: AbortSignal): Promise<void> {
     const sandbox = this.#running;
     const { policy, graceMs, configFile, refresh, onEvent } = this.#options;
-    const isConfigOnly = files.size > 0 && [...files].every((file) => file === configFile);
-    const definition = await refresh(!isConfigOnly);
+    const isConfigOnly = files.size > 0 && [...files, ...this.#undone].every((file) => file === configFile);
+    const definition = await refresh(!isConfigOnly, signal);
     if (signal.aborted) return this.#takeBack({ files, since });
     this.#warnOfFixed(definition);
     const isSameApp = isConfigOnly && appOf(definition) === appOf(this.#definition);
     const { needsNewVersion } = await sandbox.changeForwards(definition.forwards);
     this.#definition = definition;
-    if (isSameApp && !needsNewVersion) return;
+    if (isSameApp && !needsNewVersion) {
+      this.#undone = new Set();
+      return;
+    }
     const mode = policy === 'restart' ? 'restart' : 'overlap';
     const { number } = await sandbox.replace({ definition, mode, graceMs, signal });
     this.#startedAt = performance.now();
-    const ms = Math.round(this.#startedAt - since);
-    onEvent({ type: 'reloaded', generation: number, files: this.#namesOf(files), ms });
+    this.#undone = new Set();
+    onEvent({ type: 'reloaded', generation: number, files: this.#namesOf(files), ms: msSince(since) });
   }
 
   get #running(): Sandbox {
@@ -176,12 +188,13 @@ export class LiveReload implements AsyncDisposable {
     this.#pending = { files: new Set([...files, ...later]), since };
   }
 
-  #failed({ files }: Reason, error: WasmrunError): void {
+  #failed({ files, since }: Reason, error: WasmrunError): void {
     const { onEvent } = this.#options;
+    this.#undone = this.#undone.union(files);
     const { code, message, hint } = error;
     const { isOver, number } = this.#running.generation;
     // The next attempt after a crash, not the next version.
-    if (files.size === 0 && isOver) return this.guestEnded(error);
+    if (files.size === 0 && isOver) return this.#startAgainLater(message);
     onEvent({
       type: 'reload-failed',
       files: this.#namesOf(files),
@@ -189,6 +202,7 @@ export class LiveReload implements AsyncDisposable {
       message,
       ...(hint !== undefined && { hint }),
       ...(!isOver && { serving: number }),
+      ms: msSince(since),
     });
   }
 
@@ -205,6 +219,8 @@ export class LiveReload implements AsyncDisposable {
   }
 }
 
+const msSince = (moment: number): number => Math.round(performance.now() - moment);
+
 /** Everything that makes a version of the app. */
-const appOf = ({ module, args, env, directories, tmpfs, outbound }: SandboxDefinition): string =>
-  JSON.stringify({ module, args, env, directories, tmpfs, outbound });
+const appOf = ({ module, driver, args, env, directories, tmpfs, outbound }: SandboxDefinition): string =>
+  JSON.stringify({ module, driver, args, env, directories, tmpfs, outbound });

@@ -39,8 +39,12 @@ export interface WatchRequest {
   /**
    * Reads the settings again and makes the app ready.
    * @param build - run the build, where there is one
+   * @param signal - ends that build
    */
-  readonly refresh: (build: boolean) => Promise<{ readonly settings: Settings; readonly app: ResolvedApp }>;
+  readonly refresh: (
+    build: boolean,
+    signal: AbortSignal,
+  ) => Promise<{ readonly settings: Settings; readonly app: ResolvedApp }>;
   /** Called when changes are waited for; what it returns is disposed of at the end. */
   readonly onWatching?: (controls: WatchControls) => Disposable;
 }
@@ -49,6 +53,7 @@ export interface WatchRequest {
 export interface WatchControls {
   /** A new version now. */
   readonly restart: () => void;
+  /** The end, with exit status 0. */
   readonly quit: () => void;
 }
 
@@ -79,7 +84,8 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
     const definition = defineSandbox(request);
     await using watching = new AsyncDisposableStack();
     // Changes from now on are not missed.
-    const live = watch && (await watchApp(request, watch, { definition, stack: watching }));
+    const quit = (): void => signals.raise(QUIT);
+    const live = watch && (await watchApp(request, watch, { definition, stack: watching, quit }));
     await using sandbox = await Sandbox.start(definition, {
       log,
       isolations: ISOLATIONS,
@@ -95,11 +101,12 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
       captureOutput,
       onGuestEnd: live && ((end) => live.guestEnded(end)),
     });
+    for (const text of request.app.program.notices ?? []) log.warn(text);
     // A word of advice: nothing waits for it or fails with it.
     warnOfObstacles(sandbox.forwards, request).catch((error: unknown) => log.detail(String(error)));
     signals.onFirst((signal) => {
       void watching.disposeAsync();
-      sandbox.stop(signal);
+      sandbox.stop(statusOf(signal));
     });
     signals.onSecond(() => sandbox.kill());
     live?.begin(sandbox);
@@ -112,14 +119,15 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
   }
 };
 
-/** As Ctrl-C does. */
-const interrupt = (): void => void process.kill(process.pid, 'SIGINT');
-
 /** Watches the files of an app until the stack is disposed of. */
 const watchApp = async (
   { settings, app, log, events }: RunRequest,
   { root, refresh, onWatching }: WatchRequest,
-  { definition, stack }: { definition: SandboxDefinition; stack: AsyncDisposableStack },
+  {
+    definition,
+    stack,
+    quit,
+  }: { definition: SandboxDefinition; stack: AsyncDisposableStack; quit: () => void },
 ): Promise<LiveReload> => {
   const { LiveReload } = await import('./live-reload.ts');
   const { watchFiles } = await import('./watch/watch.ts');
@@ -144,9 +152,9 @@ const watchApp = async (
         configFile,
         policy: watch.reload,
         graceMs: watch.graceMs,
-        refresh: async (isBuilt) => {
+        refresh: async (isBuilt, signal) => {
           await using _ = watched.hold();
-          return defineSandbox(await refresh(isBuilt));
+          return defineSandbox(await refresh(isBuilt, signal));
         },
         log,
         onEvent: events,
@@ -154,20 +162,18 @@ const watchApp = async (
       definition,
     ),
   );
-  const controls = { restart: () => reload.restart(), quit: interrupt };
-  if (onWatching !== undefined) stack.use(onWatching(controls));
+  if (onWatching !== undefined) stack.use(onWatching({ restart: () => reload.restart(), quit }));
   return reload;
 };
 
 /** A signal came before there was a guest to stop. */
 class StoppedWhileStarting extends Error {
   override readonly name = 'StoppedWhileStarting';
-  /** 128 + n for signal n. */
   readonly status: number;
 
   constructor(signal: number) {
     super('stopped while starting');
-    this.status = 128 + signal;
+    this.status = statusOf(signal);
   }
 }
 
@@ -239,11 +245,7 @@ const defineSandbox = ({ settings, app }: Pick<RunRequest, 'settings' | 'app'>):
     name: app.name,
     nameIsExplicit: app.nameIsExplicit,
     prefix: network.namespacePrefix,
-    module: app.program.modulePath,
-    args: app.program.args,
-    env: settings.app.env,
-    directories: settings.app.directories,
-    tmpfs: [...new Set([...settings.app.tmpfs, ...scratchFor(settings)])],
+    ...guestOf(app, settings),
     forwards: network.forwards
       .flatMap((spec) => expandForward(spec))
       .map((spec): RequestedForward => ({
@@ -260,22 +262,47 @@ const defineSandbox = ({ settings, app }: Pick<RunRequest, 'settings' | 'app'>):
   };
 };
 
-/** A mounted directory takes the place of the scratch one. */
-const scratchFor = ({ app }: Settings): string[] =>
-  app.directories.some(({ guestPath }) => guestPath === SCRATCH) ? [] : [SCRATCH];
+type Guest = Pick<SandboxDefinition, 'module' | 'driver' | 'args' | 'env' | 'directories' | 'tmpfs'>;
+
+/** What the runtime needs, as far as the user has not put something else in its place. */
+const guestOf = ({ program }: ResolvedApp, { app }: Settings): Guest => {
+  const { modulePath, driver, options, args, env, directories = [], tmpfs = [] } = program;
+  const chosen = new Set([...app.directories.map(({ guestPath }) => guestPath), ...app.tmpfs]);
+  const needed = directories.filter(({ guestPath }) => !chosen.has(guestPath));
+  const mounts = [...app.directories, ...needed];
+  const mounted = new Set(mounts.map(({ guestPath }) => guestPath));
+  const inMemory = [...tmpfs, SCRATCH].filter((guestPath) => !mounted.has(guestPath));
+  return {
+    module: modulePath,
+    ...(driver !== undefined && { driver: { path: driver, options } }),
+    args,
+    env: { ...env, ...app.env },
+    directories: mounts,
+    tmpfs: [...new Set([...app.tmpfs, ...inMemory])],
+  };
+};
+
+/** Stands for a wish to stop that came by no signal; 0 is none, see kill(2). */
+const QUIT = 0;
+
+/** The exit status after a signal, as shells have it. */
+const statusOf = (signal: number): number => (signal === QUIT ? 0 : 128 + signal);
 
 /** Turns signals into two wishes: stop, and stop now. A signal that comes before anyone listens is kept. */
 class StopSignals implements Disposable {
   readonly #received: number[] = [];
   #first: ((signal: number) => void) | undefined;
   #second: (() => void) | undefined;
-  readonly #onSignal = (name: NodeJS.Signals): void => {
-    this.#received.push(constants.signals[name]);
-    this.#deliver();
-  };
+  readonly #onSignal = (name: NodeJS.Signals): void => this.raise(constants.signals[name]);
 
   constructor() {
     for (const name of STOP_SIGNALS) process.on(name, this.#onSignal);
+  }
+
+  /** As if a signal of this number had come. */
+  raise(signal: number): void {
+    this.#received.push(signal);
+    this.#deliver();
   }
 
   onFirst(action: (signal: number) => void): void {

@@ -7,14 +7,23 @@ import { checkModuleFile } from './module-file.ts';
 
 export const wasmRuntime: Runtime = {
   name: 'wasm',
-  runsModules: true,
+  runsFile: (name) => name.endsWith('.wasm'),
 
   async detect(directory: string): Promise<string | undefined> {
     const modules = await listModules(directory);
     return modules.length === 0 ? undefined : modules.join(', ');
   },
 
-  async prepare({ directory, module, args }: App): Promise<GuestProgram> {
+  async prepare({ directory, module, args, memory }: App): Promise<GuestProgram> {
+    if (memory !== undefined) {
+      throw new WasmrunError(
+        'USAGE',
+        'the memory of a WebAssembly module cannot be limited from outside yet',
+        {
+          hint: 'leave out --memory and [app] memory, and link the module with --max-memory',
+        },
+      );
+    }
     const modulePath = module ?? (await onlyModule(directory));
     await checkModuleFile(modulePath);
     return { modulePath, args: [basename(modulePath), ...args] };

@@ -39,8 +39,9 @@ export class Keyboard implements Disposable {
   #press({ name, ctrl = false }: Key): void {
     const { restart, quit } = this.#options;
     // A terminal in this mode makes no signal of Ctrl-C.
-    if (name === 'q' || (ctrl && name === 'c')) quit();
+    if (ctrl && name === 'c') process.kill(process.pid, 'SIGINT');
     else if (ctrl) return;
+    else if (name === 'q') quit();
     else if (name === 'r') restart();
     else if (name === 'o') void this.#open();
   }

@@ -99,9 +99,12 @@ class HumanOutput implements Output {
         );
       case 'reload-failed': {
         const goesOn = event.serving === undefined ? 'waiting for a change' : `v${event.serving} goes on`;
+        // An excerpt of the configuration may follow the sentence.
+        const [sentence = '', ...excerpt] = event.message.split('\n');
         this.#line(
-          `${this.#style('red', 'reload failed')}  ${changedFiles(event.files)}${event.message} (${goesOn})`,
+          `${this.#style('red', 'reload failed')}  ${changedFiles(event.files)}${sentence} (${goesOn})`,
         );
+        for (const line of excerpt) this.#line(line);
         if (event.hint !== undefined) this.#line(`${this.#style('cyan', 'hint:')} ${event.hint}`);
         return undefined;
       }

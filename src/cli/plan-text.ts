@@ -46,6 +46,7 @@ const facts = (plan: PrintedPlan): string[] => {
     ['forwards', plan.forwards.flatMap(forwardLines)],
     ['outbound', [[plan.outbound.mode, ...plan.outbound.allow].join(' ')]],
     ['module', [engine.module]],
+    ['driver', engine.driver === undefined ? [] : [engine.driver]],
     ['arguments', engine.args.length > 1 ? [shellText(engine.args.slice(1))] : []],
     ['user', [engine.user === undefined ? 'who calls' : `uid ${engine.user.uid}, gid ${engine.user.gid}`]],
     ['variables', engine.env.length === 0 ? [] : [engine.env.join(', ')]],

@@ -26,6 +26,8 @@ import {
   guestPath,
   hostPath,
   ipv4Network,
+  memorySize,
+  formatMemorySize,
   namespacePrefix,
   nonEmpty,
   oneOf,
@@ -62,7 +64,7 @@ export const FIELDS = {
     flag: '--language',
     variable: 'WASMRUN_LANGUAGE',
   }),
-  'app.module': field({ reader: text(hostPath), example: '"server.wasm"' }),
+  'app.module': field({ reader: text(hostPath), example: '"server.wasm"', flag: '--module' }),
   'app.args': field({ reader: list((word) => word), example: '["--verbose"]', flag: '--', fallback: [] }),
   'app.env': field({
     reader: variables,
@@ -80,6 +82,13 @@ export const FIELDS = {
     print: (mounts) => mounts.map(formatDirectoryMount),
   }),
   'app.tmpfs': field({ reader: list(guestPath), example: '["/cache"]', flag: '--tmpfs', fallback: [] }),
+  'app.memory': field({
+    reader: text(memorySize),
+    example: '"256m"',
+    flag: '--memory',
+    variable: 'WASMRUN_MEMORY',
+    print: formatMemorySize,
+  }),
 
   'build.command': field({ reader: command, example: '"npm run build"' }),
   'build.output': field({ reader: text(hostPath), example: '"build/server.wasm"' }),

@@ -40,6 +40,8 @@ export interface Settings {
     readonly directories: readonly DirectoryMount[];
     /** Guest paths of in-memory file systems. */
     readonly tmpfs: readonly string[];
+    /** Bytes of memory the app may use; absent: the runtime's default. */
+    readonly memory?: number | undefined;
   };
   readonly build: {
     /** Program and arguments, or a string that is cut at its spaces. */
@@ -189,6 +191,7 @@ const toSettings = (
       env: Object.fromEntries(env),
       directories: required(merged, 'app.dirs'),
       tmpfs: required(merged, 'app.tmpfs'),
+      memory: merged.get('app.memory')?.value,
     },
     build: { command: merged.get('build.command')?.value, output: merged.get('build.output')?.value },
     network: {

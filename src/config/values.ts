@@ -85,6 +85,33 @@ export const directoryMount: TextParser<DirectoryMount> = (text, context) => {
 export const formatDirectoryMount = (mount: DirectoryMount): string =>
   `${mount.hostPath}:${mount.guestPath}${mount.readOnly ? ':ro' : ''}`;
 
+/** Powers of 1024, as Docker's `--memory` has them. */
+const SIZE_UNITS: Readonly<Record<string, number>> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+/** Less is not enough for a language's own library. */
+const LEAST_MEMORY = 32 * 1024 ** 2;
+/** What 32-bit WebAssembly can address, less what the engine needs of that itself. */
+const MOST_MEMORY = 3.5 * 1024 ** 3;
+
+/** A size of memory in bytes, written as Docker does: `256m`, `1g`, `536870912`. */
+export const memorySize: TextParser<number> = (text) => {
+  const form = 'write a number and k, m or g, such as 256m or 1g';
+  const [, number = '', unit = 'b'] = /^(\d+(?:\.\d+)?)([bkmg])?b?$/i.exec(text) ?? [];
+  const size = Math.floor(Number(number) * SIZE_UNITS[unit.toLowerCase()]!);
+  if (number === '') throw invalid(`"${text}" is not a size of memory`, form);
+  if (size < LEAST_MEMORY) throw invalid(`${text} of memory is too little`, 'give it at least 32m');
+  if (size > MOST_MEMORY) throw invalid(`${text} is more than WebAssembly has`, 'give it at most 3584m');
+  return size;
+};
+
+/** Writes a size back in the form `memorySize` reads. */
+export const formatMemorySize = (size: number): string => {
+  for (const unit of ['g', 'm', 'k'] as const) {
+    const factor = SIZE_UNITS[unit] ?? 1;
+    if (size % factor === 0) return `${size / factor}${unit}`;
+  }
+  return String(size);
+};
+
 /** A /31 for each sandbox must fit in (RFC 3021). */
 const LONGEST_POOL_PREFIX = 31;
 

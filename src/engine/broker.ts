@@ -1,13 +1,15 @@
 /**
  * The engine's way to connections and names: it asks the supervisor, who knows the rules. connect(2) itself is
- * refused to the engine by its system call filter.
+ * refused to the engine by its system call filter. Several requests can be under way at once, and are answered
+ * in any order: a slow name keeps nobody from connecting.
  */
 import type { Control } from './control.ts';
 import type { DescriptorChannel } from './descriptor-channel.ts';
 import { WASI, toWasi } from './errno.ts';
-import { replaceDescriptor } from './libc.ts';
+import { close } from './libc.ts';
+import { MAX_REQUESTS } from './messages.ts';
 import type { ConnectMessage, ReplyPacket, ResolveMessage } from './messages.ts';
-import { POLLIN } from './poll.ts';
+import { POLLIN } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { formatIp } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
@@ -16,14 +18,28 @@ import type { SocketAddress } from './socket-address.ts';
 export interface ConnectionStart {
   /** 0, or a negated WASI errno; EINPROGRESS where the attempt goes on in the background. */
   readonly result: number;
-  /** Another socket has taken the place of the guest's: options have to be set again. */
-  readonly isReplaced: boolean;
+  /** To take the place of the guest's; whoever asked owns it. */
+  readonly socket?: number | undefined;
+}
+
+/** The addresses of a host name as texts, or a positive WASI errno: ENOENT, EAGAIN. */
+export type Resolution = readonly string[] | number;
+
+/** A request that is under way. */
+export interface BrokerRequest {
+  /** Its answer is not wanted any more. To be called before its socket is closed. */
+  cancel(): void;
 }
 
 export class Broker {
   readonly #control: Control;
   readonly #poller: Poller;
   readonly #channel: DescriptorChannel;
+  /** Asked and not answered, by id. */
+  readonly #asked = new Map<number, Request>();
+  /** Not asked yet, for too many are. */
+  readonly #waiting: Request[] = [];
+  #lastId = 0;
 
   constructor(control: Control, poller: Poller, channel: DescriptorChannel) {
     this.#control = control;
@@ -31,40 +47,117 @@ export class Broker {
     this.#channel = channel;
   }
 
-  /** Has a socket connected; on success it is still `hostFd`, though it may be another one. */
-  connect(
+  /** Has a socket connected, and waits for the supervisor's answer. */
+  connect(hostFd: number, protocol: ConnectMessage['protocol'], address: SocketAddress): ConnectionStart {
+    const answer = this.#await<ConnectionStart>((done) => this.startConnect(hostFd, protocol, address, done));
+    return answer ?? { result: -WASI.EACCES };
+  }
+
+  /** Waits for the addresses of a host name. */
+  resolve(name: string): Resolution {
+    return this.#await<Resolution>((done) => this.startResolve(name, done)) ?? WASI.EAGAIN;
+  }
+
+  /**
+   * Has a socket connected; the answer comes in a later {@link receive}.
+   * @returns undefined where the engine may not even ask: the filter for guests that can reach nobody
+   */
+  startConnect(
     hostFd: number,
     protocol: ConnectMessage['protocol'],
     { ip, port }: SocketAddress,
-  ): ConnectionStart {
-    const request: ConnectMessage = { type: 'connect', protocol, address: formatIp(ip), port };
-    const answer = this.#ask(request, hostFd);
-    if (answer === undefined) return { result: -WASI.EACCES, isReplaced: false };
-    const { reply, socket } = answer;
-    const result = reply.errno === 0 ? 0 : -toWasi(reply.errno);
-    if (socket === undefined) return { result, isReplaced: false };
-    const replaced = replaceDescriptor(hostFd, socket);
-    return replaced < 0 ? { result: replaced, isReplaced: false } : { result, isReplaced: true };
+    done: (start: ConnectionStart) => void,
+  ): BrokerRequest | undefined {
+    const question = { type: 'connect', protocol, address: formatIp(ip), port } as const;
+    return this.#start(
+      new Request(question, hostFd, (reply, socket) => {
+        if (reply === undefined) done({ result: -WASI.EACCES });
+        else done({ result: reply.errno === 0 ? 0 : -toWasi(reply.errno), socket });
+      }),
+    );
   }
 
-  /** The addresses of a host name as texts, or a positive WASI errno: ENOENT, EAGAIN. */
-  resolve(name: string): readonly string[] | number {
-    const { reply } = this.#ask({ type: 'resolve', name }) ?? {};
-    if (reply === undefined) return WASI.EAGAIN;
-    return reply.errno === 0 ? (reply.addresses ?? []) : toWasi(reply.errno);
+  /** Asks for the addresses of a host name; the answer comes in a later {@link receive}. */
+  startResolve(name: string, done: (resolution: Resolution) => void): BrokerRequest | undefined {
+    return this.#start(
+      new Request({ type: 'resolve', name }, undefined, (reply) => {
+        if (reply === undefined) done(WASI.EAGAIN);
+        else done(reply.errno === 0 ? (reply.addresses ?? []) : toWasi(reply.errno));
+      }),
+    );
   }
 
-  /** Undefined where the engine may not even ask: the filter for guests that can reach nobody. */
-  #ask(
-    request: ConnectMessage | ResolveMessage,
-    socket?: number,
-  ): { reply: ReplyPacket; socket: number | undefined } | undefined {
-    if (socket !== undefined && !this.#channel.send(socket)) return undefined;
-    this.#control.send(request);
+  /** Passes on the answers that are there. To be called when the channel is readable. */
+  receive(): void {
     for (;;) {
-      const answer = this.#channel.take('reply');
-      if (answer !== undefined) return { reply: answer.packet, socket: answer.socket };
+      const { packet, socket } = this.#channel.take('reply') ?? {};
+      if (packet === undefined) return;
+      const request = this.#asked.get(packet.id);
+      this.#asked.delete(packet.id);
+      this.#askWaiting();
+      request?.answer(packet, socket);
+    }
+  }
+
+  #start(request: Request): BrokerRequest | undefined {
+    if (this.#asked.size < MAX_REQUESTS) return this.#ask(request) ? request : undefined;
+    this.#waiting.push(request);
+    return request;
+  }
+
+  #askWaiting(): void {
+    while (this.#asked.size < MAX_REQUESTS) {
+      const request = this.#waiting.shift();
+      if (request === undefined) return;
+      if (!request.isCancelled && !this.#ask(request)) request.answer(undefined, undefined);
+    }
+  }
+
+  #ask(request: Request): boolean {
+    if (request.hostFd !== undefined && !this.#channel.send(request.hostFd)) return false;
+    this.#lastId += 1;
+    this.#asked.set(this.#lastId, request);
+    this.#control.send({ ...request.question, id: this.#lastId });
+    return true;
+  }
+
+  #await<Answer>(start: (done: (answer: Answer) => void) => BrokerRequest | undefined): Answer | undefined {
+    const answers: Answer[] = [];
+    if (start((answer) => answers.push(answer)) === undefined) return undefined;
+    for (;;) {
+      this.receive();
+      if (answers.length > 0) return answers[0];
       this.#poller.wait(this.#channel.fds, POLLIN);
     }
+  }
+}
+
+/** What is asked, but for its number. */
+type Question = Omit<ConnectMessage, 'id'> | Omit<ResolveMessage, 'id'>;
+
+class Request implements BrokerRequest {
+  readonly question: Question;
+  /** Goes up with the question. */
+  readonly hostFd: number | undefined;
+  #onAnswer: ((reply: ReplyPacket | undefined, socket: number | undefined) => void) | undefined;
+
+  constructor(question: Question, hostFd: number | undefined, onAnswer: Request['answer']) {
+    this.question = question;
+    this.hostFd = hostFd;
+    this.#onAnswer = onAnswer;
+  }
+
+  get isCancelled(): boolean {
+    return this.#onAnswer === undefined;
+  }
+
+  cancel(): void {
+    this.#onAnswer = undefined;
+  }
+
+  /** @param reply - undefined where it could not be asked */
+  answer(reply: ReplyPacket | undefined, socket: number | undefined): void {
+    if (this.#onAnswer !== undefined) this.#onAnswer(reply, socket);
+    else if (socket !== undefined) close(socket);
   }
 }

@@ -7,7 +7,7 @@ import { EAGAIN } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { isComplete, isSwitchingProtocols, statusLineLength } from './http-response.ts';
 import * as libc from './libc.ts';
-import { POLLOUT } from './poll.ts';
+import { POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, StreamSocket } from './sockets.ts';
 
@@ -34,6 +34,8 @@ export class Connection extends StreamSocket {
   /** Bytes sent since the response began, its head included. */
   #sent = 0;
   #endsWithLastChunk = false;
+  /** It has left HTTP behind: whatever follows is none of its responses. */
+  #isUpgraded = false;
   #isActive = true;
   #isParting = false;
   #isShut = false;
@@ -43,8 +45,8 @@ export class Connection extends StreamSocket {
     this.#onClose = onClose;
   }
 
-  override close(): number {
-    const result = super.close();
+  protected override closeHost(): number {
+    const result = super.closeHost();
     this.#onClose(this);
     return result;
   }
@@ -60,7 +62,8 @@ export class Connection extends StreamSocket {
   }
 
   override send(memory: GuestMemory): number {
-    return this.#isParting && this.#isAsked ? this.#sendLastResponse(memory) : this.#sendAsIs(memory);
+    const isLastResponse = this.#isParting && this.#isAsked && !this.#isUpgraded;
+    return isLastResponse ? this.#sendLastResponse(memory) : this.#sendAsIs(memory);
   }
 
   /** From now on a response of HTTP tells the client to come back by another connection. */
@@ -85,7 +88,7 @@ export class Connection extends StreamSocket {
   }
 
   #isResponseComplete(): boolean {
-    if (this.#head === undefined) return false;
+    if (this.#head === undefined || this.#isUpgraded) return false;
     return isComplete(this.#head.subarray(0, this.#headLength), this.#sent, this.#endsWithLastChunk);
   }
 
@@ -104,6 +107,7 @@ export class Connection extends StreamSocket {
       const at = memory.iovPointers[0]!;
       this.#headLength = Math.min(length, memory.iovLengths[0]!, HEAD_SIZE);
       this.#head.set(bytes.subarray(at, at + this.#headLength));
+      this.#isUpgraded ||= isSwitchingProtocols(this.#head.subarray(0, this.#headLength));
     }
     this.#hasTalked = true;
     this.#isActive = true;

@@ -14,6 +14,7 @@ export class Control {
   readonly fd = CONTROL_FD;
   readonly #received: ToEngine[] = [];
   #onOrder: ((message: ToEngine) => void) | undefined;
+  #leavesByItself: (signal: number) => boolean = () => false;
   /** How many orders have been obeyed: what is being waited for may be another one afterwards. */
   orders = 0;
   readonly #chunk = Buffer.alloc(65_536);
@@ -48,7 +49,9 @@ export class Control {
   /** Does what was received already: more than one message may come in one piece. */
   obey(): void {
     for (const message of this.#received.splice(0)) {
-      if (message.type === 'stop') this.exit({ status: 0, reason: 'stopped' });
+      if (message.type === 'stop' && !this.#leavesByItself(message.signal)) {
+        this.exit({ status: 0, reason: 'stopped' });
+      }
       this.#onOrder?.(message);
       this.orders += 1;
     }
@@ -57,6 +60,14 @@ export class Control {
   /** From now on `action` does what the supervisor orders while the guest runs, but for stopping. */
   onOrder(action: (message: ToEngine) => void): void {
     this.#onOrder = action;
+  }
+
+  /**
+   * From now on `action` is called with the number of the signal when the guest is to leave, and returns whether
+   * the guest does so by itself. One that is still there after the grace is killed.
+   */
+  onStop(action: (signal: number) => boolean): void {
+    this.#leavesByItself = action;
   }
 
   /** Reports the end of the guest and leaves the process at once. */

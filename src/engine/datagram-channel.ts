@@ -16,7 +16,7 @@ import type { DatagramPath, ReceivedDatagram } from './datagram-path.ts';
 import { EAGAIN, EINTR, WASI } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import * as libc from './libc.ts';
-import { POLLOUT } from './poll.ts';
+import { POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import type { SocketAddress } from './socket-address.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK } from './sockets.ts';

@@ -68,6 +68,7 @@ export class KernelPath implements DatagramPath {
   }
 
   connect(peer: SocketAddress, broker: Broker): number {
+    // No socket comes back: UDP does not leave a sandbox, so it is this one that is connected.
     return broker.connect(this.hostFd, 'udp', peer).result;
   }
 

@@ -16,8 +16,22 @@ export interface ForwardedPort {
   readonly channel: DatagramChannel;
   /** Receives what comes to the sandbox's own address, where the socket itself is bound to the loopback. */
   readonly companion: KernelPath | undefined;
-  /** Gives the port back, for the guest's next socket on it. */
-  release(): void;
+}
+
+/** A bound socket of the guest. */
+export interface PortHolder {
+  readonly hostFd: number;
+  /** A forward leads to its port; this may happen long after it was bound. */
+  forward(port: ForwardedPort): void;
+  /** Takes nothing more from its port, which is another engine's too. */
+  pause(): void;
+}
+
+interface Holding {
+  readonly holder: PortHolder;
+  /** What the holder is bound to. */
+  readonly address: SocketAddress;
+  forwarded?: ForwardedPort;
 }
 
 export interface DatagramPortsOptions extends PortHandoverOptions, Pick<LaunchMessage, 'channels'> {
@@ -27,8 +41,10 @@ export interface DatagramPortsOptions extends PortHandoverOptions, Pick<LaunchMe
 
 export class DatagramPorts {
   readonly #options: DatagramPortsOptions;
-  /** By process port; a channel belongs to one guest socket at a time. */
+  /** By process port. */
   readonly #channels: Map<number, DatagramChannel>;
+  /** Who has a port, and its channel where there is one: the first of the guest's sockets on it. */
+  readonly #holdings = new Map<number, Holding>();
   readonly #handover: PortHandover;
   readonly #announced = new Set<number>();
 
@@ -50,31 +66,57 @@ export class DatagramPorts {
    * A guest has bound a socket.
    * @param wanted - the port it asked for, 0 for any
    */
-  claim(hostFd: number, { ip, port }: SocketAddress, wanted: number): ForwardedPort | undefined {
+  claim(holder: PortHolder, address: SocketAddress, wanted: number): void {
+    const { port } = address;
     const channel = this.#channels.get(port);
-    const isForwarded = channel !== undefined;
-    const companion = isForwarded && isLoopback(ip) ? this.#companion(port) : undefined;
     // A port the kernel chose is a client's own, nothing that others would send to.
-    if (isForwarded || wanted !== 0) {
-      this.#announce(port, companion === undefined ? [hostFd] : [hostFd, companion.hostFd]);
-    }
-    if (channel === undefined) return undefined;
-    this.#channels.delete(port);
-    return {
-      channel,
-      companion,
-      release: () => {
-        channel.disconnect();
-        companion?.close();
-        this.#channels.set(port, channel);
-      },
-    };
+    if (channel === undefined && wanted === 0) return;
+    const holding = { holder, address };
+    const isFirst = !this.#holdings.has(port);
+    if (isFirst) this.#holdings.set(port, holding);
+    const companion = isFirst && channel !== undefined ? this.#forward(holding, channel) : undefined;
+    if (this.#announced.has(port)) return;
+    this.#announce(holding, companion);
   }
 
-  #announce(port: number, own: readonly number[]): void {
-    if (this.#announced.has(port)) return;
+  /** A socket is about to be closed: its port is free for the guest's next one. */
+  release(holder: PortHolder): void {
+    for (const [port, { holder: owner, forwarded }] of this.#holdings) {
+      if (owner !== holder) continue;
+      this.#holdings.delete(port);
+      forwarded?.channel.disconnect();
+      forwarded?.companion?.close();
+    }
+  }
+
+  /** The next engine has the ports from now on; what leaves by them still does. */
+  pause(): void {
+    for (const { holder } of this.#holdings.values()) holder.pause();
+  }
+
+  /** Host ports lead to a process port from now on. */
+  attach(fd: number, processPort: number): void {
+    const channel = new DatagramChannel(fd, this.#options.poller);
+    this.#channels.set(processPort, channel);
+    const holding = this.#holdings.get(processPort);
+    if (holding === undefined) return;
+    const companion = this.#forward(holding, channel);
+    // The next engine is to have both.
+    if (companion !== undefined) this.#announce(holding, companion);
+  }
+
+  #forward(holding: Holding, channel: DatagramChannel): KernelPath | undefined {
+    const { ip, port } = holding.address;
+    const companion = isLoopback(ip) ? this.#companion(port) : undefined;
+    holding.forwarded = { channel, companion };
+    holding.holder.forward(holding.forwarded);
+    return companion;
+  }
+
+  #announce({ holder, address: { port } }: Holding, companion: KernelPath | undefined): void {
     this.#announced.add(port);
-    this.#handover.announce(port, own);
+    const { hostFd } = holder;
+    this.#handover.announce(port, companion === undefined ? [hostFd] : [hostFd, companion.hostFd]);
   }
 
   #companion(port: number): KernelPath | undefined {

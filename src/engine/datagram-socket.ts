@@ -7,11 +7,11 @@ import type { Broker } from './broker.ts';
 import type { DatagramChannel } from './datagram-channel.ts';
 import { KernelPath } from './datagram-path.ts';
 import type { DatagramPath, ReceivedDatagram } from './datagram-path.ts';
-import type { DatagramPorts, ForwardedPort } from './datagram-ports.ts';
+import type { DatagramPorts, ForwardedPort, PortHolder } from './datagram-ports.ts';
 import { FILETYPE } from './descriptor.ts';
 import { WASI } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { POLLIN, POLLOUT } from './poll.ts';
+import { NEVER_READY, POLLIN, POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { fromMapped, isLoopback, toMapped } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
@@ -21,16 +21,20 @@ import { RELAYED_ADDRESS } from '../os/datagram-frame.ts';
 /** Always ready, see {@link Socket.pollFds}. */
 const READY: readonly number[] = [];
 
-export class DatagramSocket extends Socket {
+export class DatagramSocket extends Socket implements PortHolder {
   override readonly filetype = FILETYPE.socketDatagram;
   readonly #ports: DatagramPorts;
   readonly #own: KernelPath;
   #forwarded: ForwardedPort | undefined;
   #isIPv6 = false;
-  /** What is received from: all paths, or the one that leads to the connected peer. */
+  /** All paths, or the one that leads to the connected peer. */
+  #paths: readonly DatagramPath[];
+  /** What is received from. */
   #sources: readonly DatagramPath[];
-  #sourceFds: readonly number[];
+  /** Changes while it is waited for. */
+  readonly #sourceFds: number[];
   #isConnected = false;
+  #isPaused = false;
   /** Source to try first, so that none starves. */
   #turn = 0;
 
@@ -38,7 +42,8 @@ export class DatagramSocket extends Socket {
     super(hostFd, poller);
     this.#ports = ports;
     this.#own = new KernelPath(hostFd);
-    this.#sources = [this.#own];
+    this.#paths = [this.#own];
+    this.#sources = this.#paths;
     this.#sourceFds = [hostFd];
   }
 
@@ -51,12 +56,21 @@ export class DatagramSocket extends Socket {
     if (bound < 0) return bound;
     const local = this.localAddress();
     if (typeof local === 'number') return local;
-    this.#forwarded = this.#ports.claim(this.hostFd, local, address.port);
-    if (this.#forwarded === undefined) return 0;
     this.#isIPv6 = local.ip.length === 16;
-    const { companion, channel } = this.#forwarded;
-    this.#receiveFrom(companion === undefined ? [this.#own, channel] : [this.#own, companion, channel]);
+    this.#ports.claim(this, local, address.port);
     return 0;
+  }
+
+  forward(port: ForwardedPort): void {
+    this.#forwarded = port;
+    const { companion, channel } = port;
+    if (this.#isConnected) return;
+    this.#receiveFrom(companion === undefined ? [this.#own, channel] : [this.#own, companion, channel]);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#receiveFrom(this.#paths);
   }
 
   connect(peer: SocketAddress, broker: Broker): number {
@@ -73,13 +87,13 @@ export class DatagramSocket extends Socket {
     return channel?.isReady === true && this.#sources.includes(channel) ? READY : this.#sourceFds;
   }
 
-  override close(): number {
-    this.#forwarded?.release();
-    return super.close();
+  protected override closeHost(): number {
+    this.#ports.release(this);
+    return super.closeHost();
   }
 
   override peerAddress(): SocketAddress | number {
-    const path = this.#isConnected ? this.#sources[0]! : this.#own;
+    const path = this.#isConnected ? this.#paths[0]! : this.#own;
     const peer = path.peerAddress();
     return typeof peer === 'number' ? peer : this.#inward(path, peer);
   }
@@ -95,7 +109,7 @@ export class DatagramSocket extends Socket {
 
   /** Sends the loaded iovecs as one datagram; without `to` to the connected peer. */
   sendTo(memory: GuestMemory, to: SocketAddress | undefined): number {
-    const connected = this.#isConnected ? this.#sources[0]! : this.#own;
+    const connected = this.#isConnected ? this.#paths[0]! : this.#own;
     const path = to === undefined ? connected : this.#pathTo(to);
     const receiver = to === undefined ? undefined : this.#outward(path, to);
     for (;;) {
@@ -127,10 +141,14 @@ export class DatagramSocket extends Socket {
     }
   }
 
-  #receiveFrom(sources: readonly DatagramPath[]): void {
-    this.#sources = sources;
-    this.#sourceFds = sources.map(({ hostFd }) => hostFd);
+  #receiveFrom(paths: readonly DatagramPath[]): void {
+    this.#paths = paths;
+    // The channel is this engine's alone: what is in it would be lost.
+    this.#sources = this.#isPaused ? paths.filter((path) => path === this.#channel) : paths;
+    const fds = this.#sources.length === 0 ? [NEVER_READY] : this.#sources.map(({ hostFd }) => hostFd);
+    this.#sourceFds.splice(0, this.#sourceFds.length, ...fds);
     this.#turn = 0;
+    this.watcher?.changed();
   }
 
   #pathTo({ ip }: SocketAddress): DatagramPath {

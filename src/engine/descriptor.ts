@@ -30,7 +30,29 @@ export const RIGHT = {
   all: (1n << 30n) - 1n,
 } as const;
 
-/** preview1 witx, `$filestat`; times in nanoseconds since 1970. */
+/** sys/stat.h, S_IF*: what kind of file a mode is of. */
+export const FILE_MODE = {
+  fifo: 0o010000,
+  characterDevice: 0o020000,
+  directory: 0o040000,
+  blockDevice: 0o060000,
+  regularFile: 0o100000,
+  symbolicLink: 0o120000,
+  socket: 0o140000,
+} as const;
+
+/** The kind of file in a mode, by {@link FILETYPE}. */
+const MODE_OF_FILETYPE: Readonly<Record<number, number>> = {
+  [FILETYPE.blockDevice]: FILE_MODE.blockDevice,
+  [FILETYPE.characterDevice]: FILE_MODE.characterDevice,
+  [FILETYPE.directory]: FILE_MODE.directory,
+  [FILETYPE.regularFile]: FILE_MODE.regularFile,
+  [FILETYPE.socketDatagram]: FILE_MODE.socket,
+  [FILETYPE.socketStream]: FILE_MODE.socket,
+  [FILETYPE.symbolicLink]: FILE_MODE.symbolicLink,
+};
+
+/** preview1 witx, `$filestat`, and what stat(2) tells beyond that; times in nanoseconds since 1970. */
 export interface FileStat {
   readonly dev: bigint;
   readonly ino: bigint;
@@ -40,6 +62,27 @@ export interface FileStat {
   readonly atim: bigint;
   readonly mtim: bigint;
   readonly ctim: bigint;
+  /** When it was made. */
+  readonly birthtim: bigint;
+  /** Kind of file and permission bits (inode(7)). */
+  readonly mode: number;
+  readonly rdev: bigint;
+  /** Bytes to read or write at a time. */
+  readonly blksize: bigint;
+  /** Of 512 bytes each. */
+  readonly blocks: bigint;
+}
+
+/** statfs(2): sizes in blocks of `blockSize` bytes. */
+export interface FileSystemStat {
+  readonly type: number;
+  readonly blockSize: number;
+  readonly blocks: number;
+  readonly freeBlocks: number;
+  /** Of those, what an ordinary user may fill. */
+  readonly availableBlocks: number;
+  readonly files: number;
+  readonly freeFiles: number;
 }
 
 /** New times in nanoseconds, `now`, or undefined to leave one alone. */
@@ -67,7 +110,18 @@ export interface OpenRequest {
   readonly write: boolean;
   /** {@link FDFLAG} bits. */
   readonly flags: number;
+  /** Permission bits of a file that is made. */
+  readonly mode?: number;
 }
+
+/** Is disposed of before what {@link Descriptor.pollFds} names is closed. */
+export interface DescriptorWatcher extends Disposable {
+  /** They are others from now on. */
+  changed(): void;
+}
+/** As pipes and sockets have them. */
+const STREAM_PERMISSIONS = 0o600;
+const STREAM_BLOCK = 4096n;
 
 export abstract class Descriptor {
   abstract readonly filetype: number;
@@ -76,6 +130,8 @@ export abstract class Descriptor {
   rights: bigint = RIGHT.all;
   /** Guest path of a preopened directory. */
   preopenPath: string | undefined;
+  /** Who waits for it beyond a single call. */
+  watcher: DescriptorWatcher | undefined;
 
   get nonBlocking(): boolean {
     return (this.flags & FDFLAG.nonblock) !== 0;
@@ -83,7 +139,15 @@ export abstract class Descriptor {
 
   /** Host descriptors to poll for this one; empty means always ready. */
   abstract pollFds(): readonly number[];
-  abstract close(): number;
+
+  /** The guest has no such descriptor any more. */
+  close(): number {
+    this.watcher?.[Symbol.dispose]();
+    return this.closeHost();
+  }
+
+  /** Gives everything of the host back. */
+  protected abstract closeHost(): number;
 
   setFlags(flags: number): number {
     this.flags = flags;
@@ -120,7 +184,18 @@ export abstract class Descriptor {
     return -WASI.EINVAL;
   }
   stat(): FileStat | number {
-    return { dev: 0n, ino: 0n, filetype: this.filetype, nlink: 1n, size: 0n, atim: 0n, mtim: 0n, ctim: 0n };
+    const { filetype } = this;
+    // What is neither of these is a pipe.
+    const mode = (MODE_OF_FILETYPE[filetype] ?? FILE_MODE.fifo) | STREAM_PERMISSIONS;
+    const times = { atim: 0n, mtim: 0n, ctim: 0n, birthtim: 0n };
+    const room = { size: 0n, rdev: 0n, blksize: STREAM_BLOCK, blocks: 0n };
+    return { dev: 0n, ino: 0n, filetype, nlink: 1n, ...room, ...times, mode };
+  }
+  setMode(_mode: number): number {
+    return -WASI.EINVAL;
+  }
+  statFileSystem(): FileSystemStat | number {
+    return -WASI.ENOSYS;
   }
 
   // Directories. Paths are relative, as the guest's bytes.
@@ -130,7 +205,7 @@ export abstract class Descriptor {
   open(_request: OpenRequest): Descriptor | number {
     return -WASI.ENOTDIR;
   }
-  makeDirectory(_path: Buffer): number {
+  makeDirectory(_path: Buffer, _mode?: number): number {
     return -WASI.ENOTDIR;
   }
   removeDirectory(_path: Buffer): number {
@@ -145,7 +220,8 @@ export abstract class Descriptor {
   link(_from: Buffer, _directory: Descriptor, _to: Buffer): number {
     return -WASI.ENOTDIR;
   }
-  symlink(_target: Buffer, _path: Buffer): number {
+  /** @param _mayBeAbsolute - the target means the same for the guest and the host's own programs */
+  symlink(_target: Buffer, _path: Buffer, _mayBeAbsolute?: boolean): number {
     return -WASI.ENOTDIR;
   }
   readLink(_path: Buffer): Buffer | number {
@@ -155,6 +231,17 @@ export abstract class Descriptor {
     return -WASI.ENOTDIR;
   }
   setTimesAt(_path: Buffer, _followSymlinks: boolean, _times: FileTimes): number {
+    return -WASI.ENOTDIR;
+  }
+  /** Whether something is there and no symbolic link on the way to it; a false no costs time only. */
+  isStraight(_path: Buffer): boolean {
+    return false;
+  }
+  setModeAt(_path: Buffer, _mode: number): number {
+    return -WASI.ENOTDIR;
+  }
+  /** access(2), with what the guest may do here: bits 4 to read, 2 to write, 1 to execute, or 0. */
+  accessAt(_path: Buffer, _mode: number): number {
     return -WASI.ENOTDIR;
   }
 }

@@ -89,13 +89,21 @@ export const WASI = {
 } as const;
 
 const fromLinux = new Uint8Array(256).fill(WASI.EIO);
+const toLinuxTable = new Uint8Array(WASI.ENOTCAPABLE + 1).fill(constants.errno.EIO);
 for (const [name, linux] of Object.entries(constants.errno)) {
   const wasi = (WASI as Record<string, number>)[name];
-  if (wasi !== undefined && linux < fromLinux.length) fromLinux[linux] = wasi;
+  if (wasi === undefined || linux >= fromLinux.length) continue;
+  fromLinux[linux] = wasi;
+  toLinuxTable[wasi] = linux;
 }
+// Linux has no word for what lies outside of what a guest may reach.
+toLinuxTable[WASI.ENOTCAPABLE] = constants.errno.EACCES;
 
 /** WASI errno for a Linux errno; EIO where WASI has none. */
 export const toWasi = (linux: number): number => fromLinux[linux] ?? WASI.EIO;
+
+/** Linux errno for a WASI errno; for guests that know Linux's numbers. */
+export const toLinux = (wasi: number): number => toLinuxTable[wasi] ?? constants.errno.EIO;
 
 /** Negated WASI errno of the libc call that just failed. */
 export const failure = (): number => -toWasi(errno());

@@ -1,23 +1,14 @@
 /** What the functions of every ABI work on. */
-import type { Broker } from './broker.ts';
-import type { Control } from './control.ts';
-import type { DatagramPorts } from './datagram-ports.ts';
+import type { EngineServices } from './driver.ts';
 import type { FdTable } from './fd-table.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import type { ListenerFactory } from './listeners.ts';
-import type { Poller } from './poll.ts';
 
 export interface GuestContext {
   readonly memory: GuestMemory;
   readonly fds: FdTable;
-  readonly poller: Poller;
-  readonly control: Control;
-  readonly listeners: ListenerFactory;
-  readonly broker: Broker;
-  readonly datagrams: DatagramPorts;
-  /** `argv`, the program's name first. */
-  readonly args: readonly string[];
+  /** The guest's variables. */
   readonly env: Readonly<Record<string, string>>;
+  readonly services: EngineServices;
 }
 
 /**

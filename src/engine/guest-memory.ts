@@ -26,6 +26,9 @@ const IOV_MAX = 1024;
 /** Longest path or name the kernel takes, with its terminating NUL (limits.h). */
 const PATH_MAX = 4096;
 
+/** A WebAssembly.Memory, or a buffer of the host's that calls are to work on. */
+export type MemoryBuffer = Pick<WebAssembly.Memory, 'buffer'>;
+
 export class GuestMemory {
   bytes = new Uint8Array(0);
   view = new DataView(this.bytes.buffer);
@@ -42,10 +45,10 @@ export class GuestMemory {
 
   /** struct iovec[] (uio.h) with host addresses, for calls that take several buffers. */
   readonly hostIovecs = new BigUint64Array(2 * IOV_MAX);
-  #memory: WebAssembly.Memory | undefined;
+  #memory: MemoryBuffer | undefined;
   #isShared = false;
 
-  attach(memory: WebAssembly.Memory): void {
+  attach(memory: MemoryBuffer): void {
     this.#memory = memory;
     this.#isShared = !(memory.buffer instanceof ArrayBuffer);
     this.#rebind();
@@ -108,6 +111,21 @@ export class GuestMemory {
       this.iovCount += 1;
       this.iovTotal += length;
     }
+  }
+
+  /** Loads one buffer, for who has no iovec array. Throws {@link GuestFault} if any of it lies outside. */
+  loadBuffer(pointer: number, length: number): void {
+    if (pointer + length > this.bytes.length) throw new GuestFault();
+    this.iovPointers[0] = pointer;
+    this.iovLengths[0] = length;
+    this.iovCount = length === 0 ? 0 : 1;
+    this.iovTotal = length;
+  }
+
+  /** Loads a view of this memory as the only buffer. */
+  useView(view: Uint8Array): void {
+    this.refresh();
+    this.loadBuffer(view.byteOffset, view.length);
   }
 
   /** Drops the first `length` bytes of the loaded buffers. */

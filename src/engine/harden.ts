@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { check, libc } from '../os/libc.ts';
+import { STACK_LIMIT } from './messages.ts';
 import { installFilter } from './seccomp.ts';
 
 // glibc's versions change all threads of the process; the raw system calls only the calling one.
@@ -18,6 +19,7 @@ const prctl: (option: number, a: number, b: number, c: number, d: number) => num
 const setrlimit: (resource: number, limit: BigUint64Array) => number = libc.func(
   'int setrlimit(int, void *)',
 );
+const getrlimit: typeof setrlimit = libc.func('int getrlimit(int, void *)');
 const signal: (number: number, handler: number) => unknown = libc.func('signal', 'intptr_t', [
   'int',
   'intptr_t',
@@ -31,6 +33,7 @@ const PR_SET_NO_NEW_PRIVS = 38;
 const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 /** bits/resource.h */
+const RLIMIT_STACK = 3;
 const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;
 /** Descriptors for a guest with tens of thousands of connections; fs.nr_open allows 1 Mi by default. */
@@ -48,6 +51,13 @@ const SIG_IGN = 1;
  */
 export const ignoreTerminalSignals = (): void => {
   for (const number of [SIGINT, SIGHUP, SIGTERM]) signal(number, SIG_IGN);
+};
+
+/** The main thread's stack may grow from now on as far as a guest's recursion is let; the hard limit may forbid. */
+export const raiseStackLimit = (): void => {
+  const limits = new BigUint64Array(2);
+  if (getrlimit(RLIMIT_STACK, limits) !== 0 || limits[0]! >= BigInt(STACK_LIMIT)) return;
+  setrlimit(RLIMIT_STACK, BigUint64Array.from([BigInt(STACK_LIMIT), limits[1]!]));
 };
 
 export interface Identity {

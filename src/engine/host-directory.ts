@@ -1,10 +1,19 @@
 /** A directory of the host that the guest may use, and everything done with paths beneath it. */
 import { libc } from '../os/libc.ts';
 import { Descriptor, FDFLAG, FILETYPE, RIGHT } from './descriptor.ts';
-import type { DirectoryEntry, FileStat, FileTimes, OpenRequest } from './descriptor.ts';
+import type { DirectoryEntry, FileStat, FileSystemStat, FileTimes, OpenRequest } from './descriptor.ts';
 import { WASI, failure } from './errno.ts';
-import { HostFile, setHostTimes, statHostFd } from './host-files.ts';
-import { O, openBeneath, openParent, toCString } from './host-path.ts';
+import {
+  accessHost,
+  setHostMode,
+  setHostTimes,
+  statHostFd,
+  statHostFileSystem,
+  syncHost,
+} from './host-attributes.ts';
+import { HostFile } from './host-files.ts';
+import { RESOLVE_NO_SYMLINKS, openBeneath, openParent, toCString } from './host-path.ts';
+import { O } from './open-flags.ts';
 import type { ParentDirectory } from './host-path.ts';
 import { close, lseek } from './libc.ts';
 import type { Poller } from './poll.ts';
@@ -47,6 +56,8 @@ const FILETYPE_OF_DIRENT: Readonly<Record<number, number>> = {
   12: FILETYPE.socketStream,
 };
 const SEEK_SET = 0;
+/** access(2), W_OK */
+const MAY_WRITE = 2;
 
 export class HostDirectory extends Descriptor {
   override readonly filetype = FILETYPE.directory;
@@ -66,7 +77,7 @@ export class HostDirectory extends Descriptor {
     return [];
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     return close(this.#hostFd) < 0 ? failure() : 0;
   }
 
@@ -82,7 +93,8 @@ export class HostDirectory extends Descriptor {
     const writes = request.write || request.create || request.truncate;
     if (writes && this.#readOnly) return -WASI.EROFS;
     const flags = openFlags(request);
-    const fd = openBeneath(this.#hostFd, request.path, flags, request.create ? NEW_FILE_MODE : 0);
+    const mode = request.create ? (request.mode ?? NEW_FILE_MODE) : 0;
+    const fd = openBeneath(this.#hostFd, request.path, flags, mode);
     if (fd < 0) return fd;
     const { filetype } = statHostFd(fd);
     if (filetype === FILETYPE.directory) return new HostDirectory(fd, this.#poller, this.#readOnly);
@@ -102,8 +114,8 @@ export class HostDirectory extends Descriptor {
     return readEntries(this.#hostFd);
   }
 
-  override makeDirectory(path: Buffer): number {
-    return this.#change(path, ({ fd, name }) => mkdirat(fd, name, NEW_DIRECTORY_MODE));
+  override makeDirectory(path: Buffer, mode: number = NEW_DIRECTORY_MODE): number {
+    return this.#change(path, ({ fd, name }) => mkdirat(fd, name, mode));
   }
 
   override removeDirectory(path: Buffer): number {
@@ -126,11 +138,11 @@ export class HostDirectory extends Descriptor {
     );
   }
 
-  override symlink(target: Buffer, path: Buffer): number {
+  override symlink(target: Buffer, path: Buffer, mayBeAbsolute = false): number {
     const content = toCString(target);
     if (content === undefined) return -WASI.EILSEQ;
     // An absolute link would point somewhere else for the host's own programs than for the guest.
-    if (target[0] === 0x2f) return -WASI.ENOTCAPABLE;
+    if (target[0] === 0x2f && !mayBeAbsolute) return -WASI.ENOTCAPABLE;
     return this.#change(path, ({ fd, name }) => symlinkat(content, fd, name));
   }
 
@@ -150,6 +162,43 @@ export class HostDirectory extends Descriptor {
   override setTimesAt(path: Buffer, followSymlinks: boolean, times: FileTimes): number {
     if (this.#readOnly) return -WASI.EROFS;
     return this.#onPath(path, followSymlinks, (fd) => setHostTimes(fd, times));
+  }
+
+  override setModeAt(path: Buffer, mode: number): number {
+    if (this.#readOnly) return -WASI.EROFS;
+    const result = this.#onPath(path, true, (fd) => setHostMode(fd, mode));
+    if (result !== -WASI.ENOSYS) return result;
+    // Before Linux 6.6 what cannot be read cannot be changed either.
+    const fd = openBeneath(this.#hostFd, path, O.RDONLY | O.NONBLOCK | O.NOCTTY);
+    if (fd < 0) return fd;
+    try {
+      return setHostMode(fd, mode);
+    } finally {
+      close(fd);
+    }
+  }
+
+  override isStraight(path: Buffer): boolean {
+    const fd = openBeneath(this.#hostFd, path, O.PATH, 0, RESOLVE_NO_SYMLINKS);
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+  }
+
+  override accessAt(path: Buffer, mode: number): number {
+    if ((mode & MAY_WRITE) !== 0 && this.#readOnly) return -WASI.EROFS;
+    return this.#onPath(path, true, (fd) => accessHost(fd, mode));
+  }
+
+  override sync(dataOnly: boolean): number {
+    return syncHost(this.#hostFd, dataOnly);
+  }
+
+  override setMode(mode: number): number {
+    return this.#readOnly ? -WASI.EROFS : setHostMode(this.#hostFd, mode);
+  }
+
+  override statFileSystem(): FileSystemStat | number {
+    return statHostFileSystem(this.#hostFd);
   }
 
   #onPath<Result>(path: Buffer, follow: boolean, action: (fd: number) => Result): Result | number {

@@ -1,80 +1,31 @@
-/** Files and directories of the host beneath a preopened directory. */
-import { fstatSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
+/** Files of the host beneath a preopened directory. */
 import { libc } from '../os/libc.ts';
 import { Descriptor, FDFLAG, FILETYPE, RIGHT } from './descriptor.ts';
-import type { FileStat, FileTimes } from './descriptor.ts';
+import type { FileStat, FileSystemStat, FileTimes } from './descriptor.ts';
 import { WASI, failure, toWasi } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
+import { setHostMode, setHostTimes, statHostFd, statHostFileSystem, syncHost } from './host-attributes.ts';
 import { close, lseek } from './libc.ts';
-import { POLLIN, POLLOUT } from './poll.ts';
+import { POLLIN, POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { readInto, writeFrom } from './transfer.ts';
 
 type VectorAt = (fd: number, iovecs: NodeJS.TypedArray, count: number, offset: bigint) => number;
 const preadv: VectorAt = libc.func('preadv', 'int64_t', ['int', 'void *', 'int', 'int64_t']);
 const pwritev: VectorAt = libc.func('pwritev', 'int64_t', ['int', 'void *', 'int', 'int64_t']);
-const fsync: (fd: number) => number = libc.func('int fsync(int)');
-const fdatasync: (fd: number) => number = libc.func('int fdatasync(int)');
 const ftruncate: (fd: number, size: bigint) => number = libc.func('int ftruncate(int, int64_t)');
 const posixFallocate: (fd: number, offset: bigint, length: bigint) => number = libc.func(
   'int posix_fallocate(int, int64_t, int64_t)',
 );
 const fcntl: (fd: number, command: number, argument: number) => number =
   libc.func('int fcntl(int, int, int)');
-const utimensat: (dirFd: number, path: Buffer, times: BigInt64Array, flags: number) => number = libc.func(
-  'int utimensat(int, void *, void *, int)',
-);
 
 /** fcntl.h: F_SETFL and the flags it can change that preview1 has. */
 const F_SETFL = 4;
 const O_APPEND = 0o2000;
 const O_NONBLOCK = 0o4000;
-/** utimensat(2) */
-const UTIME_NOW = (1n << 30n) - 1n;
-const UTIME_OMIT = (1n << 30n) - 2n;
-const AT_EMPTY_PATH = 0x1000;
-const EMPTY_PATH = Buffer.alloc(1);
-const NANOSECONDS = 1_000_000_000n;
 /** lseek(2) and preview1 `$whence` agree: set 0, current 1, end 2. */
 const SEEK_END = 2;
-
-export const filetypeOf = (stat: BigIntStats): number => {
-  if (stat.isFile()) return FILETYPE.regularFile;
-  if (stat.isDirectory()) return FILETYPE.directory;
-  if (stat.isSymbolicLink()) return FILETYPE.symbolicLink;
-  if (stat.isCharacterDevice()) return FILETYPE.characterDevice;
-  if (stat.isBlockDevice()) return FILETYPE.blockDevice;
-  if (stat.isSocket()) return FILETYPE.socketStream;
-  return FILETYPE.unknown;
-};
-
-/** fstat(2) of any descriptor, O_PATH ones included. */
-export const statHostFd = (fd: number): FileStat => {
-  const stat = fstatSync(fd, { bigint: true });
-  return {
-    dev: stat.dev,
-    ino: stat.ino,
-    filetype: filetypeOf(stat),
-    nlink: stat.nlink,
-    size: stat.size,
-    atim: stat.atimeNs,
-    mtim: stat.mtimeNs,
-    ctim: stat.ctimeNs,
-  };
-};
-
-const toTimespec = (time: bigint | 'now' | undefined): [bigint, bigint] => {
-  if (time === 'now') return [0n, UTIME_NOW];
-  if (time === undefined) return [0n, UTIME_OMIT];
-  return [time / NANOSECONDS, time % NANOSECONDS];
-};
-
-/** Sets the times of whatever `fd` refers to; O_PATH descriptors need Linux 5.8 (AT_EMPTY_PATH). */
-export const setHostTimes = (fd: number, { atim, mtim }: FileTimes): number => {
-  const times = BigInt64Array.from([...toTimespec(atim), ...toTimespec(mtim)]);
-  return utimensat(fd, EMPTY_PATH, times, AT_EMPTY_PATH) < 0 ? failure() : 0;
-};
 
 export interface HostFileOptions {
   readonly filetype: number;
@@ -108,7 +59,7 @@ export class HostFile extends Descriptor {
     return this.filetype === FILETYPE.regularFile ? [] : [this.#hostFd];
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     return close(this.#hostFd) < 0 ? failure() : 0;
   }
 
@@ -152,7 +103,7 @@ export class HostFile extends Descriptor {
   }
 
   override sync(dataOnly: boolean): number {
-    return (dataOnly ? fdatasync(this.#hostFd) : fsync(this.#hostFd)) < 0 ? failure() : 0;
+    return syncHost(this.#hostFd, dataOnly);
   }
 
   override allocate(offset: bigint, length: bigint): number {
@@ -173,5 +124,13 @@ export class HostFile extends Descriptor {
 
   override stat(): FileStat {
     return statHostFd(this.#hostFd);
+  }
+
+  override setMode(mode: number): number {
+    return this.#readOnly ? -WASI.EROFS : setHostMode(this.#hostFd, mode);
+  }
+
+  override statFileSystem(): FileSystemStat | number {
+    return statHostFileSystem(this.#hostFd);
   }
 }

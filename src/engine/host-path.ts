@@ -2,29 +2,10 @@
  * Paths beneath a directory, resolved by the kernel: openat2(2) with RESOLVE_BENEATH refuses `..`,
  * absolute paths and symbolic links that would leave the directory, RESOLVE_NO_MAGICLINKS those of /proc.
  */
+import { O } from './open-flags.ts';
 import { errno, libc } from '../os/libc.ts';
-import { WASI, failure } from './errno.ts';
+import { EAGAIN, WASI, failure } from './errno.ts';
 import { close } from './libc.ts';
-
-/** fcntl.h (asm-generic, x86_64 and arm64 agree except for O_DIRECTORY and O_NOFOLLOW). */
-const isArm = process.arch === 'arm64';
-export const O = {
-  RDONLY: 0,
-  WRONLY: 1,
-  RDWR: 2,
-  CREAT: 0o100,
-  EXCL: 0o200,
-  NOCTTY: 0o400,
-  TRUNC: 0o1000,
-  APPEND: 0o2000,
-  NONBLOCK: 0o4000,
-  DSYNC: 0o10000,
-  DIRECTORY: isArm ? 0o40000 : 0o200000,
-  NOFOLLOW: isArm ? 0o100000 : 0o400000,
-  CLOEXEC: 0o2000000,
-  SYNC: 0o4010000,
-  PATH: 0o10000000,
-} as const;
 
 /** errno.h */
 const EXDEV = 18;
@@ -33,6 +14,9 @@ const SYS_OPENAT2 = 437;
 /** linux/openat2.h */
 const RESOLVE_NO_MAGICLINKS = 0x02n;
 const RESOLVE_BENEATH = 0x08n;
+export const RESOLVE_NO_SYMLINKS = 0x04n;
+/** A path with `..` cannot be vouched for while something is renamed anywhere: EAGAIN, says openat2(2), try again. */
+const MAX_ATTEMPTS = 16;
 /** sizeof(struct open_how): flags, mode, resolve, 8 bytes each. */
 const OPEN_HOW_SIZE = 24;
 const howTo = new BigUint64Array(OPEN_HOW_SIZE / 8);
@@ -41,18 +25,36 @@ const syscall: (number: number, dirFd: number, path: Buffer, how: BigUint64Array
   libc.func('syscall', 'long', ['long', 'int', 'void *', 'void *', 'size_t']);
 
 /** A NUL-terminated copy of a guest's path; undefined if it contains NUL itself. */
-export const toCString = (path: Uint8Array): Buffer | undefined =>
-  path.includes(0) ? undefined : Buffer.concat([path, Buffer.alloc(1)]);
+export const toCString = (path: Uint8Array): Buffer | undefined => {
+  if (path.includes(0)) return undefined;
+  const text = Buffer.allocUnsafe(path.length + 1);
+  text.set(path);
+  text[path.length] = 0;
+  return text;
+};
 
-/** Opens `path` beneath `dirFd`. Returns a descriptor or a negated errno (ENOTCAPABLE for an escape). */
-export const openBeneath = (dirFd: number, path: Uint8Array, flags: number, mode = 0): number => {
+/**
+ * Opens `path` beneath `dirFd`. Returns a descriptor or a negated errno (ENOTCAPABLE for an escape).
+ * @param resolve - further RESOLVE_* bits
+ */
+export const openBeneath = (
+  dirFd: number,
+  path: Uint8Array,
+  flags: number,
+  mode = 0,
+  resolve = 0n,
+): number => {
   const name = toCString(path);
   if (name === undefined) return -WASI.EILSEQ;
   howTo[0] = BigInt(flags | O.CLOEXEC);
   howTo[1] = BigInt(mode);
-  howTo[2] = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  const fd = syscall(SYS_OPENAT2, dirFd, name, howTo, OPEN_HOW_SIZE);
-  if (fd >= 0) return fd;
+  howTo[2] = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve;
+  let fd = -1;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    fd = syscall(SYS_OPENAT2, dirFd, name, howTo, OPEN_HOW_SIZE);
+    if (fd >= 0) return fd;
+    if (errno() !== EAGAIN) break;
+  }
   // openat2(2): EXDEV means that the path would leave the directory; preview1 calls that "not capable".
   return errno() === EXDEV ? -WASI.ENOTCAPABLE : failure();
 };

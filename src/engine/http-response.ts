@@ -14,8 +14,13 @@ export const statusLineLength = (beginning: Buffer): number => {
   return end < 0 ? 0 : end + 2;
 };
 
-/** Is it the end of HTTP on this connection, such as the beginning of a web socket? */
-export const isSwitchingProtocols = (head: Buffer): boolean => statusOf(head) === '101';
+/** Where the status begins, and the digit it begins with when a response is not the final one. */
+const STATUS_AT = 'HTTP/1.1 '.length;
+const ONE = 0x31;
+
+/** Is it the end of HTTP on this connection, such as the beginning of a web socket? Cheap where it is not. */
+export const isSwitchingProtocols = (head: Buffer): boolean =>
+  head[STATUS_AT] === ONE && statusOf(head) === '101';
 
 /**
  * Is a response sent as a whole? In doubt it is not.

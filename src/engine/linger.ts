@@ -5,7 +5,7 @@
 import { errno } from '../os/libc.ts';
 import { EAGAIN, EINTR } from './errno.ts';
 import * as libc from './libc.ts';
-import { POLLIN } from './poll.ts';
+import { POLLIN } from './poll-events.ts';
 
 /** How long clients have to close their side, in ms. */
 const LINGER_MS = 1000;

@@ -10,21 +10,13 @@ import { EAGAIN, EINTR, WASI, failure, toWasi } from './errno.ts';
 import * as libc from './libc.ts';
 import type { GoMessage, LaunchMessage } from './messages.ts';
 import type { Poller } from './poll.ts';
-import { POLLIN } from './poll.ts';
+import { NEVER_READY, POLLIN } from './poll-events.ts';
 import { PortHandover } from './port-handover.ts';
 import type { PortHandoverOptions } from './port-handover.ts';
 import { ports } from './ports.ts';
 import { AF_INET, ipv4Bytes, isLoopback } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
-import {
-  SOCK_CLOEXEC,
-  SOCK_DGRAM,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  SOL_SOCKET,
-  Socket,
-  StreamSocket,
-} from './sockets.ts';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, Socket, StreamSocket } from './sockets.ts';
 
 /** socket.h, netinet/tcp.h */
 const SO_REUSEADDR = 2;
@@ -71,7 +63,7 @@ export class Listener extends Socket {
     return this.#polled;
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     return this.#release();
   }
 
@@ -84,6 +76,11 @@ export class Listener extends Socket {
   remove(source: number): void {
     this.#sources.splice(this.#sources.indexOf(source), 1);
     this.#change();
+  }
+
+  /** What it stands for has changed: whoever was told of it is told again. */
+  announceAgain(): void {
+    if (this.#announced) this.#announce();
   }
 
   /** Accepts nothing from now on; the guest waits in vain. */
@@ -112,7 +109,8 @@ export class Listener extends Socket {
   #change(): void {
     this.#turn = 0;
     const isIdle = this.#isPaused || this.#sources.length === 0;
-    this.#polled.splice(0, this.#polled.length, ...(isIdle ? [neverReady()] : this.#sources));
+    this.#polled.splice(0, this.#polled.length, ...(isIdle ? [NEVER_READY] : this.#sources));
+    this.watcher?.changed();
   }
 
   /** The guest is at its first accept, or waits for it: it really listens. */
@@ -123,15 +121,18 @@ export class Listener extends Socket {
   }
 }
 
-let unbound: number | undefined;
-/** A descriptor that no poll for reading finds ready: nobody can send to a socket without a port. */
-const neverReady = (): number =>
-  (unbound ??= libc.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-
 export interface ListenerOptions extends PortHandoverOptions, Pick<LaunchMessage, 'handed'> {
   readonly poller: Poller;
   readonly connections: Connections;
   readonly sandboxAddress: GoMessage['sandboxAddress'];
+}
+
+interface Listening {
+  readonly listener: Listener;
+  /** Sockets that listen on the sandbox's address in its stead; there may be some later. */
+  readonly companions: number[];
+  /** It listens on the sandbox's own loopback only. */
+  readonly isInward: boolean;
 }
 
 /** Makes listeners and knows which host ports lead to them. */
@@ -141,7 +142,7 @@ export class ListenerFactory {
   readonly #handed = new Map<number, Map<number, number>>();
   readonly #handover: PortHandover;
   /** Who accepts from what was handed off for a port: the first of the guest's listeners there. */
-  readonly #listening = new Map<number, Listener>();
+  readonly #listening = new Map<number, Listening>();
   readonly #all = new Set<Listener>();
 
   constructor(options: ListenerOptions) {
@@ -162,11 +163,12 @@ export class ListenerFactory {
     if (result < 0) return result;
     const address = socket.localAddress();
     if (typeof address === 'number') return address;
-    const needsCompanion = isLoopback(address.ip) && this.#handed.has(address.port);
+    const isInward = isLoopback(address.ip);
+    const needsCompanion = isInward && this.#handed.has(address.port);
     const companions =
       this.#handover.takeRest(address.port) ??
       (needsCompanion ? this.#listenOnSandboxAddress(address.port) : []);
-    const listener = this.#assemble(socket.hostFd, address.port, companions);
+    const listener = this.#assemble(socket.hostFd, address.port, { companions: [...companions], isInward });
     listener.flags = socket.flags;
     return listener;
   }
@@ -177,13 +179,20 @@ export class ListenerFactory {
     const fd = inherited ?? openListening(new Uint8Array(4), port);
     if (fd < 0) return fd;
     libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
-    return this.#assemble(fd, port, companions);
+    return this.#assemble(fd, port, { companions, isInward: false });
   }
 
   /** One more host port leads to a port of the guest. */
   attach(fd: number, id: number, processPort: number): void {
     this.#keep(fd, id, processPort);
-    this.#listening.get(processPort)?.add(fd);
+    const listening = this.#listening.get(processPort);
+    if (listening === undefined) return;
+    const { listener, companions, isInward } = listening;
+    listener.add(fd);
+    if (!isInward || companions.length > 0 || !ports().areReal) return;
+    companions.push(...this.#listenOnSandboxAddress(processPort));
+    for (const companion of companions) listener.add(companion);
+    listener.announceAgain();
   }
 
   /** A host port leads here no more; connections that were accepted go on. */
@@ -191,7 +200,7 @@ export class ListenerFactory {
     for (const [port, handed] of this.#handed) {
       const fd = handed.get(id);
       if (fd === undefined) continue;
-      this.#listening.get(port)?.remove(fd);
+      this.#listening.get(port)?.listener.remove(fd);
       handed.delete(id);
       libc.close(fd);
     }
@@ -209,7 +218,7 @@ export class ListenerFactory {
     this.#handed.set(processPort, handed.set(id, fd));
   }
 
-  #assemble(own: number, port: number, companions: readonly number[]): Listener {
+  #assemble(own: number, port: number, { companions, isInward }: Omit<Listening, 'listener'>): Listener {
     const { poller, connections } = this.#options;
     const isFirst = !this.#listening.has(port);
     const handed = isFirst ? (this.#handed.get(port)?.values() ?? []) : [];
@@ -221,14 +230,14 @@ export class ListenerFactory {
         announce: () => this.#handover.announce(port, [own, ...companions]),
         release: () => {
           // The handed-off sockets stay open for the guest's next listener on this port.
-          if (this.#listening.get(port) === listener) this.#listening.delete(port);
+          if (this.#listening.get(port)?.listener === listener) this.#listening.delete(port);
           this.#all.delete(listener);
           for (const fd of companions) libc.close(fd);
           return ports().close(own);
         },
       },
     );
-    if (isFirst) this.#listening.set(port, listener);
+    if (isFirst) this.#listening.set(port, { listener, companions, isInward });
     this.#all.add(listener);
     return listener;
   }

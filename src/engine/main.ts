@@ -1,184 +1,71 @@
 /**
  * The engine: one process inside the sandbox's namespace that runs one WebAssembly module. It opens
- * everything it was told to, waits until the network stands, gives up its privileges, and only then runs
- * the guest, synchronously on this thread.
+ * everything it was told to, waits until the network stands, gives up its privileges, and only then has a
+ * driver run the guest, on this thread.
  */
 import { writeSync } from 'node:fs';
 import { basename } from 'node:path';
-import { EXIT_STATUS, WasmrunError } from '../errors.ts';
-import { Broker } from './broker.ts';
-import { Connections } from './connections.ts';
+import { pathToFileURL } from 'node:url';
+import { EXIT_STATUS, isWasmrunError } from '../errors.ts';
 import { Control } from './control.ts';
-import { DatagramPorts } from './datagram-ports.ts';
-import { DescriptorChannel } from './descriptor-channel.ts';
-import type { Descriptor } from './descriptor.ts';
-import { FdTable } from './fd-table.ts';
-import { GuestMemory } from './guest-memory.ts';
-import { harden, ignoreTerminalSignals } from './harden.ts';
-import { linkImports } from './imports.ts';
+import type { Driver } from './driver.ts';
+import { harden, ignoreTerminalSignals, raiseStackLimit } from './harden.ts';
 import { exitNow } from './libc.ts';
-import { ListenerFactory } from './listeners.ts';
 import { openDirectories, openMemoryFileSystems } from './mounts.ts';
-import type { LaunchMessage, ToEngine } from './messages.ts';
+import type { DriverReference, LaunchMessage } from './messages.ts';
 import { Poller } from './poll.ts';
-import { compileModule, mayOpenFiles, notWebAssembly, readModule } from './program.ts';
-import type { Program } from './program.ts';
 import { useVirtualPorts } from './ports.ts';
 import { refuseOutbound, refusePorts } from './seccomp.ts';
-import { StandardStream } from './stdio.ts';
+import { Services } from './services.ts';
 import { TRAP_STACK_DEPTH, describeTrap, isTrap } from './trap.ts';
+import { wasiDriver } from './wasi-driver.ts';
 
 Error.stackTraceLimit = TRAP_STACK_DEPTH;
 
-/** Descriptor number of the first preopened listener (systemd's SD_LISTEN_FDS_START, sd_listen_fds(3)). */
-const FIRST_LISTENER_FD = 3;
-
-/** Fills the descriptor table: standard streams, then listeners, then directories. */
-const openDescriptors = (
-  fds: FdTable,
-  poller: Poller,
-  listeners: ListenerFactory,
-  preopenPorts: readonly number[],
-  directories: readonly Descriptor[],
-): void => {
-  for (const fd of [0, 1, 2] as const) fds.add(new StandardStream(fd, poller));
-  for (const port of preopenPorts) {
-    const listener = listeners.preopen(port);
-    if (typeof listener === 'number') {
-      throw new WasmrunError(
-        'ENGINE_FAILED',
-        `cannot listen on port ${port} inside the sandbox (WASI errno ${-listener})`,
-      );
-    }
-    fds.add(listener);
-  }
-  for (const directory of directories) fds.add(directory);
+/** Loads a driver, and lets Node's own loop finish with that. */
+const loadDriver = async ({ path }: DriverReference): Promise<Driver> => {
+  const { driver } = (await import(pathToFileURL(path).href)) as { driver: Driver };
+  // libuv adds its descriptors to its set by an io_uring, which no hardened engine may use: a loop that has
+  // been round once has them in already, and can go round again.
+  await new Promise((resolve) => setImmediate(resolve));
+  return driver;
 };
 
-const run = (
-  program: Program,
-  context: Parameters<typeof linkImports>[1],
-  verboseNotice: (text: string) => void,
-): void => {
-  const { imports, missing } = linkImports(program.imports, context);
-  if (missing.length > 0)
-    verboseNotice(
-      `${program.file} imports functions that are not available here and will fail: ${missing.join(', ')}`,
-    );
-  try {
-    const instance = new WebAssembly.Instance(program.module, imports);
-    context.memory.attach(instance.exports['memory'] as WebAssembly.Memory);
-    (instance.exports['_start'] as () => void)();
-  } catch (error) {
-    // Functions are compiled when they are first called: only then an invalid one is found.
-    if (error instanceof WebAssembly.CompileError) throw notWebAssembly(program.file, error);
-    if (isTypeMismatch(error)) throw otherSignature(program.file, error);
-    if (!isTrap(error)) throw error;
-    writeSync(2, `${describeTrap(program.file, error)}\n`);
-    context.control.exit({ status: EXIT_STATUS.trapped, reason: 'trap' });
-  }
-  context.control.exit({ status: 0, reason: 'exit' });
-};
-
-/** Does what the supervisor orders while the guest runs. */
-const obey = (
-  order: ToEngine,
-  {
-    listeners,
-    connections,
-    channel,
-  }: { listeners: ListenerFactory; connections: Connections; channel: DescriptorChannel },
-): void => {
-  if (order.type === 'drain') {
-    listeners.pause();
-    connections.drain();
-  } else if (order.type === 'finish') connections.finish();
-  else if (order.type === 'detach') listeners.detach(order.id);
-  else if (order.type === 'attach') {
-    const { packet, socket } = channel.take('listener') ?? {};
-    if (packet !== undefined && socket !== undefined) listeners.attach(socket, packet.id, packet.processPort);
-  }
-};
-
-/** V8's words where an i64 meets a number: what a module declares differs from what the function takes. */
-const isTypeMismatch = (error: unknown): error is TypeError =>
-  error instanceof TypeError && error.message.includes('BigInt');
-
-const otherSignature = (file: string, cause: TypeError): WasmrunError =>
-  new WasmrunError(
-    'MODULE_UNSUPPORTED_IMPORTS',
-    `${file} does not declare its imports or _start with the types WASI gives them`,
-    { hint: 'Build it for wasm32: there is no WASI preview1 with 64-bit addresses.', cause },
-  );
-
-const main = async (control: Control): Promise<void> => {
-  const launch = control.next() as LaunchMessage;
-  const memory = new GuestMemory();
-  const fds = new FdTable();
-  const poller = new Poller(memory, fds, control);
+const main = async (control: Control, launch: LaunchMessage): Promise<void> => {
+  const poller = new Poller(control);
   // The app and this very code may lie where only root can read: open first, give up privileges, then look.
-  const bytes = readModule(launch.module);
+  const driver = launch.driver === undefined ? wasiDriver : await loadDriver(launch.driver);
+  const opened = await driver.open(launch);
   const directories = [
     ...openDirectories(launch.directories, poller),
-    ...(await openMemoryFileSystems(mayOpenFiles(bytes) ? launch.tmpfs : [])),
+    ...(await openMemoryFileSystems(opened.opensFiles ? launch.tmpfs : [])),
   ];
   harden(launch.user);
   if (launch.virtualPorts === true) {
     useVirtualPorts();
     refusePorts();
   }
-  const program = compileModule(basename(launch.module), bytes);
-  control.send({ type: 'prepared', abi: program.abi });
+  const guest = await opened.prepare(directories);
+  control.send({ type: 'prepared', abi: guest.abi });
 
   const go = control.next();
   if (go.type !== 'go') control.exit({ status: 0, reason: 'stopped' });
   // In the host's own network there is everybody to send to.
   if (launch.virtualPorts === true) refuseOutbound();
 
-  const channel = new DescriptorChannel();
-  const connections = new Connections(control);
-  const { sandboxAddress } = go;
-  const listeners = new ListenerFactory({
-    ...launch,
-    poller,
-    control,
-    channel,
-    connections,
-    sandboxAddress,
-  });
-  const datagrams = new DatagramPorts({ ...launch, poller, control, channel, sandboxAddress });
-  const preopenPorts = program.abi === 'preview1' ? launch.ports : [];
-  openDescriptors(fds, poller, listeners, preopenPorts, directories);
-  const env =
-    preopenPorts.length === 0
-      ? launch.env
-      : { ...launch.env, LISTEN_FDS: String(preopenPorts.length), LISTEN_FD: String(FIRST_LISTENER_FD) };
-  control.onOrder((order) => obey(order, { listeners, connections, channel }));
+  const services = new Services({ launch, go, control, poller, directories });
+  control.onOrder((order) => services.obey(order));
   // A stop that came together with `go` makes the channel readable no more.
   control.obey();
-  const notice = (text: string): void => control.send({ type: 'notice', text });
-  if (program.abi === 'preview1' && launch.ports.length === 0) {
-    notice(
-      `${program.file} cannot open a listener itself: name the port it serves, e.g. --forward 8080:3000`,
-    );
-  }
-  const isWithoutDatagrams = program.abi === 'preview1' || program.abi === 'none';
-  if (isWithoutDatagrams && launch.channels.length > 0) {
-    const udpPorts = launch.channels.map(({ processPort }) => `${processPort}/udp`);
-    notice(`${program.file} imports no functions for UDP, so nothing will answer on ${udpPorts.join(', ')}`);
-  }
-  if (program.abi === 'none' && launch.ports.length > 0) {
-    notice(
-      `${program.file} imports no socket functions, so nothing will listen on port ${launch.ports.join(', ')}`,
-    );
-  }
-  const broker = new Broker(control, poller, channel);
-  const { args } = launch;
-  run(program, { memory, fds, poller, control, listeners, datagrams, broker, args, env }, notice);
+  await guest.run(services);
 };
 
-const fail = (control: Control, error: unknown): never => {
-  const known = error instanceof WasmrunError;
+const fail = (control: Control, file: string, error: unknown): never => {
+  if (isTrap(error)) {
+    writeSync(2, `${describeTrap(file, error)}\n`);
+    return control.exit({ status: EXIT_STATUS.trapped, reason: 'trap' });
+  }
+  const known = isWasmrunError(error);
   const message = error instanceof Error ? error.message : String(error);
   control.send({
     type: 'failed',
@@ -190,5 +77,7 @@ const fail = (control: Control, error: unknown): never => {
 };
 
 ignoreTerminalSignals();
+raiseStackLimit();
 const control = new Control();
-main(control).catch((error: unknown) => fail(control, error));
+const launch = control.next() as LaunchMessage;
+main(control, launch).catch((error: unknown) => fail(control, basename(launch.module), error));

@@ -1,6 +1,6 @@
 /** Descriptors of an in-memory file system; see memory-store.ts for what keeps the bytes. */
 import { Descriptor, FDFLAG, FILETYPE, RIGHT } from './descriptor.ts';
-import type { DirectoryEntry, FileStat, FileTimes, OpenRequest } from './descriptor.ts';
+import type { DirectoryEntry, FileStat, FileSystemStat, FileTimes, OpenRequest } from './descriptor.ts';
 import { WASI } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { CAPACITY } from './memory-store.ts';
@@ -8,6 +8,8 @@ import type { MemoryNode, MemoryStore } from './memory-store.ts';
 
 /** limits.h */
 const NAME_MAX = 255;
+/** umask(2), as it usually is. */
+const UMASK = 0o022;
 /** preview1 `$whence` */
 const WHENCE = { set: 0, current: 1, end: 2 } as const;
 
@@ -33,7 +35,7 @@ export class MemoryFile extends Descriptor {
     return [];
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     this.#store.release(this.#node);
     return 0;
   }
@@ -56,7 +58,10 @@ export class MemoryFile extends Descriptor {
   }
 
   override pwrite(memory: GuestMemory, offset: bigint): number {
-    return offset < 0n ? -WASI.EINVAL : this.#write(memory, Number(offset));
+    if (offset < 0n) return -WASI.EINVAL;
+    // As Linux does it (pwrite(2), "Bugs").
+    const isAppending = (this.flags & FDFLAG.append) !== 0;
+    return this.#write(memory, isAppending ? this.#node.size : Number(offset));
   }
 
   override seek(offset: bigint, whence: number): bigint | number {
@@ -94,6 +99,15 @@ export class MemoryFile extends Descriptor {
 
   override stat(): FileStat {
     return this.#store.stat(this.#node);
+  }
+
+  override setMode(mode: number): number {
+    this.#node.setMode(mode);
+    return 0;
+  }
+
+  override statFileSystem(): FileSystemStat {
+    return this.#store.statFileSystem();
   }
 
   #read(memory: GuestMemory, offset: number): number {
@@ -137,7 +151,7 @@ export class MemoryDirectory extends Descriptor {
   override pollFds(): readonly number[] {
     return [];
   }
-  override close(): number {
+  protected override closeHost(): number {
     return 0;
   }
   override read(): number {
@@ -145,6 +159,15 @@ export class MemoryDirectory extends Descriptor {
   }
   override stat(): FileStat {
     return this.#store.stat(this.#node);
+  }
+
+  override setMode(mode: number): number {
+    this.#node.setMode(mode);
+    return 0;
+  }
+
+  override statFileSystem(): FileSystemStat {
+    return this.#store.statFileSystem();
   }
 
   override entries(cookie: bigint): Generator<DirectoryEntry> | number {
@@ -175,6 +198,7 @@ export class MemoryDirectory extends Descriptor {
       const created = this.#store.create(place.path, FILETYPE.regularFile);
       if (typeof created === 'number') return created;
       node = created;
+      if (request.mode !== undefined) node.setMode(request.mode & ~UMASK);
     } else if (request.create && request.exclusive) return -WASI.EEXIST;
     if (node.filetype === FILETYPE.directory) {
       return request.write || request.create ? -WASI.EISDIR : new MemoryDirectory(this.#store, node);
@@ -185,12 +209,14 @@ export class MemoryDirectory extends Descriptor {
     return file;
   }
 
-  override makeDirectory(path: Buffer): number {
+  override makeDirectory(path: Buffer, mode?: number): number {
     const place = this.#resolve(path);
     if (typeof place === 'number') return place;
     if (place.node !== undefined) return -WASI.EEXIST;
     const created = this.#store.create(place.path, FILETYPE.directory);
-    return typeof created === 'number' ? created : 0;
+    if (typeof created === 'number') return created;
+    if (mode !== undefined) created.setMode(mode & ~UMASK);
+    return 0;
   }
 
   override removeDirectory(path: Buffer): number {
@@ -267,6 +293,19 @@ export class MemoryDirectory extends Descriptor {
     if (place.node === undefined) return -WASI.ENOENT;
     place.node.setTimes(times);
     return 0;
+  }
+
+  override setModeAt(path: Buffer, mode: number): number {
+    const place = this.#resolve(path);
+    if (typeof place === 'number') return place;
+    if (place.node === undefined) return -WASI.ENOENT;
+    place.node.setMode(mode);
+    return 0;
+  }
+
+  override accessAt(path: Buffer): number {
+    const stat = this.statAt(path);
+    return typeof stat === 'number' ? stat : 0;
   }
 
   /** Walks a relative path; every component but the last must be a directory that exists. */

@@ -7,8 +7,8 @@
  */
 import { createRequire } from 'node:module';
 import type { JSVirtualFile, MemFS } from '@wasmer/wasi';
-import { FILETYPE } from './descriptor.ts';
-import type { FileStat, FileTimes } from './descriptor.ts';
+import { FILETYPE, FILE_MODE } from './descriptor.ts';
+import type { FileStat, FileSystemStat, FileTimes } from './descriptor.ts';
 import { WASI } from './errno.ts';
 import { CLOCK, readClock } from './clock.ts';
 
@@ -19,6 +19,14 @@ import { CLOCK, readClock } from './clock.ts';
 export const CAPACITY = 512 * 1024 * 1024;
 /** Most files and directories. */
 const MAX_NODES = 262_144;
+/** As stat(2) and statfs(2) tell them. */
+const BLOCK_SIZE = 4096n;
+const STAT_BLOCK = 512n;
+/** linux/magic.h */
+const TMPFS_MAGIC = 0x0102_1994;
+/** Permission bits of what is made: there is one user, and nothing to hide from it. */
+const FILE_PERMISSIONS = 0o644;
+const DIRECTORY_PERMISSIONS = 0o755;
 /** Smallest capacity of a growing file, in bytes. */
 const MIN_CAPACITY = 4096;
 
@@ -32,12 +40,12 @@ export const loadMemoryFileSystem = async (): Promise<new () => MemFS> => {
 
 /** What is left of a file system's capacity. */
 class Space {
-  #free = CAPACITY;
+  free = CAPACITY;
 
   /** Takes `bytes` (or gives them back, where negative); false if there are not so many. */
   take(bytes: number): boolean {
-    if (bytes > this.#free) return false;
-    this.#free -= bytes;
+    if (bytes > this.free) return false;
+    this.free -= bytes;
     return true;
   }
 }
@@ -51,6 +59,9 @@ export class MemoryNode {
   atim: bigint;
   mtim: bigint;
   ctim: bigint;
+  readonly birthtim: bigint;
+  /** Permission bits. They are kept and shown; all may be done whatever they say. */
+  mode: number;
   /** No name leads here any more; descriptors that were open still work. */
   removed = false;
   descriptors = 0;
@@ -66,7 +77,8 @@ export class MemoryNode {
     this.path = path;
     this.filetype = filetype;
     this.ino = ino;
-    this.atim = this.mtim = this.ctim = readClock(CLOCK.realtime);
+    this.atim = this.mtim = this.ctim = this.birthtim = readClock(CLOCK.realtime);
+    this.mode = filetype === FILETYPE.directory ? DIRECTORY_PERMISSIONS : FILE_PERMISSIONS;
   }
 
   load(file: JSVirtualFile): void {
@@ -124,6 +136,11 @@ export class MemoryNode {
     if (atim !== undefined) this.atim = atim === 'now' ? now : atim;
     if (mtim !== undefined) this.mtim = mtim === 'now' ? now : mtim;
     this.ctim = now;
+  }
+
+  setMode(mode: number): void {
+    this.mode = mode & 0o777;
+    this.ctim = readClock(CLOCK.realtime);
   }
 
   #touch(from: number): void {
@@ -228,6 +245,25 @@ export class MemoryStore {
       atim: node.atim,
       mtim: node.mtim,
       ctim: node.ctim,
+      birthtim: node.birthtim,
+      mode: (node.filetype === FILETYPE.directory ? FILE_MODE.directory : FILE_MODE.regularFile) | node.mode,
+      rdev: 0n,
+      blksize: BLOCK_SIZE,
+      blocks: ((BigInt(node.size) + BLOCK_SIZE - 1n) / BLOCK_SIZE) * (BLOCK_SIZE / STAT_BLOCK),
+    };
+  }
+
+  statFileSystem(): FileSystemStat {
+    const blockSize = Number(BLOCK_SIZE);
+    const freeBlocks = Math.floor(this.#space.free / blockSize);
+    return {
+      type: TMPFS_MAGIC,
+      blockSize,
+      blocks: CAPACITY / blockSize,
+      freeBlocks,
+      availableBlocks: freeBlocks,
+      files: MAX_NODES,
+      freeFiles: MAX_NODES - this.#nodes.size,
     };
   }
 

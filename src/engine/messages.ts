@@ -4,6 +4,8 @@
  */
 import type { Protocol } from '../os/socket.ts';
 
+/** Bytes of stack an engine may use: guests that recurse take several times of what their own is (setrlimit(2)). */
+export const STACK_LIMIT = 64 * 1024 * 1024;
 /** Descriptor of the control channel inside the engine. */
 export const CONTROL_FD = 3;
 /**
@@ -11,6 +13,8 @@ export const CONTROL_FD = 3;
  * the control channel, down with its reply.
  */
 export const DESCRIPTOR_FD = 4;
+/** Most requests of an engine (connections, names) that wait for their answers. */
+export const MAX_REQUESTS = 64;
 /** First descriptor of what the engine inherits beyond these. */
 export const FIRST_INHERITED_FD = DESCRIPTOR_FD + 1;
 
@@ -51,11 +55,21 @@ export interface InheritedSocket {
   readonly port: number;
 }
 
+/** Who runs a guest that cannot run itself: a module that exports a `driver` (driver.ts). */
+export interface DriverReference {
+  /** Absolute path. */
+  readonly path: string;
+  /** For the driver alone: plain JSON. */
+  readonly options?: unknown;
+}
+
 /** First message to the engine: everything it can prepare before the network exists. */
 export interface LaunchMessage {
   readonly type: 'launch';
   /** Absolute path of the WebAssembly module. */
   readonly module: string;
+  /** Absent for a WASI command. */
+  readonly driver?: DriverReference;
   /** `argv` of the guest, its own name first. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -85,9 +99,11 @@ export interface GoMessage {
   readonly sandboxAddress?: string;
 }
 
-/** Leave the guest at its next blocking call and exit. */
+/** Leave the guest at its next blocking call and exit; a guest that listens for the signal leaves by itself. */
 export interface StopMessage {
   readonly type: 'stop';
+  /** Number of the signal that stands for it (signal(7)). */
+  readonly signal: number;
 }
 
 /**
@@ -104,9 +120,10 @@ export interface FinishMessage {
   readonly type: 'finish';
 }
 
-/** One more host port leads here; its listening socket comes as a {@link DescriptorPacket}. */
+/** One more host port leads here, or the first one of UDP to a process port: a {@link DescriptorPacket} has come. */
 export interface AttachMessage {
   readonly type: 'attach';
+  readonly kind: 'listener' | 'channel';
 }
 
 /** A host port leads here no more. */
@@ -128,8 +145,8 @@ export type ToEngine =
 /** The module is compiled and everything is opened; the engine waits for `go`. */
 export interface PreparedMessage {
   readonly type: 'prepared';
-  /** Socket ABI the module uses. */
-  readonly abi: 'preview1' | 'wasmedge' | 'wasix' | 'none';
+  /** Socket ABI the module uses; a `reactor` leaves sockets to its driver. */
+  readonly abi: 'preview1' | 'wasmedge' | 'wasix' | 'none' | 'reactor';
 }
 
 /** The guest listens on a port inside the sandbox, or has bound it for UDP. */
@@ -166,10 +183,12 @@ export interface ExitedMessage {
 
 /**
  * The guest wants to connect a socket, which the engine may not do itself: it has just sent the socket over
- * the descriptor channel. The answer is a {@link ReplyPacket}; the next request waits for it.
+ * the descriptor channel. The answer is a {@link ReplyPacket}; those to several requests come in any order.
  */
 export interface ConnectMessage {
   readonly type: 'connect';
+  /** A positive number by which the answer is known; none is used twice. */
+  readonly id: number;
   readonly protocol: Protocol;
   /** An IP address as text. */
   readonly address: string;
@@ -179,25 +198,34 @@ export interface ConnectMessage {
 /** The guest wants the addresses of a host name. Answered as {@link ConnectMessage} is. */
 export interface ResolveMessage {
   readonly type: 'resolve';
+  readonly id: number;
   readonly name: string;
 }
 
 /** What the supervisor says over the descriptor channel, as JSON in a packet of its own. */
-export type DescriptorPacket = ReplyPacket | ListenerPacket;
+export type DescriptorPacket = ReplyPacket | ListenerPacket | ChannelPacket;
 
 /** A socket that comes with it takes the place of the guest's. */
 export interface ReplyPacket {
   readonly kind: 'reply';
+  /** Of the request. */
+  readonly id: number;
   /** What Linux says of the call; 0 for success (errno.h). */
   readonly errno: number;
   /** Answer to a {@link ResolveMessage}. */
   readonly addresses?: readonly string[];
 }
 
-/** Comes with the socket of an {@link AttachMessage}. */
+/** Comes with a listening socket, before an {@link AttachMessage}. */
 export interface ListenerPacket {
   readonly kind: 'listener';
   readonly id: number;
+  readonly processPort: number;
+}
+
+/** Comes with a stream of datagrams as a {@link HandedChannel} is, before an {@link AttachMessage}. */
+export interface ChannelPacket {
+  readonly kind: 'channel';
   readonly processPort: number;
 }
 

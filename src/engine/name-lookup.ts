@@ -3,7 +3,7 @@
  * names as well, and no helper outside (nscd, systemd-resolved) has to be reached from inside the sandbox.
  */
 import { libc as library } from '../os/libc.ts';
-import type { Broker } from './broker.ts';
+import type { Broker, Resolution } from './broker.ts';
 import { WASI } from './errno.ts';
 import { AF_INET, AF_INET6 } from './socket-address.ts';
 
@@ -39,13 +39,37 @@ export const lookUp = (
   host: string,
   families: readonly IpFamily[],
 ): readonly Uint8Array[] | LookupFailure => {
+  const known = knownAddresses(host, families);
+  return typeof known === 'object' && 'name' in known ? select(broker.resolve(known.name), families) : known;
+};
+
+/** {@link lookUp} for a reactor: `done` is called once, at once where nobody has to be asked. */
+export const startLookUp = (
+  broker: Broker,
+  host: string,
+  families: readonly IpFamily[],
+  done: (found: readonly Uint8Array[] | LookupFailure) => void,
+): void => {
+  const known = knownAddresses(host, families);
+  if (typeof known === 'object' && 'name' in known) {
+    broker.startResolve(known.name, (answer) => done(select(answer, families)));
+  } else done(known);
+};
+
+/** What can be told without asking, or the name to ask for. */
+const knownAddresses = (
+  host: string,
+  families: readonly IpFamily[],
+): readonly Uint8Array[] | LookupFailure | { readonly name: string } => {
   const ip = numericAddress(host);
   if (ip !== undefined) return families.includes(familyOf(ip)) ? [ip] : 'no-address';
   const name = host.replace(/\.$/, '').toLowerCase();
   // RFC 6761 section 6.3: localhost is never asked for.
   if (name === 'localhost' || name.endsWith('.localhost')) return families.map((family) => LOOPBACK[family]);
-  if (!NAME.test(name)) return 'unknown-name';
-  const answer = broker.resolve(name);
+  return NAME.test(name) ? { name } : 'unknown-name';
+};
+
+const select = (answer: Resolution, families: readonly IpFamily[]): readonly Uint8Array[] | LookupFailure => {
   if (typeof answer === 'number') return answer === WASI.ENOENT ? 'unknown-name' : 'try-again';
   const ips = answer.flatMap((text) => numericAddress(text) ?? []);
   const found = families.flatMap((family) => ips.filter((each) => familyOf(each) === family));

@@ -7,12 +7,14 @@
  * would open a port of the host. They are only ever accepted from, received from, sent to, shut down and
  * closed; connections are opened by the supervisor (broker.ts), the engine itself may not.
  */
-import type { Broker } from './broker.ts';
+import type { Broker, BrokerRequest, ConnectionStart } from './broker.ts';
 import { Descriptor, FILETYPE, RIGHT } from './descriptor.ts';
+import type { EngineServices } from './driver.ts';
 import { WASI, failure, toWasi } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import * as libc from './libc.ts';
-import { POLLIN, POLLOUT } from './poll.ts';
+import { replaceDescriptor } from './libc.ts';
+import { POLLIN, POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { ports } from './ports.ts';
 import { SockaddrBuffer } from './socket-address.ts';
@@ -49,7 +51,7 @@ export abstract class Socket extends Descriptor {
     return this.#hostFds;
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     return ports().close(this.hostFd);
   }
 
@@ -124,6 +126,8 @@ export class StreamSocket extends Socket {
   override readonly filetype = FILETYPE.socketStream;
   #origin: SocketOrigin;
   #connection: 'none' | 'started' | 'made';
+  /** The supervisor has been asked to connect it. */
+  #request: BrokerRequest | undefined;
   /** What the guest has set, for the socket that takes this one's place. */
   readonly #options: (readonly [level: number, name: number, value: Uint8Array])[] = [];
 
@@ -154,19 +158,65 @@ export class StreamSocket extends Socket {
   connect(address: SocketAddress, broker: Broker): number {
     if (this.#connection === 'made') return -WASI.EISCONN;
     if (this.#connection === 'started') return this.#isSettled() ? this.#settle() : -WASI.EALREADY;
-    const local = this.localAddress();
-    if (typeof local !== 'number' && local.ip.length !== address.ip.length) return -WASI.EAFNOSUPPORT;
-    const { result, isReplaced } = broker.connect(this.hostFd, 'tcp', address);
-    if (isReplaced) {
-      this.#origin = 'supervisor';
-      for (const option of this.#options) super.setOption(...option);
-    }
+    if (!this.#isOfFamily(address)) return -WASI.EAFNOSUPPORT;
+    const result = this.#continueWith(broker.connect(this.hostFd, 'tcp', address));
     if (result < 0 && result !== -WASI.EINPROGRESS) return result;
     this.#connection = 'started';
     if (result === 0) return this.#settle();
     if (this.nonBlocking) return result;
     this.poller.wait(this.pollFds(), POLLOUT);
     return this.#settle();
+  }
+
+  /**
+   * connect(2) for a reactor, which must not watch the socket meanwhile. Closing it gives the attempt up.
+   * @param done - called once, later, with 0 or a negated WASI errno
+   * @returns 0, or a negated WASI errno where nothing was begun
+   */
+  startConnect(
+    address: SocketAddress,
+    { broker, events }: Pick<EngineServices, 'broker' | 'events'>,
+    done: (result: number) => void,
+  ): number {
+    if (this.#connection === 'made') return -WASI.EISCONN;
+    if (this.#connection === 'started') return -WASI.EALREADY;
+    if (!this.#isOfFamily(address)) return -WASI.EAFNOSUPPORT;
+    this.#request = broker.startConnect(this.hostFd, 'tcp', address, (start) => {
+      this.#request = undefined;
+      const result = this.#continueWith(start);
+      if (result === 0) return done(this.#settle());
+      if (result !== -WASI.EINPROGRESS) {
+        this.#connection = 'none';
+        return done(result);
+      }
+      const watch = events.watch(this, POLLOUT, () => {
+        watch[Symbol.dispose]();
+        done(this.#settle());
+      });
+    });
+    if (this.#request === undefined) return -WASI.EACCES;
+    this.#connection = 'started';
+    return 0;
+  }
+
+  protected override closeHost(): number {
+    this.#request?.cancel();
+    return super.closeHost();
+  }
+
+  #isOfFamily(address: SocketAddress): boolean {
+    const local = this.localAddress();
+    return typeof local === 'number' || local.ip.length === address.ip.length;
+  }
+
+  /** Becomes the supervisor's socket, where that connects in its place. */
+  #continueWith({ result, socket }: ConnectionStart): number {
+    if (socket === undefined) return result;
+    const replaced = replaceDescriptor(this.hostFd, socket);
+    if (replaced < 0) return replaced;
+    this.#origin = 'supervisor';
+    for (const option of this.#options) super.setOption(...option);
+    return result;
   }
 
   #isSettled(): boolean {

@@ -4,7 +4,7 @@ import { Descriptor, FILETYPE, RIGHT } from './descriptor.ts';
 import { WASI, failure } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { write } from './libc.ts';
-import { POLLIN, POLLOUT } from './poll.ts';
+import { POLLIN, POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { readInto, writeFrom } from './transfer.ts';
 
@@ -29,7 +29,7 @@ export class StandardStream extends Descriptor {
     return this.#hostFds;
   }
 
-  override close(): number {
+  protected override closeHost(): number {
     // The engine keeps its own: a trap must still reach stderr.
     return 0;
   }

@@ -40,7 +40,9 @@ export class DatagramClients<Source> {
   /** By source, address and port; who was silent longest comes first. */
   readonly #entries = new Map<string, Entry<Source>>();
   readonly #byGuestPort = new Map<number, Entry<Source>>();
-  readonly #sources: Source[] = [];
+  /** A number for each source that has clients. */
+  readonly #sources = new Map<Source, number>();
+  #lastSource = 0;
 
   constructor({
     capacity = CAPACITY,
@@ -78,10 +80,16 @@ export class DatagramClients<Source> {
     return entry.client;
   }
 
+  /** A source is closed: none of its clients can be answered any more. */
+  forgetSource(source: Source): void {
+    for (const [key, entry] of this.#entries) if (entry.client.source === source) this.#forget(key, entry);
+    this.#sources.delete(source);
+  }
+
   #keyOf({ source, address, port }: DatagramClient<Source>): string {
-    let index = this.#sources.indexOf(source);
-    if (index < 0) index = this.#sources.push(source) - 1;
-    return `${index} ${address} ${port}`;
+    const number = this.#sources.get(source) ?? (this.#lastSource += 1);
+    this.#sources.set(source, number);
+    return `${number} ${address} ${port}`;
   }
 
   #touch(key: string, entry: Entry<Source>): void {

@@ -12,8 +12,6 @@ import { DatagramClients } from './datagram-clients.ts';
 const QUEUE_LIMIT = 1 << 20;
 
 export interface DatagramRelayOptions {
-  /** Bound sockets of the host; they stay their owner's. */
-  readonly sockets: readonly Socket[];
   /** The engine's end is a DatagramChannel. */
   readonly channel: Duplex;
   /** Called once if the engine says what is no frame; nothing it says is heard after that. */
@@ -25,19 +23,34 @@ export class DatagramRelay implements Disposable {
   readonly #options: DatagramRelayOptions;
   readonly #clients = new DatagramClients<Socket>();
   readonly #reader = new FrameReader((peer, payload) => this.#sendOut(peer, payload));
-  readonly #stop = new DisposableStack();
+  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
+  /** What is called with the datagrams of each socket that is served. */
+  readonly #served = new Map<Socket, (payload: Buffer, from: RemoteInfo) => void>();
+  /** Sockets that may have clients, and what is called when one closes. */
+  readonly #open = new Map<Socket, () => void>();
 
   constructor(options: DatagramRelayOptions) {
     this.#options = options;
-    const { channel, sockets } = options;
-    const read = (chunk: Buffer): void => this.#read(chunk);
-    channel.on('data', read);
-    this.#stop.defer(() => void channel.off('data', read));
-    for (const socket of sockets) this.#listen(socket);
+    options.channel.on('data', this.#onData);
+  }
+
+  /**
+   * Takes datagrams from these sockets and no others from now on; answers leave by all that are open.
+   * @param sockets - bound sockets of the host; they stay their owner's
+   */
+  serve(sockets: readonly Socket[]): void {
+    for (const [socket, take] of this.#served) {
+      if (sockets.includes(socket)) continue;
+      socket.off('message', take);
+      this.#served.delete(socket);
+    }
+    for (const socket of sockets) if (!this.#served.has(socket)) this.#listen(socket);
   }
 
   [Symbol.dispose](): void {
-    this.#stop.dispose();
+    this.#options.channel.off('data', this.#onData);
+    this.serve([]);
+    for (const [socket, forget] of this.#open) socket.off('close', forget);
   }
 
   #listen(socket: Socket): void {
@@ -45,8 +58,20 @@ export class DatagramRelay implements Disposable {
       // RFC 768: port 0 is that of senders who do not want to be answered. They cannot be told apart.
       if (port !== 0) this.#sendIn(this.#clients.guestPortOf({ source: socket, address, port }), payload);
     };
+    this.#served.set(socket, take);
     socket.on('message', take);
-    this.#stop.defer(() => void socket.off('message', take));
+    if (!this.#open.has(socket)) this.#followToEnd(socket);
+  }
+
+  /** Its clients may be answered at any time, and sending by a closed socket throws. */
+  #followToEnd(socket: Socket): void {
+    const forget = (): void => {
+      this.#open.delete(socket);
+      this.#served.delete(socket);
+      this.#clients.forgetSource(socket);
+    };
+    this.#open.set(socket, forget);
+    socket.once('close', forget);
   }
 
   #sendIn(guestPort: number, payload: Buffer): void {
@@ -58,7 +83,7 @@ export class DatagramRelay implements Disposable {
 
   #read(chunk: Buffer): void {
     if (this.#reader.push(chunk)) return;
-    this.#stop.dispose();
+    this[Symbol.dispose]();
     this.#options.onNonsense();
   }
 

@@ -14,6 +14,7 @@ const socketpair: (family: number, type: number, protocol: number, fds: Int32Arr
 
 /** socket.h. Sequenced packets keep a text and its descriptor together, and say when the peer is gone. */
 const AF_UNIX = 1;
+const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
@@ -45,9 +46,14 @@ export interface ReceivedDescriptor {
 }
 
 /** A connected pair of sockets that keep message boundaries: close-on-exec, and nobody blocks on them. */
-export const packetSocketPair = (): [number, number] => {
+export const packetSocketPair = (): [number, number] => socketPair(SOCK_SEQPACKET);
+
+/** A connected pair of sockets for bytes both ways: close-on-exec, and nobody blocks on them. */
+export const streamSocketPair = (): [number, number] => socketPair(SOCK_STREAM);
+
+const socketPair = (type: number): [number, number] => {
   const fds = new Int32Array(2);
-  check('socketpair', socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds));
+  check('socketpair', socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds));
   return [fds[0]!, fds[1]!];
 };
 

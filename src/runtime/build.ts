@@ -4,6 +4,12 @@ import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { appUser } from '../os/app-user.ts';
 
+export interface BuildOptions {
+  readonly log: Log;
+  /** Ends the build, which has failed then. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Runs a build command in `directory`; what it prints goes to standard error as it comes. Programs in
  * `node_modules/.bin` are found, as in npm scripts. Where root calls it, it runs as the app's own user.
@@ -12,7 +18,7 @@ import { appUser } from '../os/app-user.ts';
 export const runBuild = async (
   command: string | readonly string[],
   directory: string,
-  log: Log,
+  { log, signal }: BuildOptions,
 ): Promise<void> => {
   // execa takes 40 ms to load: only apps with a build pay for it.
   const { execa, parseCommandString } = await import('execa');
@@ -26,6 +32,7 @@ export const runBuild = async (
     stderr: 2,
     reject: false,
     preferLocal: true,
+    ...(signal !== undefined && { cancelSignal: signal }),
     ...(await buildUser(directory, process.env, process.geteuid?.())),
   });
   if (!result.failed) return;

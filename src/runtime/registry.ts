@@ -55,7 +55,7 @@ const firstExisting = async (directory: string, files: readonly string[]): Promi
 export const announcedRuntime = (name: string, marks: readonly string[]): Runtime => ({
   name,
   isAnnounced: true,
-  runsModules: false,
+  runsFile: () => false,
   detect: (directory) => firstExisting(directory, marks),
   prepare: ({ reason }) =>
     Promise.reject(

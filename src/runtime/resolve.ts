@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { BuildOptions } from './build.ts';
 import { detectRuntimes, findRuntime, type Detection } from './registry.ts';
 import type { GuestProgram, Runtime } from './runtime.ts';
 
@@ -16,6 +17,7 @@ export interface AppOptions {
     /** Absolute path. */
     readonly module?: string | undefined;
     readonly args: readonly string[];
+    readonly memory?: number | undefined;
   };
   readonly build: {
     readonly command?: string | readonly string[] | undefined;
@@ -74,9 +76,15 @@ const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
+export interface ResolveOptions {
+  /** `no`: the build is left out. `later`: the module may not be there yet, for it is only looked. Default: `now`. */
+  readonly build?: 'now' | 'no' | 'later';
+  /** Ends the build. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Builds the app where a build is configured, chooses its runtime and makes it ready.
- * @param build - `no`: the build is left out. `later`: the module may not be there yet, for it is only looked
  * @throws {WasmrunError} `APP_NOT_FOUND`, `APP_AMBIGUOUS`, `APP_NOT_RUNNABLE`, `RUNTIME_UNAVAILABLE`,
  *   `MODULE_INVALID` or `BUILD_FAILED`
  */
@@ -85,7 +93,7 @@ export const resolveApp = async (
   options: AppOptions,
   runtimes: readonly Runtime[],
   log: Log,
-  build: 'now' | 'no' | 'later' = 'now',
+  { build = 'now', signal }: ResolveOptions = {},
 ): Promise<ResolvedApp> => {
   const { directory, file } = await locateApp(path);
   const willBuild = build === 'later' && file === undefined && options.build.command !== undefined;
@@ -93,13 +101,22 @@ export const resolveApp = async (
     file ??
     (willBuild
       ? (options.app.module ?? options.build.output)
-      : await configuredModule(directory, build === 'no' ? withoutBuild(options) : options, log));
+      : await configuredModule(directory, build === 'no' ? withoutBuild(options) : options, {
+          log,
+          signal,
+        }));
   const { runtime, reason } = await chooseRuntime(path, { directory, module, options, runtimes });
   log.detail(`runtime ${runtime.name}: ${reason}`);
   const isYetToBuild = willBuild && module !== undefined && !(await isFile(module));
   const program = isYetToBuild
     ? { modulePath: module, args: [basename(module), ...options.app.args] }
-    : await runtime.prepare({ directory, module, args: options.app.args, reason });
+    : await runtime.prepare({
+        directory,
+        module,
+        args: options.app.args,
+        memory: options.app.memory,
+        reason,
+      });
   return {
     directory,
     name: options.app.name ?? deriveName(file ?? directory),
@@ -118,11 +135,11 @@ const withoutBuild = (options: AppOptions): AppOptions => ({
 const configuredModule = async (
   directory: string,
   { app, build, configFile }: AppOptions,
-  log: Log,
+  how: BuildOptions,
 ): Promise<string | undefined> => {
   if (build.command !== undefined) {
     const { runBuild } = await import('./build.ts');
-    await runBuild(build.command, configFile === undefined ? directory : dirname(configFile), log);
+    await runBuild(build.command, configFile === undefined ? directory : dirname(configFile), how);
   }
   const module = app.module ?? build.output;
   if (module === undefined || (await isFile(module))) return module;
@@ -145,9 +162,12 @@ const chooseRuntime = async (
   const { language } = options.app;
   if (language !== undefined)
     return { runtime: findRuntime(language, runtimes), reason: `language "${language}"` };
-  const forModules = runtimes.find((runtime) => runtime.runsModules);
-  if (module !== undefined && forModules !== undefined)
-    return { runtime: forModules, reason: basename(module) };
+  if (module !== undefined) {
+    const name = basename(module);
+    // What nobody knows by its name may be a module all the same: the first of the list looks into it.
+    const runtime = runtimes.find((each) => each.runsFile(name)) ?? runtimes[0];
+    if (runtime !== undefined) return { runtime, reason: name };
+  }
 
   const [only, ...others] = await detectRuntimes(directory, runtimes);
   if (only === undefined) {

@@ -9,6 +9,30 @@ export interface GuestProgram {
   readonly modulePath: string;
   /** `argv` of the guest, its own name first. */
   readonly args: readonly string[];
+  /**
+   * Absolute path of the JavaScript module that runs the guest inside the engine ({@link driverPath}). Absent
+   * for a WASI command, which runs by itself.
+   */
+  readonly driver?: string;
+  /** For the driver alone: plain JSON. */
+  readonly options?: unknown;
+  /** Variables below those that the user sets. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What works differently from what the user may expect, a sentence each. */
+  readonly notices?: readonly string[];
+  /** What the program needs to find; a directory that the user mounts at the same place goes before it. */
+  readonly directories?: readonly ProgramDirectory[];
+  /** Guest paths of in-memory file systems that the program needs; mounted directories go before them. */
+  readonly tmpfs?: readonly string[];
+}
+
+/** A directory of the host that a program needs. */
+export interface ProgramDirectory {
+  /** Absolute path on the host. */
+  readonly hostPath: string;
+  /** Absolute path the guest sees. */
+  readonly guestPath: string;
+  readonly readOnly: boolean;
 }
 
 /** An app that is to be made ready. */
@@ -19,6 +43,8 @@ export interface App {
   readonly module?: string | undefined;
   /** Arguments of the guest, without its own name. */
   readonly args: readonly string[];
+  /** Bytes of memory it may use, where that was said. */
+  readonly memory?: number | undefined;
   /** Why this runtime was chosen, e.g. `package.json` or `--language`. */
   readonly reason: string;
 }
@@ -28,8 +54,8 @@ export interface Runtime {
   readonly name: string;
   /** It only recognises its apps so far, and refuses them with a reason. */
   readonly isAnnounced?: true;
-  /** Can it run a `.wasm` file that was named directly? */
-  readonly runsModules: boolean;
+  /** Is a file of this name, that was named directly, one for it? */
+  runsFile(name: string): boolean;
   /** Looks at a directory and returns what it recognises there (e.g. `package.json`), or nothing. */
   detect(directory: string): Promise<string | undefined>;
   /**

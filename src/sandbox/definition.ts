@@ -1,5 +1,5 @@
 /** What a sandbox is made from: plain data, already checked. */
-import type { DirectoryMount } from '../engine/messages.ts';
+import type { DirectoryMount, DriverReference } from '../engine/messages.ts';
 import type { OutboundRules } from '../network/egress.ts';
 import type { IsolationName } from '../network/names.ts';
 import type { TransportName } from '../network/transport.ts';
@@ -25,6 +25,8 @@ export interface SandboxDefinition {
   readonly prefix: string;
   /** Absolute path of the module. */
   readonly module: string;
+  /** Who runs the module inside the engine; absent for a WASI command. */
+  readonly driver?: DriverReference;
   /** `argv` of the guest, its own name first. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -8,7 +8,7 @@ import type { FromEngine } from '../engine/messages.ts';
 
 /** Longest line, in characters. */
 const MAX_LINE = 65_536;
-const ABIS: ReadonlySet<unknown> = new Set(['preview1', 'wasmedge', 'wasix', 'none']);
+const ABIS: ReadonlySet<unknown> = new Set(['preview1', 'wasmedge', 'wasix', 'none', 'reactor']);
 /** RFC 1035 §2.3.4 */
 const MAX_NAME = 253;
 /** A listening socket and its companion. */
@@ -41,6 +41,7 @@ const isMessage = (value: unknown): value is FromEngine => {
       );
     case 'connect':
       return (
+        isIntegerUpTo(message['id'], Number.MAX_SAFE_INTEGER) &&
         PROTOCOLS.has(message['protocol']) &&
         typeof message['address'] === 'string' &&
         isIP(message['address']) !== 0 &&
@@ -49,7 +50,11 @@ const isMessage = (value: unknown): value is FromEngine => {
         isIntegerUpTo(message['port'], 65_535)
       );
     case 'resolve':
-      return typeof message['name'] === 'string' && message['name'].length <= MAX_NAME;
+      return (
+        isIntegerUpTo(message['id'], Number.MAX_SAFE_INTEGER) &&
+        typeof message['name'] === 'string' &&
+        message['name'].length <= MAX_NAME
+      );
     case 'notice':
       return typeof message['text'] === 'string';
     case 'failed':

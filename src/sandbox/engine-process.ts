@@ -1,11 +1,11 @@
 /** The engine as the supervisor sees it: a process inside the namespace and a channel to it. */
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { FromEngine, ToEngine } from '../engine/messages.ts';
 import { CONTROL_FD, FIRST_INHERITED_FD } from '../engine/messages.ts';
-import { packetSocketPair } from '../os/descriptor-passing.ts';
+import { packetSocketPair, streamSocketPair } from '../os/descriptor-passing.ts';
 import { readEngineLines } from './engine-line.ts';
 import { engineCommand } from './engine-binary.ts';
 import type { Enclosure } from './isolation.ts';
@@ -36,8 +36,7 @@ export class EngineProcess implements AsyncDisposable {
   readonly #control: Socket;
   /** Closed when the engine is disposed of. */
   readonly channel: SocketChannel;
-  /** This side's ends of the streams. */
-  readonly channels: readonly Socket[];
+  readonly #channels: Socket[];
   /** Resolves when the process is gone and all its output has been passed on. */
   readonly ended: Promise<ProcessEnd>;
   readonly #onMessage: EngineOptions['onMessage'];
@@ -66,9 +65,9 @@ export class EngineProcess implements AsyncDisposable {
     });
     closeSync(engineChannel);
     this.#control = this.#child.stdio[CONTROL_FD] as Socket;
-    this.channels = this.#child.stdio.slice(FIRST_INHERITED_FD + inherited.length) as Socket[];
+    this.#channels = this.#child.stdio.slice(FIRST_INHERITED_FD + inherited.length) as Socket[];
     // Writing to an engine that just died is no news: `ended` tells.
-    for (const stream of [this.#control, ...this.channels]) stream.on('error', () => {});
+    for (const stream of [this.#control, ...this.#channels]) stream.on('error', () => {});
     readEngineLines(this.#control, onMessage, () => this.distrust());
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#child[stream]?.setEncoding('utf8').on('data', (text: string) => onOutput?.(stream, text));
@@ -86,6 +85,22 @@ export class EngineProcess implements AsyncDisposable {
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** This side's ends of the streams, in the order in which they were opened. */
+  get channels(): readonly Socket[] {
+    return this.#channels;
+  }
+
+  /** One more stream to the running engine, for datagrams that are sent to a process port. */
+  openChannel(processPort: number): Socket {
+    const [own, engineChannel] = streamSocketPair();
+    const channel = new Socket({ fd: own }).on('error', () => {});
+    this.#channels.push(channel);
+    this.channel.hand({ kind: 'channel', processPort }, engineChannel);
+    closeSync(engineChannel);
+    this.send({ type: 'attach', kind: 'channel' });
+    return channel;
   }
 
   send(message: ToEngine): void {
@@ -109,7 +124,7 @@ export class EngineProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill();
     await this.ended.catch(() => {});
-    for (const stream of [this.#control, ...this.channels]) stream.destroy();
+    for (const stream of [this.#control, ...this.#channels]) stream.destroy();
     this.channel[Symbol.dispose]();
   }
 }

@@ -52,6 +52,8 @@ export interface ReloadFailedEvent {
   readonly hint?: string;
   /** Which version goes on; absent: none, the next change is waited for. */
   readonly serving?: number;
+  /** From the change to the failure, in ms. */
+  readonly ms: number;
 }
 
 /** Guest output, where it is captured. */

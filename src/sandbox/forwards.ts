@@ -58,35 +58,36 @@ export class Forwards implements AsyncDisposable {
 
   /**
    * Makes these the forwards, without disturbing those that stay or connections that are established.
-   * @returns whether it takes a new version of the guest to make all of them work: those of UDP do
+   * @returns whether it takes a new version of the guest to make all of them work
    * @throws {WasmrunError} PORT_IN_USE and its like; nothing has changed then
    */
   async change(requested: readonly RequestedForward[]): Promise<{ needsNewVersion: boolean }> {
     return await this.#serially(async () => {
       const { ports, generations, amend } = this.#options;
       const wanted = new Map(requested.map((each) => [keyOf(each), each]));
-      const removed = ports.all.filter((held) => !wanted.delete(keyOf(held.requested)));
+      const removed = new Set(ports.all.filter((held) => !wanted.delete(keyOf(held.requested))));
       // A host port that leads elsewhere from now on stays held.
-      const moved = removed.flatMap((held) => {
+      const moved = [...removed].flatMap((held) => {
         const to = [...wanted.values()].find((each) => isSameHostPort(each, held.requested));
         return to !== undefined && wanted.delete(keyOf(to)) ? [{ held, to }] : [];
       });
+      for (const { held } of moved) removed.delete(held);
       // On other addresses than before a host port has to be given back first.
-      for (const held of removed) {
-        const isInTheWay = [...wanted.values()].some((each) => isSamePort(each, held.requested));
-        if (isInTheWay) await this.#close(held);
-        if (isInTheWay) await ports.release(held);
+      const isInTheWay = (held: HeldPort): boolean =>
+        [...wanted.values()].some((each) => isSamePort(each, held.requested));
+      const inTheWay = [...removed].filter(isInTheWay);
+      const gone = [...removed].filter((held) => !inTheWay.includes(held));
+      const added = await this.#holdInsteadOf(inTheWay, [...wanted.values()]);
+      await amend({ forwards: ports.forwards });
+      await this.#giveBack(gone);
+      for (const { held, to } of moved) {
+        await this.#close(held);
+        added.push(ports.move(held, to.processPort));
       }
-      const added = await this.#holdAll([...wanted.values()]);
       await amend({ forwards: ports.forwards });
-      for (const held of removed) await this.#close(held);
-      for (const { held, to } of moved) added.push(ports.move(held, to.processPort));
-      for (const held of removed) await ports.release(held);
-      await amend({ forwards: ports.forwards });
-      generations.attach(added.flatMap(({ listeners }) => listeners));
-      await this.#openAll();
-      const changed = [...added, ...removed];
-      return { needsNewVersion: changed.some(({ forward }) => forward.protocol === 'udp') };
+      await this.#lead(added);
+      const processPorts = added.flatMap(({ listeners }) => listeners).map(({ processPort }) => processPort);
+      return { needsNewVersion: generations.current.lacksPort(processPorts) };
     });
   }
 
@@ -111,6 +112,30 @@ export class Forwards implements AsyncDisposable {
       for (const each of held) await ports.release(each);
       throw error;
     }
+  }
+
+  /** All of `wanted` in the place of these, or these again. */
+  async #holdInsteadOf(old: readonly HeldPort[], wanted: readonly RequestedForward[]): Promise<HeldPort[]> {
+    await this.#giveBack(old);
+    try {
+      return await this.#holdAll(wanted);
+    } catch (error) {
+      await this.#lead(await this.#holdAll(old.map(({ requested }) => requested)));
+      throw error;
+    }
+  }
+
+  /** Has what is held anew lead to the guest. */
+  async #lead(added: readonly HeldPort[]): Promise<void> {
+    const { generations } = this.#options;
+    generations.attach(added.flatMap(({ listeners }) => listeners));
+    await generations.relay();
+    await this.#openAll();
+  }
+
+  /** Host ports that are anybody's afterwards. */
+  async #giveBack(all: readonly HeldPort[]): Promise<void> {
+    for (const held of all) await this.#close(held, () => this.#options.ports.release(held));
   }
 
   async #openAll(): Promise<void> {
@@ -141,15 +166,16 @@ export class Forwards implements AsyncDisposable {
     onEvent({ type: 'forward', ...forward, transport: carrier });
   }
 
-  async #close(held: HeldPort): Promise<void> {
+  /** @param andThen - done before it is told */
+  async #close(held: HeldPort, andThen?: () => Promise<void>): Promise<void> {
     const { generations, onEvent } = this.#options;
     const path = this.#open.get(held);
-    if (path === undefined) return generations.detach(held.listeners);
-    await path[Symbol.asyncDispose]();
+    await path?.[Symbol.asyncDispose]();
     this.#open.delete(held);
     generations.detach(held.listeners);
+    await andThen?.();
     const { addresses, hostPort, processPort, protocol } = held.forward;
-    onEvent({ type: 'closed', addresses, hostPort, processPort, protocol });
+    if (path !== undefined) onEvent({ type: 'closed', addresses, hostPort, processPort, protocol });
   }
 
   #sayOnce(line: string): void {

@@ -3,6 +3,7 @@
  * a time, and two while the next takes the place of the last.
  */
 import { closeSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
 import { FIRST_INHERITED_FD } from '../engine/messages.ts';
 import type {
   ExitedMessage,
@@ -12,6 +13,7 @@ import type {
   ListeningMessage,
 } from '../engine/messages.ts';
 import { WasmrunError, isErrorCode } from '../errors.ts';
+import type { DatagramRelay } from '../network/datagram-relay.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
 import { formatPort } from '../network/forward.ts';
 import type { Protocol } from '../os/socket.ts';
@@ -61,30 +63,39 @@ export class Generation implements AsyncDisposable {
   readonly #broker: OutboundBroker;
   readonly #prepared = Promise.withResolvers<void>();
   readonly #made = new AsyncDisposableStack();
+  /** Streams to the engine, by the process port whose datagrams they carry. */
+  readonly #channels: Map<number, Duplex>;
+  readonly #relays = new Map<number, DatagramRelay>();
+  /** Process ports that forwards of TCP led to when it was launched. */
+  readonly #launchPorts: ReadonlySet<number>;
   /** Process ports the guest listens on or has bound for UDP, as people write them. */
   readonly listening = new Set<string>();
   readonly ended: Promise<GenerationEnd>;
   #waitsForPort: (() => void) | undefined;
   #said: GenerationEnd['said'];
   #failure: WasmrunError | undefined;
+  #abi: string | undefined;
   #isOver = false;
 
   constructor(options: GenerationOptions) {
     this.#options = options;
     const { definition, enclosure, ports, inherited, onOutput } = options;
     this.#prepared.promise.catch(() => {});
-    const listeners = ports.listeners;
+    const { listeners, datagrams } = ports;
+    const processPorts = [...datagrams.keys()];
+    this.#launchPorts = new Set(listeners.map(({ processPort }) => processPort));
     this.#engine = this.#made.use(
       new EngineProcess({
         enclosure,
         inherited: [...listeners, ...inherited].map(({ fd }) => fd),
-        channelCount: ports.datagrams.size,
+        channelCount: processPorts.length,
         onOutput,
         // Of several generations none could have it to itself.
         hasInput: !options.isReplaceable,
         onMessage: (message) => this.#receive(message),
       }),
     );
+    this.#channels = new Map(processPorts.map((port, index) => [port, this.#engine.channels[index]!]));
     this.#broker = new OutboundBroker({
       channel: this.#engine.channel,
       policy: new EgressPolicy({ ...definition.outbound, hostAddresses }),
@@ -130,25 +141,36 @@ export class Generation implements AsyncDisposable {
     }
   }
 
-  /** Carries datagrams of the held ports to and from the guest, until it is disposed of or told otherwise. */
-  async relay(): Promise<AsyncDisposable> {
-    const relays = this.#made.use(new AsyncDisposableStack());
-    const { datagrams } = this.#options.ports;
-    if (datagrams.size === 0) return relays;
+  /** Carries datagrams of the ports that are held now to and from the guest; to be said again when others are. */
+  async relay(): Promise<void> {
+    const { ports } = this.#options;
+    if (ports.datagrams.size === 0) return this.takeNoDatagrams();
     const { DatagramRelay } = await import('../network/datagram-relay.ts');
-    for (const [index, sockets] of [...datagrams.values()].entries()) {
-      const channel = this.#engine.channels[index];
-      // A port that was held later: its datagrams come with the next generation.
-      if (channel === undefined) break;
-      relays.use(new DatagramRelay({ sockets, channel, onNonsense: () => this.#engine.distrust() }));
+    if (this.#isOver) return;
+    const { datagrams } = ports;
+    for (const processPort of datagrams.keys()) {
+      if (this.#relays.has(processPort)) continue;
+      const channel = this.#channels.get(processPort) ?? this.#engine.openChannel(processPort);
+      const relay = new DatagramRelay({ channel, onNonsense: () => this.#engine.distrust() });
+      this.#relays.set(processPort, this.#made.use(relay));
     }
-    return relays;
+    for (const [processPort, relay] of this.#relays) relay.serve(datagrams.get(processPort) ?? []);
+  }
+
+  /** No more datagrams come to it; its answers to those it has still go out. */
+  takeNoDatagrams(): void {
+    for (const relay of this.#relays.values()) relay.serve([]);
+  }
+
+  /** Can it not listen on all these process ports of TCP? A module of preview1 has the ports it was launched with. */
+  lacksPort(processPorts: readonly number[]): boolean {
+    return this.#abi === 'preview1' && processPorts.some((port) => !this.#launchPorts.has(port));
   }
 
   /** One more host port leads to it. */
   attach({ fd, id, processPort }: HeldListener): void {
     this.#engine.channel.hand({ kind: 'listener', id, processPort }, fd);
-    this.#engine.send({ type: 'attach' });
+    this.#engine.send({ type: 'attach', kind: 'listener' });
   }
 
   /** A host port leads to it no more. */
@@ -167,8 +189,8 @@ export class Generation implements AsyncDisposable {
   }
 
   /** Leave at the next blocking call. */
-  stop(): void {
-    this.#engine.send({ type: 'stop' });
+  stop(signal: number): void {
+    this.#engine.send({ type: 'stop', signal });
   }
 
   kill(): void {
@@ -191,6 +213,7 @@ export class Generation implements AsyncDisposable {
   #receive(message: FromEngine): void {
     const { onListening, onNotice, onPrepared } = this.#options;
     if (message.type === 'prepared') {
+      this.#abi = message.abi;
       onPrepared(message.abi);
       this.#prepared.resolve();
     } else if (message.type === 'connect' || message.type === 'resolve') {
@@ -245,13 +268,14 @@ const launchMessage = ({
   inherited,
   isReplaceable,
 }: GenerationOptions): LaunchMessage => {
-  const { module, args, env, directories, tmpfs } = definition;
+  const { module, driver, args, env, directories, tmpfs } = definition;
   const { virtualPorts, engineUser } = enclosure;
   let fd = FIRST_INHERITED_FD;
   const { listeners } = ports;
   return {
     type: 'launch',
     module,
+    ...(driver === undefined ? {} : { driver }),
     args,
     env,
     directories,

@@ -49,7 +49,6 @@ export class Generations implements AsyncDisposable {
   #enclosure: Enclosure | undefined;
   #ports: HeldPorts | undefined;
   #current: Generation | undefined;
-  #relays: AsyncDisposable | undefined;
   #count = 0;
 
   constructor(options: GenerationsOptions) {
@@ -73,8 +72,8 @@ export class Generations implements AsyncDisposable {
 
   /** Carries datagrams to the version in charge. */
   async relay(): Promise<void> {
-    await this.#relays?.[Symbol.asyncDispose]();
-    this.#relays = await this.current.relay();
+    for (const generation of this.#all) if (generation !== this.#current) generation.takeNoDatagrams();
+    await this.current.relay();
   }
 
   /**
@@ -119,8 +118,8 @@ export class Generations implements AsyncDisposable {
     await Promise.all(this.#leaving);
   }
 
-  stop(): void {
-    for (const generation of this.#all) generation.stop();
+  stop(signal: number): void {
+    for (const generation of this.#all) generation.stop(signal);
   }
 
   kill(): void {
@@ -128,7 +127,6 @@ export class Generations implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#relays?.[Symbol.asyncDispose]();
     await Promise.all([...this.#all].map((generation) => this.#forget(generation)));
     await this.settled();
     for (const port of this.#kept.keys()) this.#closeKept(port);

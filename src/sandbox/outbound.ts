@@ -6,6 +6,7 @@
  */
 import { lookup } from 'node:dns/promises';
 import { closeSync, fstatSync } from 'node:fs';
+import { MAX_REQUESTS } from '../engine/messages.ts';
 import type { ConnectMessage, ReplyPacket, ResolveMessage } from '../engine/messages.ts';
 import { plainAddress } from '../network/egress.ts';
 import type { EgressPolicy } from '../network/egress.ts';
@@ -42,26 +43,35 @@ export interface OutboundOptions {
   readonly onRefused: (refusal: RefusedEvent) => void;
 }
 
+/** Of a name that was looked up again. */
+interface Lookup {
+  /** performance.now() */
+  readonly since: number;
+  readonly done: Promise<unknown>;
+}
+
 /** Answers the requests of one engine. */
 export class OutboundBroker {
   readonly #options: OutboundOptions;
   readonly #told = new Set<string>();
-  #lastLookup = Number.NEGATIVE_INFINITY;
-  #isBusy = false;
+  /** Names that rules spell out, looked up again. */
+  readonly #lookups = new Map<string, Lookup>();
+  /** Ids of requests that wait for their answers. */
+  readonly #pending = new Set<number>();
 
   constructor(options: OutboundOptions) {
     this.#options = options;
   }
 
   /**
-   * Answers a request. False for what no engine of ours would say: a request before the last one's answer,
-   * or one without its socket.
+   * Answers a request. False for what no engine of ours would say: too many at once, the same twice, or one
+   * without its socket.
    */
   answer(message: ConnectMessage | ResolveMessage): boolean {
-    if (this.#isBusy) return false;
-    this.#isBusy = true;
+    if (this.#pending.size >= MAX_REQUESTS || this.#pending.has(message.id)) return false;
+    this.#pending.add(message.id);
     if (message.type === 'resolve') {
-      void this.#resolve(message.name);
+      void this.#resolve(message);
       return true;
     }
     const socket = this.#options.channel.take();
@@ -71,51 +81,60 @@ export class OutboundBroker {
   }
 
   async #connect(message: ConnectMessage, socket: number): Promise<void> {
-    const { address, port, protocol } = message;
+    const { id, address, port, protocol } = message;
     if (this.#isInside(address)) {
       // Whatever else the engine may have sent, the host's own loopback is not connected to.
       const errno = this.#isOwn(socket) ? startConnecting(socket, address, port) : ERRNO.EACCES;
-      return this.#reply({ errno });
+      return this.#reply(id, { errno });
     }
-    const decision = await this.#decide(address, port);
-    if (decision.allowed && protocol === 'tcp') return this.#open(address, port);
+    const isTcp = protocol === 'tcp';
+    const decision = isTcp ? await this.#decide(address, port) : this.#options.policy.decide(address, port);
+    if (decision.allowed && isTcp) return this.#open(message);
     const destination = `${isIpv6(address) ? `[${address}]` : address}:${port}`;
     const reason = decision.allowed ? 'UDP does not leave a sandbox' : decision.reason;
     this.#tell({
       type: 'refused',
-      destination: protocol === 'udp' ? `${destination}/udp` : destination,
+      destination: isTcp ? destination : `${destination}/udp`,
       reason,
     });
-    return this.#reply({ errno: ERRNO.ECONNREFUSED });
+    return this.#reply(id, { errno: ERRNO.ECONNREFUSED });
   }
 
   /** Names that rules spell out are looked up once more: their addresses may have changed. */
   async #decide(address: string, port: number): Promise<ReturnType<EgressPolicy['decide']>> {
     const { policy } = this.#options;
     const decision = policy.decide(address, port);
-    const now = performance.now();
-    if (decision.allowed || now - this.#lastLookup < LOOKUP_PAUSE_MS) return decision;
+    if (decision.allowed) return decision;
     const names = policy.namesFor(port);
     if (names.length === 0) return decision;
-    this.#lastLookup = now;
-    await Promise.all(names.map((name) => this.#lookUp(name).catch(() => [])));
+    await Promise.all(names.map((name) => this.#lookUpAgain(name)));
     return policy.decide(address, port);
   }
 
+  /** At most once in a while; who comes while it goes on waits for the same answer. */
+  #lookUpAgain(name: string): Promise<unknown> {
+    const now = performance.now();
+    const last = this.#lookups.get(name);
+    if (last !== undefined && now - last.since < LOOKUP_PAUSE_MS) return last.done;
+    const done = this.#lookUp(name).catch(() => []);
+    this.#lookups.set(name, { since: now, done });
+    return done;
+  }
+
   /** Looks a name up as the host would, if a rule lets the guest know it. */
-  async #resolve(name: string): Promise<void> {
+  async #resolve({ id, name }: ResolveMessage): Promise<void> {
     const decision = this.#options.policy.decideName(name);
     if (!decision.allowed) {
       this.#tell({ type: 'refused', destination: name, reason: decision.reason });
-      return this.#reply({ errno: ERRNO.ENOENT });
+      return this.#reply(id, { errno: ERRNO.ENOENT });
     }
     try {
       const addresses = await this.#lookUp(name);
-      return this.#reply({ errno: 0, addresses: addresses.slice(0, MAX_ADDRESSES) });
+      return this.#reply(id, { errno: 0, addresses: addresses.slice(0, MAX_ADDRESSES) });
     } catch (error) {
       // dns.lookup: ENOTFOUND stands for both an unknown name and one without addresses.
       const isUnknown = (error as NodeJS.ErrnoException).code === 'ENOTFOUND';
-      return this.#reply({ errno: isUnknown ? ERRNO.ENOENT : ERRNO.EAGAIN });
+      return this.#reply(id, { errno: isUnknown ? ERRNO.ENOENT : ERRNO.EAGAIN });
     }
   }
 
@@ -147,15 +166,15 @@ export class OutboundBroker {
     }
   }
 
-  #open(address: string, port: number): void {
+  #open({ id, address, port }: ConnectMessage): void {
     let socket: number | undefined;
     try {
       socket = openSocket(addressFamily(address), SOCK_STREAM | SOCK_NONBLOCK);
       const errno = startConnecting(socket, address, port);
-      this.#reply({ errno }, errno === ERRNO.EINPROGRESS || errno === 0 ? socket : undefined);
+      this.#reply(id, { errno }, errno === ERRNO.EINPROGRESS || errno === 0 ? socket : undefined);
     } catch (error) {
       if (!(error instanceof SystemCallError)) throw error;
-      this.#reply({ errno: error.errno });
+      this.#reply(id, { errno: error.errno });
     } finally {
       if (socket !== undefined) closeSync(socket);
     }
@@ -167,9 +186,9 @@ export class OutboundBroker {
     this.#options.onRefused(refusal);
   }
 
-  #reply(reply: Omit<ReplyPacket, 'kind'>, socket?: number): void {
-    this.#isBusy = false;
-    this.#options.channel.hand({ kind: 'reply', ...reply }, socket);
+  #reply(id: number, reply: Omit<ReplyPacket, 'kind' | 'id'>, socket?: number): void {
+    this.#pending.delete(id);
+    this.#options.channel.hand({ kind: 'reply', id, ...reply }, socket);
   }
 }
 

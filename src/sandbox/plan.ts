@@ -76,6 +76,8 @@ export interface PlannedEngine {
   readonly command: readonly string[];
   /** Absolute path of the WebAssembly module. */
   readonly module: string;
+  /** Absolute path of what runs the module inside the engine; absent for a WASI command. */
+  readonly driver?: string;
   /** `argv` of the guest. */
   readonly args: readonly string[];
   /** Names of the guest's variables; their values may be secrets. */
@@ -319,11 +321,12 @@ const planForward = (
 });
 
 const planEngine = (definition: SandboxDefinition): PlannedEngine => {
-  const { module, args, env, user, directories, tmpfs } = definition;
+  const { module, driver, args, env, user, directories, tmpfs } = definition;
   const { file, args: flags } = engineCommand();
   return {
     command: [file, ...flags],
     module,
+    ...(driver !== undefined && { driver: driver.path }),
     args,
     env: Object.keys(env),
     ...(user !== undefined && { user }),

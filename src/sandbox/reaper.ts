@@ -4,10 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-
-const require = createRequire(import.meta.url);
+import { packageFile } from '../os/package-file.ts';
 
 /** Becomes the command in its arguments unless it is told a line before the end of its input. */
 const WAIT = 'read -r _ || exec "$@"';
@@ -18,8 +15,7 @@ export class Reaper implements AsyncDisposable {
 
   /** @param prefix - prefix of what is to be swept by `wasmrun gc` */
   arm(prefix: string): void {
-    const root = dirname(require.resolve('wasmrun/package.json'));
-    const sweep = [process.execPath, '--', join(root, 'bin', 'wasmrun.cjs'), 'gc'];
+    const sweep = [process.execPath, '--', packageFile('bin/wasmrun.cjs'), 'gc'];
     this.#shell = spawn('/bin/sh', ['-c', WAIT, 'sh', ...sweep], {
       // This process's end of the pipe ends with it, however it ends.
       stdio: ['pipe', 'ignore', 'ignore'],

@@ -14,6 +14,8 @@ import { startSandbox } from './start.ts';
 import type { StartOptions, StartedSandbox } from './start.ts';
 import { State } from './state.ts';
 
+/** A process that a signal ended has this status and the signal's number (POSIX, Shell Command Language 2.8.2). */
+const SIGNAL_STATUS = 128;
 /** How long a guest may take to leave after a stop, in ms. Guests have no signals, so only a busy one is late. */
 const STOP_GRACE_MS = 2000;
 /** When a stop that takes this many ms is explained. */
@@ -45,8 +47,8 @@ export class Sandbox implements AsyncDisposable {
   #forwards: Forwards | undefined;
   /** A forward could not be opened. */
   #failure: WasmrunError | undefined;
-  /** Number of the signal that asked for the stop. */
-  #stopSignal: number | undefined;
+  /** The exit status that a stop was asked for with. */
+  #stopStatus: number | undefined;
 
   private constructor(options: SandboxOptions) {
     this.#options = options;
@@ -100,14 +102,14 @@ export class Sandbox implements AsyncDisposable {
 
   /**
    * Asks the guest to leave; it does so at its next blocking call, or is killed after the grace.
-   * @param signal number of the signal that caused it, for the exit status
+   * @param status - the exit status that {@link Sandbox.end} is to tell then
    */
-  stop(signal: number): void {
-    if (this.#stopSignal !== undefined) return;
-    this.#stopSignal = signal;
-    this.#generations.stop();
+  stop(status: number): void {
+    if (this.#stopStatus !== undefined) return;
+    this.#stopStatus = status;
+    this.#generations.stop(Math.max(0, status - SIGNAL_STATUS));
     const { current } = this.#generations;
-    if (current.isOver) this.#over.resolve({ status: 128 + signal, reason: 'stopped' });
+    if (current.isOver) this.#over.resolve({ status, reason: 'stopped' });
     setTimeout(() => {
       const text = `${this.name} is busy: waiting ${STOP_GRACE_MS / 1000} s for it to stop (Ctrl-C again to end it now)`;
       if (!current.isOver) this.#options.onEvent({ type: 'notice', text });
@@ -181,7 +183,7 @@ export class Sandbox implements AsyncDisposable {
   #guestEnded(end: GenerationEnd): void {
     const conclusion = this.#describeEnd(end);
     const { onGuestEnd } = this.#options;
-    if (this.#stopSignal === undefined && onGuestEnd !== undefined) return onGuestEnd(conclusion);
+    if (this.#stopStatus === undefined && onGuestEnd !== undefined) return onGuestEnd(conclusion);
     if (conclusion instanceof WasmrunError) this.#over.reject(conclusion);
     else this.#over.resolve(conclusion);
   }
@@ -189,7 +191,7 @@ export class Sandbox implements AsyncDisposable {
   #hintIfNothingListens(forwards: Forwards): void {
     setTimeout(() => {
       const { silent, listening } = forwards;
-      if (silent.length === 0 || this.#stopSignal !== undefined) return;
+      if (silent.length === 0 || this.#stopStatus !== undefined) return;
       const instead =
         listening.length === 0
           ? `${this.name} listens on no port`
@@ -203,7 +205,7 @@ export class Sandbox implements AsyncDisposable {
 
   #describeEnd(end: GenerationEnd): SandboxEnd | WasmrunError {
     if (end.failure !== undefined) return end.failure;
-    if (this.#stopSignal !== undefined) return { status: 128 + this.#stopSignal, reason: 'stopped' };
+    if (this.#stopStatus !== undefined) return { status: this.#stopStatus, reason: 'stopped' };
     if (end.said !== undefined) return end.said;
     return end.signal === null ? failureOf(end) : { status: end.status, reason: 'killed' };
   }

@@ -36,6 +36,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  /** Leave standard input open after that. */
+  readonly keepStdin?: boolean;
   /** What the arguments are given to, where it is not {@link BIN} itself. */
   readonly command?: readonly [string, ...string[]];
   /** Who types it; by default whoever runs the test. */
@@ -77,7 +79,8 @@ export const startCli = (args: readonly string[], options: CliOptions = {}): Cli
     });
   });
   child.stdin.on('error', () => {});
-  child.stdin.end(options.stdin ?? '');
+  child.stdin.write(options.stdin ?? '');
+  if (options.keepStdin !== true) child.stdin.end();
   const printed = (pattern: RegExp): Promise<RegExpExecArray> =>
     new Promise((resolve, reject) => {
       const check = (): void => {

@@ -6,15 +6,18 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { FIRST_INHERITED_FD } from '../../src/engine/messages.ts';
 import type {
+  ConnectMessage,
   ExitedMessage,
   FailedMessage,
   FromEngine,
   GoMessage,
   LaunchMessage,
+  ResolveMessage,
   ToEngine,
 } from '../../src/engine/messages.ts';
 import { EgressPolicy } from '../../src/network/egress.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
+import { engineFlags } from '../../src/sandbox/engine-binary.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../src/sandbox/socket-channel.ts';
@@ -28,12 +31,16 @@ export const guestPath = (name: string): string => fileURLToPath(new URL(`${name
 export interface EngineRun extends AsyncDisposable {
   readonly process: ChildProcess;
   readonly control: Socket;
+  /** Our end of the channel that sockets are handed over on. */
+  readonly channel: SocketChannel;
   /** Our ends of the streams. */
   readonly streams: readonly Socket[];
   /** Messages so far, but for requests of connections and names, which are answered. */
   readonly messages: readonly FromEngine[];
   /** What the guest was refused outside. */
   readonly refused: readonly RefusedEvent[];
+  /** Tells the engine something. */
+  send(...messages: ToEngine[]): void;
   stdout(): string;
   stderr(): string;
   /** stdout as bytes. */
@@ -50,6 +57,8 @@ export interface EngineRun extends AsyncDisposable {
   }>;
 }
 
+export type Request = ConnectMessage | ResolveMessage;
+
 export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
   /** A name of test/guests or an absolute path. */
   readonly guest: string;
@@ -59,6 +68,8 @@ export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
   readonly processEnv?: Readonly<Record<string, string>>;
   /** Keep stdin open. */
   readonly keepStdin?: boolean;
+  /** Answers the engine's requests, in place of the real broker. */
+  readonly onRequest?: (message: Request) => void;
   /** Messages that reach the engine in one piece with the `go`. */
   readonly together?: readonly ToEngine[];
   /** Descriptors of ours for the engine, where they are numbered from 5 on. */
@@ -68,7 +79,7 @@ export interface EngineOptions extends Partial<Omit<LaunchMessage, 'type'>> {
 }
 
 export const startEngine = (options: EngineOptions): EngineRun => {
-  const { guest, go, stdin, keepStdin, processEnv = {}, together = [], ...rest } = options;
+  const { guest, go, stdin, keepStdin, processEnv = {}, together = [], onRequest, ...rest } = options;
   const { descriptors = [], channelCount = 0, ...launch } = rest;
   const channels = Array.from({ length: channelCount }, () => 'pipe' as const);
   const [supervisorChannel, engineChannel] = packetSocketPair();
@@ -82,7 +93,8 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     sandboxAddress: undefined,
     onRefused: (refusal) => refused.push(refusal),
   });
-  const child = spawn(process.execPath, ['--wasm-lazy-validation', ENGINE], {
+  const answer = onRequest ?? ((request: Request): unknown => broker.answer(request));
+  const child = spawn(process.execPath, [...engineFlags(), ENGINE], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', engineChannel, ...descriptors, ...channels],
     env: { ...processEnv },
   });
@@ -102,7 +114,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
     partial = lines.pop() ?? '';
     for (const line of lines) {
       const message = JSON.parse(line) as FromEngine;
-      if (message.type === 'connect' || message.type === 'resolve') broker.answer(message);
+      if (message.type === 'connect' || message.type === 'resolve') answer(message);
       else messages.push(message);
     }
     changed();
@@ -140,7 +152,7 @@ export const startEngine = (options: EngineOptions): EngineRun => {
       check();
     });
 
-  const send = (...sent: object[]): void =>
+  const send = (...sent: ToEngine[]): void =>
     void control.write(sent.map((message) => `${JSON.stringify(message)}\n`).join(''));
   const module = guest.startsWith('/') ? guest : guestPath(guest);
   send({
@@ -164,7 +176,9 @@ export const startEngine = (options: EngineOptions): EngineRun => {
   return {
     process: child,
     control,
+    channel,
     streams,
+    send,
     messages,
     refused,
     stdout: () => textOf('stdout'),

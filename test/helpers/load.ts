@@ -30,7 +30,7 @@ const CLIENT = `
       const outcome = await request();
       counts[outcome] = (counts[outcome] ?? 0) + 1;
       worst = Math.max(worst, performance.now() - begin);
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await new Promise((resolve) => setTimeout(resolve, Number(process.argv[3])));
     }
   };
   Promise.all(Array.from({ length: ${CLIENTS} }, client)).then(() => {
@@ -51,18 +51,24 @@ export interface Load extends AsyncDisposable {
   stop(): Promise<LoadResult>;
 }
 
-/**
- * Starts the clients.
- * @param how - whether each request has a connection of its own
- * @param inside - runs the action where the clients shall be, e.g. in a network namespace
- */
+export interface LoadOptions {
+  /** Runs the action where the clients shall be, e.g. in a network namespace. */
+  readonly inside?: <T>(action: () => T) => T;
+  /** Whether each request has a connection of its own; default: `close`, it has. */
+  readonly how?: 'close' | 'keep-alive';
+  /** Between two requests of a client, in ms. */
+  readonly pauseMs?: number;
+}
+
+/** Starts the clients. */
 export const startLoad = (
   url: string,
-  inside: <T>(action: () => T) => T = (action) => action(),
-  how: 'close' | 'keep-alive' = 'close',
+  { inside = (action) => action(), how = 'close', pauseMs = 2 }: LoadOptions = {},
 ): Load => {
   const child = inside(() =>
-    spawn(process.execPath, ['-e', CLIENT, url, how], { stdio: ['pipe', 'pipe', 'inherit'] }),
+    spawn(process.execPath, ['-e', CLIENT, url, how, String(pauseMs)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    }),
   );
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));

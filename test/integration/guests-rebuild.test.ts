@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { BRIDGE, buildBridge } from '../../scripts/build-bridge.ts';
 import { COMPILER_FILE, GUESTS, buildGuest, compilerVersion, findGuest } from '../../scripts/build-guests.ts';
 import { startEngine } from '../helpers/engine.ts';
 
@@ -45,6 +46,15 @@ test.for([
   expect(committed).toMatchObject({ status, stdout: expect.stringContaining(stdout) });
   const rebuilt = await behaviour(buildGuest(findGuest(name), folder), args, stdin);
   expect(rebuilt).toEqual(committed);
+});
+
+test('the bridge of the Node.js runtime is what its source gives', ({ skip }) => {
+  const recorded = readFileSync(COMPILER_FILE, 'utf8').trim();
+  const present = compilerVersion();
+  if (present !== recorded) skip(`it was made with ${recorded}, this is ${present}`);
+  const rebuilt = join(folder, 'bridge.wasm');
+  buildBridge(rebuilt);
+  expect(readFileSync(rebuilt).equals(readFileSync(BRIDGE))).toBe(true);
 });
 
 test('every committed module is what its source gives', ({ skip }) => {

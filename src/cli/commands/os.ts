@@ -1,7 +1,8 @@
 /** `wasmrun os`: runs an app in a network namespace of its own. */
+import { resolve } from 'node:path';
 import type { Settings } from '../../config/settings.ts';
 import type { Log } from '../../log.ts';
-import type { ResolvedApp } from '../../runtime/resolve.ts';
+import type { ResolveOptions, ResolvedApp } from '../../runtime/resolve.ts';
 import type { ForwardEvent } from '../../sandbox/events.ts';
 import type { WatchControls } from '../../wasmrun.ts';
 import { loadAppSettings } from '../app-settings.ts';
@@ -37,6 +38,7 @@ export const osCommand = (session: Session) =>
     .option('--forward <spec>', 'lead a host port to a port of the app (repeatable)', collect)
     .option('--name <name>', 'name of the sandbox (default: from the app)')
     .option('--language <name>', 'runtime to use instead of the detected one')
+    .option('--module <file>', 'file of the app to run, relative to its directory')
     .option('--bind <address>', 'host address of forwards (repeatable; default: 127.0.0.1 and ::1)', collect)
     .option('--isolation <name>', 'auto, namespace (root), user-namespace or virtual')
     .option('--transport <name>', 'auto, nftables, iptables, pf or handoff')
@@ -54,6 +56,7 @@ export const osCommand = (session: Session) =>
     .option('--env-file <file>', 'file of NAME=value lines (repeatable)', collect)
     .option('--dir <host[:guest[:ro]]>', 'directory the app may use (repeatable)', collect)
     .option('--tmpfs <path>', 'in-memory directory of the app (repeatable)', collect)
+    .option('--memory <size>', 'memory of a Node.js app, such as 256m or 1g (default: 512m)')
     .option('--plan', 'print what would be done, and do nothing')
     .option('--watch', 'bring a new version of the app when its files change')
     .option('--verbose', 'say more about what happens')
@@ -64,6 +67,7 @@ export const osCommand = (session: Session) =>
         '--forward': options.forward,
         '--name': options.name,
         '--language': options.language,
+        '--module': options.module,
         '--bind': options.bind,
         '--isolation': options.isolation,
         '--transport': options.transport,
@@ -73,6 +77,7 @@ export const osCommand = (session: Session) =>
         '--env-file': options.envFile,
         '--dir': options.dir,
         '--tmpfs': options.tmpfs,
+        '--memory': options.memory,
         '--': session.guestArguments,
       };
       session.status = options.plan
@@ -84,7 +89,7 @@ type Flags = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const runApp = async (session: Session, path: string, flags: Flags, isWatched: boolean): Promise<number> => {
   const { output, json } = session;
-  const { settings, app, warnings, isFile } = await readApp(session, path, flags);
+  const { settings, app, warnings, file } = await readApp(session, path, flags);
   for (const warning of warnings) output.log.warn(warning);
   const { runSandbox } = await import('../../wasmrun.ts');
   const forwards: ForwardEvent[] = [];
@@ -101,8 +106,9 @@ const runApp = async (session: Session, path: string, flags: Flags, isWatched: b
     onStep: (step) => output.log.detail(`${performance.now().toFixed(0).padStart(5)} ms  ${step}`),
     watch: isWatched
       ? {
-          root: isFile ? app.program.modulePath : app.directory,
-          refresh: (build) => readApp(session, path, flags, build ? 'now' : 'no'),
+          root: file ?? app.directory,
+          refresh: (isBuilt, signal) =>
+            readApp(session, path, flags, { build: isBuilt ? 'now' : 'no', signal }),
           ...(json ? {} : { onWatching: await keyboardFor(output.log, forwards) }),
         }
       : undefined,
@@ -110,13 +116,13 @@ const runApp = async (session: Session, path: string, flags: Flags, isWatched: b
 };
 
 const planApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
-  const { settings, app, warnings, isFile } = await readApp(session, path, flags, 'later');
+  const { settings, app, warnings, file } = await readApp(session, path, flags, { build: 'later' });
   const { planRun } = await import('../../wasmrun.ts');
   const { printPlan } = await import('../plan-text.ts');
   const { command: build } = settings.build;
   const plan = {
     ...(await planRun({ settings, app })),
-    ...(build !== undefined && !isFile && { build }),
+    ...(build !== undefined && file === undefined && { build }),
     warnings,
   };
   session.output.result(printPlan(plan), { type: 'plan', ...plan });
@@ -127,8 +133,8 @@ interface ReadApp {
   readonly settings: Settings;
   readonly app: ResolvedApp;
   readonly warnings: readonly string[];
-  /** Was a module named, and not a directory? Then nothing is built. */
-  readonly isFile: boolean;
+  /** Absolute path, where a file was named and not a directory. Then nothing is built. */
+  readonly file: string | undefined;
 }
 
 /** Keys, as Vite has them, where there is a terminal to press them at. */
@@ -145,15 +151,17 @@ const readApp = async (
   { output }: Session,
   path: string,
   flags: Flags,
-  build: 'now' | 'no' | 'later' = 'now',
+  how: ResolveOptions = {},
 ): Promise<ReadApp> => {
   const { locateApp, resolveApp } = await import('../../runtime/resolve.ts');
   const { RUNTIMES } = await import('../../../runtimes/index.ts');
 
   const { directory, file } = await locateApp(path);
-  const { settings } = await loadAppSettings(directory, flags);
-  const app = await resolveApp(path, settings, RUNTIMES, output.log, build);
+  // Unlike other paths it is one of the app's, wherever the command is typed.
+  const module = typeof flags['--module'] === 'string' ? resolve(directory, flags['--module']) : undefined;
+  const { settings } = await loadAppSettings(directory, { ...flags, '--module': module });
+  const app = await resolveApp(path, settings, RUNTIMES, output.log, how);
   const { exposureWarnings } = await import('../exposure.ts');
   const warnings = exposureWarnings(settings.network);
-  return { settings, app, warnings, isFile: file !== undefined };
+  return { settings, app, warnings, file };
 };

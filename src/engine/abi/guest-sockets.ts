@@ -4,15 +4,12 @@
  */
 import { DatagramSocket } from '../datagram-socket.ts';
 import { FDFLAG } from '../descriptor.ts';
-import { WASI, failure } from '../errno.ts';
+import type { SocketType } from '../driver.ts';
+import { WASI } from '../errno.ts';
 import type { GuestContext } from '../guest-context.ts';
-import * as libc from '../libc.ts';
 import { Listener } from '../listeners.ts';
-import { AF_INET, AF_INET6 } from '../socket-address.ts';
 import type { SocketAddress } from '../socket-address.ts';
-import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, Socket, StreamSocket } from '../sockets.ts';
-
-export type SocketType = 'stream' | 'datagram';
+import { Socket, StreamSocket } from '../sockets.ts';
 
 /** preview1 `$riflags` */
 export const RIFLAG_PEEK = 1;
@@ -47,21 +44,15 @@ export class GuestSockets {
 
   /** socket(2). Returns the guest's descriptor. */
   open(family: 4 | 6, type: SocketType): number {
-    const { fds, poller, datagrams } = this.#context;
-    const kind = (type === 'stream' ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    const hostFd = libc.socket(family === 6 ? AF_INET6 : AF_INET, kind, 0);
-    if (hostFd < 0) return failure();
-    return fds.add(
-      type === 'stream'
-        ? new StreamSocket(hostFd, poller, 'guest')
-        : new DatagramSocket(hostFd, poller, datagrams),
-    );
+    const { fds, services } = this.#context;
+    const socket = services.openSocket(family, type);
+    return typeof socket === 'number' ? socket : fds.add(socket);
   }
 
   bind(fd: number, address: SocketAddress): number {
     const socket = this.get(fd);
     if (typeof socket === 'number') return socket;
-    if (socket instanceof StreamSocket) return this.#context.listeners.bind(socket, address);
+    if (socket instanceof StreamSocket) return this.#context.services.listeners.bind(socket, address);
     if (socket instanceof DatagramSocket) return socket.bind(address);
     return -WASI.EINVAL; // a listener is bound already (bind(2))
   }
@@ -70,7 +61,7 @@ export class GuestSockets {
     const socket = this.get(fd);
     if (typeof socket === 'number') return socket;
     if (socket instanceof StreamSocket || socket instanceof DatagramSocket) {
-      return socket.connect(address, this.#context.broker);
+      return socket.connect(address, this.#context.services.broker);
     }
     return -WASI.EISCONN; // what Linux says of a listener
   }
@@ -81,7 +72,7 @@ export class GuestSockets {
     if (typeof socket === 'number') return socket;
     if (socket instanceof Listener) return WASI.SUCCESS;
     if (!(socket instanceof StreamSocket)) return -WASI.EOPNOTSUPP;
-    const listener = this.#context.listeners.listen(socket, backlog);
+    const listener = this.#context.services.listeners.listen(socket, backlog);
     if (typeof listener === 'number') return listener;
     this.#context.fds.replace(fd, listener);
     return WASI.SUCCESS;

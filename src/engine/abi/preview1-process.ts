@@ -9,7 +9,11 @@ const CLOCKS = 4;
 /** The guest's exit status is one byte, as wait(2) would give it. */
 const STATUS_MASK = 0xff;
 
-export const processFunctions = ({ memory, control, args, env }: GuestContext): HostFunctions => {
+export const processFunctions = ({
+  memory,
+  env,
+  services: { control, args },
+}: GuestContext): HostFunctions => {
   const argumentList = args.map(toCString);
   const environment = Object.entries(env).map(([name, value]) => toCString(`${name}=${value}`));
 

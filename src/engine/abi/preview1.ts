@@ -4,6 +4,7 @@
  */
 import { FDFLAG } from '../descriptor.ts';
 import { WASI } from '../errno.ts';
+import { PollOneoff } from '../poll-oneoff.ts';
 import type { GuestContext, HostFunctions } from '../guest-context.ts';
 import { Listener } from '../listeners.ts';
 import { MSG_PEEK, Socket } from '../sockets.ts';
@@ -82,14 +83,17 @@ export const connectionFunctions = ({ memory, fds }: GuestContext): HostFunction
 };
 
 /** Everything a preview1 module can import. */
-export const preview1Functions = (context: GuestContext): HostFunctions => ({
-  ...processFunctions(context),
-  ...descriptorFunctions(context),
-  ...pathFunctions(context),
-  ...connectionFunctions(context),
-  poll_oneoff: (subscriptions: number, events: number, count: number, resultAt: number) =>
-    context.poller.pollOneoff(subscriptions, events, count, resultAt),
-});
+export const preview1Functions = (context: GuestContext): HostFunctions => {
+  const poll = new PollOneoff(context.memory, context.fds, context.services.control);
+  return {
+    ...processFunctions(context),
+    ...descriptorFunctions(context),
+    ...pathFunctions(context),
+    ...connectionFunctions(context),
+    poll_oneoff: (subscriptions: number, events: number, count: number, resultAt: number) =>
+      poll.call(subscriptions, events, count, resultAt),
+  };
+};
 
 /** MSG_WAITALL has no effect on non-blocking host sockets, so the buffers are filled one after another. */
 const receiveAll = (socket: Socket, memory: GuestContext['memory']): number => {

@@ -133,7 +133,7 @@ const nameFunctions = (memory: GuestMemory, sockets: GuestSockets): HostFunction
   };
 };
 
-const resolveFunction = ({ memory, broker }: GuestContext): HostFunctions => {
+const resolveFunction = ({ memory, services: { broker } }: GuestContext): HostFunctions => {
   return {
     resolve(
       hostAt: number,

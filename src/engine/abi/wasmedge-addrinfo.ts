@@ -131,7 +131,7 @@ const lookUpNode = (broker: Broker, node: string, hints: Hints): readonly Uint8A
   return typeof found === 'string' ? -ERRNO_OF_FAILURE[found] : found;
 };
 
-export const addressInfoFunction = ({ memory, broker }: GuestContext): HostFunctions => {
+export const addressInfoFunction = ({ memory, services: { broker } }: GuestContext): HostFunctions => {
   const fill = (
     results: readonly [Uint8Array, number][],
     firstAt: number,

@@ -156,11 +156,11 @@ describe('an app that cannot run', () => {
     ],
     [
       'nodejs',
-      { 'node/package.json': '{}' },
+      { 'node/package.json': '{"scripts":{"start":"next start"}}' },
       ['node'],
       126,
-      'runtime nodejs is not available yet (chosen because of package.json)',
-      'hint: this version runs',
+      'runs next, not a file of Node.js',
+      'hint: name the file that starts the app',
     ],
     [
       'several',
@@ -172,10 +172,10 @@ describe('an app that cannot run', () => {
     ],
     [
       'ambiguous',
-      { 'both/a.wasm': MODULE, 'both/package.json': '' },
+      { 'both/a.wasm': MODULE, 'both/package.json': '{"main":"s.js"}', 'both/s.js': '' },
       ['both'],
       126,
-      'wasm (a.wasm), nodejs (package.json)',
+      'wasm (a.wasm), nodejs (main of package.json)',
       '--language wasm or --language nodejs',
     ],
     [
@@ -184,7 +184,7 @@ describe('an app that cannot run', () => {
       ['x', '--language', 'ruby'],
       126,
       'there is no runtime "ruby"',
-      'choose one of wasm, or leave',
+      'choose one of wasm, nodejs, or leave',
     ],
     [
       'failing build',

@@ -261,7 +261,7 @@ describe('a stop', () => {
     const guest = folder.write(
       callModule([['poll_oneoff', 0, 1024, 1, 2048]], { data: [{ at: 0, bytes: forever }] }),
     );
-    await using engine = startEngine({ guest, keepStdin: true, together: [{ type: 'stop' }] });
+    await using engine = startEngine({ guest, keepStdin: true, together: [{ type: 'stop', signal: 15 }] });
     const { status, end } = await engine.ended;
     expect({ status, end }).toEqual({ status: 0, end: { type: 'exited', status: 0, reason: 'stopped' } });
   });

@@ -1,7 +1,12 @@
 /** Which socket of a guest a forwarded port of UDP belongs to, call by call. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { WASI } from '../../../src/engine/errno.ts';
 import { RELAYED_ADDRESS } from '../../../src/os/datagram-frame.ts';
+import { eventually } from '../../helpers/cli.ts';
 import { callModule, words } from '../../helpers/call-guest.ts';
 import type { HostCall } from '../../helpers/call-guest.ts';
 import { startWithChannel } from '../../helpers/datagram-supervisor.ts';
@@ -113,4 +118,45 @@ test('a datagram that is longer than the buffer is cut, and said to be', async (
   expect(memory.toString('latin1', 0x1000, 0x1005)).toBe('five!');
   expect([memory.readUInt32LE(200), memory.readUInt16LE(204)]).toEqual([5, ROFLAG_TRUNCATED]);
   expect([memory.readUInt32LE(220), memory.readUInt16LE(224)]).toEqual([5, 0]);
+});
+
+test('an engine that is to finish leaves what the kernel brings to the next one, and takes what is its own', async () => {
+  const [port, listenerPort] = [await freePort(), await freePort()];
+  const STREAM = 2;
+  const LISTENER = { load: 240 };
+  const CONNECTION = { load: 244 };
+  const calls: HostCall[] = [
+    ...open(port),
+    ['sock_open', INET4, STREAM, LISTENER.load],
+    ['sock_bind', LISTENER, LOOPBACK_AT, listenerPort],
+    ['sock_listen', LISTENER, 10],
+    ['sock_accept', LISTENER, CONNECTION.load],
+    receive(),
+    sendTo(RELAYED_AT, 21),
+    receive(200),
+    sendTo(RELAYED_AT, 21),
+    receive(220),
+  ];
+  using folder = new ModuleFolder();
+  const guest = folder.write(callModule(calls, { data }));
+  const { run, supervisor } = await startWithChannel({ port, guest });
+  await using _ = run;
+  const isListening = (): boolean =>
+    run.messages.some((message) => message.type === 'listening' && message.port === listenerPort);
+  expect(await eventually(isListening, 10_000)).toBe(true);
+  const client = connect(listenerPort, '127.0.0.1');
+  await once(client, 'connect');
+  expect(await supervisor.ask(21, 'one..')).toEqual({ port: 21, payload: 'one..' });
+
+  run.control.write('{"type":"drain"}\n');
+  // It hears of that where the guest waits, as it is about to.
+  await sleep(200);
+  await using sender = createSocket('udp4');
+  sender.send('again', port, '127.0.0.1');
+  // Were that taken, the guest would come to its end before it is asked this.
+  await sleep(200);
+  expect(await supervisor.ask(21, 'two..')).toEqual({ port: 21, payload: 'two..' });
+  run.control.write('{"type":"finish"}\n');
+  client.destroy();
+  expect((await run.ended).end).toEqual({ type: 'exited', status: 0, reason: 'drained' });
 });

@@ -7,6 +7,7 @@
  */
 import { readFileSync, readdirSync, writeSync } from 'node:fs';
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
+import { Epoll } from '../../../src/engine/epoll.ts';
 import { harden } from '../../../src/engine/harden.ts';
 import { refuseOutbound, refusePorts } from '../../../src/engine/seccomp.ts';
 import { exitNow } from '../../../src/engine/libc.ts';
@@ -68,6 +69,16 @@ const withSocket = (type: number, use: (fd: number, address: SockaddrBuffer) => 
   return answer;
 };
 
+/** Waiting for many descriptors, as the loop of a reactor does. */
+const withEpoll = (): string => {
+  const fd = native.socket(AF_INET, 1, 0);
+  const epoll = new Epoll<string>();
+  const isTaken = epoll.add(fd, 1, 'ok');
+  const answer = isTaken && epoll.wait(1000) === 1 ? epoll.owner(0) : undefined;
+  native.close(fd);
+  return answer ?? 'nothing';
+};
+
 /** What is tried. All of it is harmless where it succeeds. */
 const harmless = (): Record<string, string> => ({
   'signal itself': told(native.kill(process.pid, 0)),
@@ -89,6 +100,7 @@ const harmless = (): Record<string, string> => ({
     native.sendto(fd, bytes, 1, MSG_FASTOPEN, bytes, length[0]),
   ),
   'send to nobody': withSocket(2, (fd, { bytes }) => native.send(fd, bytes, 1, 0)),
+  epoll: withEpoll(),
   'shared memory': told(native.shmget(0, 4096, 0o600)),
   io_uring: opened(native.syscall(425, 0, 0, 0, 0, 0)) === 'EPERM' ? 'EPERM' : 'other',
   'read the shadow file': opened(native.open('/etc/shadow', 0)),

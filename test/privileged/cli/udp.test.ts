@@ -1,21 +1,18 @@
 /** UDP forwards as users have them: the whole command, every transport, and what is left afterwards. */
 import { randomInt } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import type { RemoteInfo, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { childrenOf, eventually, newPrefix, remains, runCli, startCli } from '../../helpers/cli.ts';
 import type { CliRun } from '../../helpers/cli.ts';
+import { ask, expectNobody, openClient } from '../../helpers/datagram-client.ts';
 import { guestPath } from '../../helpers/engine.ts';
 import { nft } from '../network/test-firewall.ts';
 import { flowsTo } from '../network/test-network.ts';
 
 const TRANSPORTS = ['nftables', 'iptables', 'handoff'] as const;
 const LOCALHOST = ['127.0.0.1', '::1'] as const;
-/** Lost datagrams are sent again after this many ms. */
-const RETRY_MS = 500;
 
 let prefix = '';
 beforeEach(() => {
@@ -77,26 +74,6 @@ const stop = async ({ run }: Pick<UdpRun, 'run'>): Promise<void> => {
   expect((await run.ended).status).toBe(130);
 };
 
-const openClient = (host: string): Socket => {
-  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
-  onTestFinished(() => void socket.close());
-  return socket;
-};
-
-/** Asks until an answer comes; rejects when the host says that nobody is there. */
-const ask = async (text: string, host: string, port: number, client = openClient(host)): Promise<string> => {
-  const send = (): void => client.send(text, port, host);
-  send();
-  const again = setInterval(send, RETRY_MS);
-  try {
-    const [answer, from] = (await once(client, 'message')) as [Buffer, RemoteInfo];
-    expect([from.address, from.port]).toEqual([host, port]);
-    return answer.toString();
-  } finally {
-    clearInterval(again);
-  }
-};
-
 /** The address a guest sees clients of the relay at. */
 const RELAYED = /^192\.0\.0\.8 port \d+$/;
 
@@ -139,12 +116,7 @@ describe.each(TRANSPORTS)('a UDP forward by %s', (transport) => {
     expect(await ask('first', '127.0.0.1', first.hostPort, client)).toBe('first');
     await stop(first);
     if (transport !== 'handoff') expect(flowsTo(first.hostPort)).toEqual([]);
-    // The kernel says at once that nobody is there.
-    const refused = openClient('127.0.0.1');
-    refused.connect(first.hostPort, '127.0.0.1');
-    await once(refused, 'connect');
-    refused.send('anyone?');
-    expect(await once(refused, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
+    await expectNobody('127.0.0.1', first.hostPort);
 
     await using second = await startUdp({ transport, forward: `${first.hostPort}:53/udp` });
     expect(second.sandboxAddress).not.toBe(first.sandboxAddress);

@@ -69,7 +69,7 @@ test.each(FOREIGN_FIREWALLS)('forwards on localhost notice neither $name nor tha
     const runs = [byNft, byIptables];
     const ports = await Promise.all(runs.map(async (run) => new URL(await run.url()).port));
     const loads = ports.map((port) =>
-      startLoad(`http://127.0.0.1:${port}/`, (action) => machine.host.run(action)),
+      startLoad(`http://127.0.0.1:${port}/`, { inside: (action) => machine.host.run(action) }),
     );
     for (const port of ports) await expectBothLoopbacksServed(machine, port);
     const all = await rulesOf(machine);

@@ -81,7 +81,7 @@ export const enterNamespace = (name: string): Pick<Namespace, 'run'> => ({
 });
 
 /** Runs a command to its end inside a namespace, with all of root's power there. */
-export const runInside = (namespace: Namespace, file: string, ...args: string[]): string =>
+export const runInside = (namespace: Pick<Namespace, 'run'>, file: string, ...args: string[]): string =>
   namespace.run(() => execFileSync(file, args, { encoding: 'utf8', stdio: 'pipe' }));
 
 /** Greets each connection with its own end's address, then echoes. Argument: where to listen. */

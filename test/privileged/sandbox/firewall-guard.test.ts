@@ -65,7 +65,7 @@ const attack = async (
   const rules = (): string[] => inside(() => rulesOf(transport, prefix));
   const before = rules();
   expect(before.length).toBeGreaterThan(10);
-  await using load = startLoad(url, inside);
+  await using load = startLoad(url, { inside });
   await pause(300);
   for (const command of commands(prefix)) {
     inside(() => run(command));

@@ -1,24 +1,25 @@
 /** `--watch` as its user sees it: the files of a real app change while clients use it. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtempDisposable, rename, rm, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  childrenOf,
-  eventually,
-  isRunning,
-  newPrefix,
-  remains,
-  runCli,
-  startCli,
-} from '../../helpers/cli.ts';
+import { eventually, isRunning, newPrefix, remains, runCli } from '../../helpers/cli.ts';
 import type { CliRun } from '../../helpers/cli.ts';
-import { guestPath } from '../../helpers/engine.ts';
+import {
+  createApp,
+  engineOf,
+  get,
+  reloaded,
+  reloads,
+  stop,
+  watch as watchApp,
+} from '../../helpers/live-app.ts';
+import type { LiveApp } from '../../helpers/live-app.ts';
 import { startLoad } from '../../helpers/load.ts';
-import { interfaces } from '../network/test-network.ts';
+import { nft } from '../network/test-firewall.ts';
+import { interfaces, linesOf, randomPrefix } from '../network/test-network.ts';
 
 const PATIENCE_MS = 15_000;
 
@@ -29,64 +30,73 @@ beforeEach(() => {
 // Only what a failed test has left behind.
 afterEach(() => runCli(['gc'], { prefix }));
 
-interface App extends AsyncDisposable {
-  readonly path: string;
-  readonly module: string;
-  /** Puts a guest of test/guests in the place of the module, as a build does: all at once. */
-  save(guest: string): Promise<void>;
-  configure(text: string): Promise<void>;
+const watch = (app: LiveApp, ...args: string[]): CliRun => watchApp(app, args, { prefix });
+
+/** What leads into the sandbox, by what the kernel tells it apart by. */
+const identity = (run: CliRun, url: string): unknown => {
+  const [, namespace] = /\(namespace (\S+)\)/.exec(run.stderr())!;
+  return {
+    namespace: lstatSync(`/run/netns/${namespace}`).ino,
+    interfaces: interfaces()
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8')),
+    listeners: listenersOn(Number(new URL(url).port)),
+    // With the handle of each chain, rule, set and map, and with the elements.
+    nftables: linesOf('nft', '-a', '-s', 'list', 'ruleset').filter((line) => line.includes(prefix)),
+    table: nftTable(),
+    iptables: linesOf('iptables-save').filter((line) => line.includes(prefix)),
+  };
+};
+
+/** Our nftables table in full, where there is one. */
+const nftTable = (): readonly string[] =>
+  linesOf('nft', 'list', 'tables').includes(`table inet ${prefix}`)
+    ? linesOf('nft', '-a', 'list', 'table', 'inet', prefix)
+    : [];
+
+/** Inodes of the sockets that listen on a port of this machine: proc(5), /proc/net/tcp; state 0A is LISTEN. */
+const listenersOn = (port: number): string[] => {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/net/${table}`, 'latin1').split('\n'));
+  const inodes = rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, local, , state]) => local?.endsWith(suffix) === true && state === '0A')
+    .map((row) => row[9] ?? '');
+  expect(inodes).toHaveLength(2);
+  return inodes;
+};
+
+interface RuleChanges extends AsyncDisposable {
+  /** What has happened to the rules of the prefix since. */
+  lines(): Promise<string[]>;
 }
 
-const createApp = async (guest: string, config = '[network]\nforwards = ["3000"]\n'): Promise<App> => {
-  const directory = await mkdtempDisposable(join(tmpdir(), 'wasmrun-live-'));
-  const module = join(directory.path, 'server.wasm');
-  const app: App = {
-    path: directory.path,
-    module,
-    async save(name) {
-      await copyFile(guestPath(name), `${module}.new`);
-      await rename(`${module}.new`, module);
-    },
-    configure: (text) => writeFile(join(directory.path, '.wasmrun.toml'), text),
-    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+/** An element that is taken away and put back looks the same afterwards: the kernel tells of each change. */
+const watchRules = async (of: string): Promise<RuleChanges> => {
+  const monitor = spawn('nft', ['monitor'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  monitor.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  // What it says of this one shows that it has told all that came before.
+  const marker = randomPrefix();
+  const told = async (name: string): Promise<void> => {
+    const isTold = await eventually(() => {
+      nft('add', 'table', 'ip', name);
+      nft('delete', 'table', 'ip', name);
+      return output.includes(`add table ip ${name}`);
+    });
+    expect(isTold).toBe(true);
   };
-  await app.save(guest);
-  await app.configure(config);
-  return app;
-};
-
-const watch = (app: App, ...args: string[]): CliRun =>
-  startCli(['os', app.path, '--watch', ...args], { prefix });
-
-/** The engine of the version in charge: the newest, once the one before is gone. */
-const engineOf = async (run: CliRun): Promise<number> => {
-  const engines = (): number[] =>
-    childrenOf(run.process.pid!).filter(
-      (pid) =>
-        /node/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')) ||
-        /MainThread/.test(readFileSync(`/proc/${pid}/comm`, 'utf8')),
-    );
-  expect(await eventually(() => engines().length === 1, PATIENCE_MS)).toBe(true);
-  return engines()[0]!;
-};
-
-const reloads = (run: CliRun): number => run.stderr().match(/^reloaded /gm)?.length ?? 0;
-
-/** Waits for the next version to be in charge after `change`. */
-const reloaded = async (run: CliRun, change: () => Promise<void>): Promise<void> => {
-  const before = reloads(run);
-  await change();
-  expect(await eventually(() => reloads(run) > before, PATIENCE_MS), run.stderr()).toBe(true);
-};
-
-const get = async (url: string): Promise<string> =>
-  (await fetch(url, { headers: { connection: 'close' } })).text();
-
-const stop = async (run: CliRun): Promise<void> => {
-  run.process.kill('SIGTERM');
-  const { status, stderr } = await run.ended;
-  expect(status, stderr).toBe(143);
-  expect(remains(prefix)).toEqual([]);
+  await told(`${marker}-begin`);
+  return {
+    async lines() {
+      await told(`${marker}-end`);
+      return output.split('\n').filter((line) => line.includes(of));
+    },
+    async [Symbol.asyncDispose]() {
+      monitor.kill();
+      await once(monitor, 'close');
+    },
+  };
 };
 
 const VERSIONS = ['hello-wasix', 'hello-wasmedge', 'hello-preview1'] as const;
@@ -103,15 +113,10 @@ describe.each(['nftables', 'iptables', 'handoff'])('a reload with %s', (transpor
       const url = await run.url();
       const first = await engineOf(run);
       const [, address] = /^\S+ {2}([\d.]+)/m.exec(run.stderr())!;
-      const identity = (): unknown[] => [
-        lstatSync(`/run/netns/${prefix}-${/\(namespace \S+?-(\S+)\)/.exec(run.stderr())![1]}`).ino,
-        interfaces()
-          .filter((name) => name.startsWith(prefix))
-          .map((name) => readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8')),
-      ];
-      const before = transport === 'handoff' ? [] : identity();
+      const before = identity(run, url);
+      await using changes = await watchRules(prefix);
       await using fresh = startLoad(url);
-      await using kept = startLoad(url, (action) => action(), 'keep-alive');
+      await using kept = startLoad(url, { how: 'keep-alive' });
 
       for (const version of [...VERSIONS, ...VERSIONS]) await reloaded(run, () => app.save(version));
 
@@ -123,8 +128,9 @@ describe.each(['nftables', 'iptables', 'handoff'])('a reload with %s', (transpor
       const last = await engineOf(run);
       expect(last).not.toBe(first);
       expect(isRunning(first)).toBe(false);
-      // The same objects as before: nothing that leads in was made anew.
-      if (transport !== 'handoff') expect(identity()).toEqual(before);
+      // The same objects as before: nothing that leads in was made anew, or taken away for a moment.
+      expect(identity(run, url)).toEqual(before);
+      expect(await changes.lines()).toEqual([]);
       expect(await get(`http://${address}:3000/`)).toContain('Hello');
       expect(run.stderr().match(/→/g)).toHaveLength(1);
       await stop(run);
@@ -144,6 +150,20 @@ describe('a new version', () => {
     expect(await engineOf(run)).toBe(first);
     await reloaded(run, () => app.save('hello-wasix'));
     expect(await get(url)).toContain('Hello');
+    await stop(run);
+  });
+
+  test('whose build fails comes when the configuration is mended', async () => {
+    const network = '[network]\nforwards = ["3000"]\n';
+    await using app = await createApp('hello-wasmedge', `[build]\ncommand = "true"\n${network}`);
+    await using run = watch(app);
+    await run.url();
+    await app.configure(`[build]\ncommand = "flase"\n${network}`);
+    await app.save('hello-wasix');
+    await run.printed(
+      /^reload failed {2}.*the build "flase" failed: there is no such program \(v1 goes on\)$/m,
+    );
+    await reloaded(run, () => app.configure(`[build]\ncommand = "true"\n${network}`));
     await stop(run);
   });
 

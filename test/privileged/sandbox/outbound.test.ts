@@ -3,7 +3,8 @@ import { closeSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import type { ReplyPacket } from '../../../src/engine/messages.ts';
+import { MAX_REQUESTS } from '../../../src/engine/messages.ts';
+import type { ConnectMessage, ReplyPacket } from '../../../src/engine/messages.ts';
 import { EgressPolicy } from '../../../src/network/egress.ts';
 import { packetSocketPair, receiveDescriptor, sendDescriptor } from '../../../src/os/descriptor-passing.ts';
 import { inNewNamespace } from '../../../src/os/network-namespace.ts';
@@ -75,8 +76,8 @@ test('a socket of the host is not connected to the host’s loopback', async () 
       [lab.inside, 101],
     ] as const) {
       sendDescriptor(lab.engine, 'connect', socket);
-      expect(lab.broker.answer({ type: 'connect', protocol: 'tcp', address: '127.0.0.1', port })).toBe(true);
-      expect(await reply(lab.engine)).toEqual({ kind: 'reply', errno });
+      expect(lab.broker.answer({ ...connectMessage(7), address: '127.0.0.1', port })).toBe(true);
+      expect(await reply(lab.engine)).toEqual({ kind: 'reply', id: 7, errno });
     }
     closeSync(smuggled);
   }
@@ -85,16 +86,27 @@ test('a socket of the host is not connected to the host’s loopback', async () 
   await new Promise((resolve) => service.close(resolve));
 });
 
-test('a request without its socket, or a second one before the answer, is none of ours', async () => {
+const connectMessage = (id: number): ConnectMessage => ({
+  type: 'connect',
+  id,
+  protocol: 'tcp',
+  address: '203.0.113.1',
+  port: 1,
+});
+
+test('a request without its socket, the same one twice, or too many at once are none of ours', async () => {
   using lab = openLab();
-  expect(lab.broker.answer({ type: 'connect', protocol: 'tcp', address: '203.0.113.1', port: 1 })).toBe(
-    false,
-  );
+  expect(lab.broker.answer(connectMessage(1))).toBe(false);
   using other = openLab();
   sendDescriptor(other.engine, 'connect', other.inside);
-  expect(other.broker.answer({ type: 'connect', protocol: 'tcp', address: '203.0.113.1', port: 1 })).toBe(
-    true,
-  );
-  expect(other.broker.answer({ type: 'resolve', name: 'localhost' })).toBe(false);
-  expect(await reply(other.engine)).toEqual({ kind: 'reply', errno: ECONNREFUSED });
+  expect(other.broker.answer(connectMessage(1))).toBe(true);
+  expect(other.broker.answer({ type: 'resolve', id: 1, name: 'localhost' })).toBe(false);
+  expect(await reply(other.engine)).toEqual({ kind: 'reply', id: 1, errno: ECONNREFUSED });
+
+  using busy = openLab();
+  for (let id = 1; id <= MAX_REQUESTS; id += 1) {
+    sendDescriptor(busy.engine, 'connect', busy.inside);
+    expect(busy.broker.answer(connectMessage(id))).toBe(true);
+  }
+  expect(busy.broker.answer({ type: 'resolve', id: MAX_REQUESTS + 1, name: 'localhost' })).toBe(false);
 });

@@ -10,7 +10,7 @@ class Counted extends Descriptor {
   override pollFds(): readonly number[] {
     return [];
   }
-  override close(): number {
+  protected override closeHost(): number {
     this.closed += 1;
     return 0;
   }

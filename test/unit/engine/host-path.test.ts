@@ -15,7 +15,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WASI } from '../../../src/engine/errno.ts';
-import { O, openBeneath, openParent } from '../../../src/engine/host-path.ts';
+import { openBeneath, openParent } from '../../../src/engine/host-path.ts';
+import { O } from '../../../src/engine/open-flags.ts';
 
 let outside = '';
 let root = '';

@@ -1,15 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { Broker } from '../../../src/engine/broker.ts';
-import { Connections } from '../../../src/engine/connections.ts';
 import { Control } from '../../../src/engine/control.ts';
-import { DatagramPorts } from '../../../src/engine/datagram-ports.ts';
-import { DescriptorChannel } from '../../../src/engine/descriptor-channel.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import { linkImports } from '../../../src/engine/imports.ts';
-import { ListenerFactory } from '../../../src/engine/listeners.ts';
+import type { LaunchMessage } from '../../../src/engine/messages.ts';
 import { Poller } from '../../../src/engine/poll.ts';
+import { Services } from '../../../src/engine/services.ts';
 
 /** Host functions as a module gets them; nothing here waits, so the control channel is never used. */
 const link = (
@@ -18,41 +15,25 @@ const link = (
   const memory = new GuestMemory();
   const fds = new FdTable();
   const control = new Control();
-  const poller = new Poller(memory, fds, control);
-  const channel = new DescriptorChannel();
-  const listeners = new ListenerFactory({
-    poller,
-    control,
-    channel,
+  const poller = new Poller(control);
+  const launch: LaunchMessage = {
+    type: 'launch',
+    module: '',
+    args: ['app', 'one'],
+    env: {},
+    directories: [],
+    tmpfs: [],
     handed: [],
     inherited: [],
     keepListeners: false,
-    connections: new Connections(control),
-    sandboxAddress: undefined,
-  });
-  const datagrams = new DatagramPorts({
-    poller,
-    control,
-    channel,
     channels: [],
-    inherited: [],
-    keepListeners: false,
-    sandboxAddress: undefined,
-  });
+    ports: [],
+  };
+  const services = new Services({ launch, go: { type: 'go' }, control, poller, directories: [] });
   const module = 'wasi_snapshot_preview1';
   const { imports } = linkImports(
     names.map((name) => ({ module, name, kind: 'function' })),
-    {
-      memory,
-      fds,
-      poller,
-      control,
-      listeners,
-      datagrams,
-      broker: new Broker(control, poller, channel),
-      args: ['app', 'one'],
-      env: {},
-    },
+    { memory, fds, env: {}, services },
   );
   const call = (name: string, ...args: unknown[]): unknown =>
     (imports[module]![name] as (...args: unknown[]) => unknown)(...args);

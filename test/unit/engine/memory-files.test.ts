@@ -11,7 +11,6 @@ import { Control } from '../../../src/engine/control.ts';
 import { FDFLAG, FILETYPE } from '../../../src/engine/descriptor.ts';
 import type { Descriptor } from '../../../src/engine/descriptor.ts';
 import { WASI } from '../../../src/engine/errno.ts';
-import { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import { HostDirectory } from '../../../src/engine/host-directory.ts';
 import { MemoryDirectory } from '../../../src/engine/memory-files.ts';
@@ -20,7 +19,7 @@ import { Poller } from '../../../src/engine/poll.ts';
 
 const FileSystem = await loadMemoryFileSystem();
 /** Regular files never wait: this one is only asked whether a failed call is worth repeating. */
-const POLLER = new Poller(new GuestMemory(), new FdTable(), new Control());
+const POLLER = new Poller(new Control());
 const BUFFER_AT = 1024;
 const IOVEC_AT = 16;
 

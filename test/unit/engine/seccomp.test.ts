@@ -111,7 +111,8 @@ const REFUSED = wordsOf(`
 const REFUSED_ON_X64 = ['fork', 'vfork', 'kexec_file_load', 'modify_ldt', 'iopl', 'ioperm'];
 /** What V8, libuv and the guest's own calls need. */
 const NEEDED = wordsOf(`
-  read write readv writev pread64 pwrite64 close ppoll epoll_pwait futex
+  read write readv writev pread64 pwrite64 close ppoll futex
+  epoll_create1 epoll_ctl epoll_pwait eventfd2
   mmap mprotect munmap madvise brk rt_sigaction rt_sigprocmask exit exit_group
   openat openat2 fstat lseek getdents64 mkdirat unlinkat renameat linkat
   symlinkat readlinkat utimensat ftruncate fallocate fsync fdatasync fcntl

@@ -83,4 +83,14 @@ describe('the clients of a relayed port', () => {
     clients.guestPortOf(client('one more', 65_000));
     expect(clients.find(65_000)).toEqual(client('one more', 65_000));
   });
+
+  it('are forgotten with the source they came by, and no others', () => {
+    const clients = new DatagramClients<string>();
+    const ports = [client('a', 1, 'one'), client('b', 2, 'one'), client('c', 3, 'two')].map((each) =>
+      clients.guestPortOf(each),
+    );
+    clients.forgetSource('one');
+    expect(ports.map((port) => clients.find(port))).toEqual([undefined, undefined, client('c', 3, 'two')]);
+    expect(clients.guestPortOf(client('d', 1, 'one'))).toBe(1);
+  });
 });

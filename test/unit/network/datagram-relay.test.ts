@@ -35,7 +35,8 @@ const open = async (...addresses: string[]): Promise<Lab> => {
   const sockets = await Promise.all(addresses.map(boundTo));
   const [channel, engine] = duplexPair();
   let complaints = 0;
-  const relay = new DatagramRelay({ sockets, channel, onNonsense: () => (complaints += 1) });
+  const relay = new DatagramRelay({ channel, onNonsense: () => (complaints += 1) });
+  relay.serve(sockets);
   onTestFinished(() => relay[Symbol.dispose]());
   const queue: Received[] = [];
   const reader = new FrameReader(({ ip, port }, payload) => {
@@ -134,6 +135,41 @@ describe('a relay', () => {
     expect(lab.complaints()).toBe(1);
   });
 
+  it('takes datagrams from the sockets it is told to serve; answers leave by all that are open', async () => {
+    const lab = await open('127.0.0.1');
+    const more = await boundTo('127.0.0.1');
+    const client = await boundTo('127.0.0.1');
+    const ask = async (text: string, to: number): Promise<Received> => {
+      client.send(text, to, '127.0.0.1');
+      return lab.next();
+    };
+    const { port } = await ask('first', lab.ports[0]!);
+    lab.relay.serve([more]);
+    expect(await ask('second', more.address().port)).toMatchObject({ payload: 'second' });
+    client.send('to nobody', lab.ports[0], '127.0.0.1');
+    expect(await ask('third', more.address().port)).toMatchObject({ payload: 'third' });
+    lab.engine.write(encodeFrame(RELAYED_ADDRESS, port, Buffer.from('late')));
+    expect(await messageOf(client)).toMatchObject({ text: 'late', from: { port: lab.ports[0] } });
+  });
+
+  it('forgets the clients of a socket that closes', async () => {
+    const lab = await open();
+    const socket = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    lab.relay.serve([socket]);
+    const client = await boundTo('127.0.0.1');
+    client.send('hello', socket.address().port, '127.0.0.1');
+    const { port } = await lab.next();
+    socket.close();
+    await once(socket, 'close');
+    lab.engine.write(encodeFrame(RELAYED_ADDRESS, port, Buffer.from('too late')));
+    const other = await boundTo('127.0.0.1');
+    lab.relay.serve([other]);
+    client.send('again', other.address().port, '127.0.0.1');
+    lab.engine.write(encodeFrame(RELAYED_ADDRESS, (await lab.next()).port, Buffer.from('in time')));
+    expect(await messageOf(client)).toMatchObject({ text: 'in time' });
+  });
+
   it('lives through any bytes', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -141,7 +177,7 @@ describe('a relay', () => {
         async (chunks) => {
           const [channel, engine] = duplexPair();
           let complaints = 0;
-          using _ = new DatagramRelay({ sockets: [], channel, onNonsense: () => (complaints += 1) });
+          using _ = new DatagramRelay({ channel, onNonsense: () => (complaints += 1) });
           for (const chunk of chunks) await new Promise((resolve) => engine.write(chunk, resolve));
           expect(complaints).toBeLessThanOrEqual(1);
         },

@@ -152,7 +152,7 @@ test.runIf(process.geteuid?.() === 0)(
   async () => {
     await using temporary = await mkdtempDisposable(join(tmpdir(), 'wasmrun-build-'));
     await chown(temporary.path, 4242, 4242);
-    await runBuild(['touch', 'made'], temporary.path, silentLog);
+    await runBuild(['touch', 'made'], temporary.path, { log: silentLog });
     expect((await stat(join(temporary.path, 'made'))).uid).toBe(4242);
     expect(await buildUser(temporary.path, {}, 0)).toEqual({
       uid: 4242,
@@ -170,7 +170,7 @@ test.runIf(process.geteuid?.() === 0)(
     vi.stubEnv('SUDO_UID', '65534');
     vi.stubEnv('SUDO_GID', '65534');
     try {
-      await runBuild('touch made', directory.path, silentLog);
+      await runBuild('touch made', directory.path, { log: silentLog });
     } finally {
       vi.unstubAllEnvs();
     }
@@ -208,20 +208,20 @@ describe('what does not run', () => {
       'a.wasm, or name it',
     ],
     [
-      'module and package.json',
-      [{ 'a.wasm': MODULE, 'package.json': '' }],
+      'a module and a server of Node.js',
+      [{ 'a.wasm': MODULE, 'package.json': '{"main":"server.js"}', 'server.js': '' }],
       'APP_AMBIGUOUS',
       126,
-      '2 ways: wasm (a.wasm), nodejs (package.json)',
+      '2 ways: wasm (a.wasm), nodejs (main of package.json)',
       '--language wasm or --language nodejs',
     ],
     [
-      'a Node.js app',
-      [{ 'package.json': '' }],
-      'RUNTIME_UNAVAILABLE',
+      'a Node.js app that a tool starts',
+      [{ 'package.json': '{"scripts":{"start":"next start"}}' }],
+      'APP_NOT_RUNNABLE',
       126,
-      'runtime nodejs is not available yet (chosen because of package.json)',
-      '.wasm file',
+      'runs next, not a file of Node.js',
+      'name the file that starts the app',
     ],
     [
       'a Python app',
@@ -245,7 +245,7 @@ describe('what does not run', () => {
       'RUNTIME_UNAVAILABLE',
       126,
       'there is no runtime "ruby"',
-      'choose one of wasm, or leave',
+      'choose one of wasm, nodejs, or leave',
     ],
     [
       'wasm without a module',

@@ -7,7 +7,7 @@ import { parseEngineLine, readEngineLines } from '../../../src/sandbox/engine-li
 const messages: fc.Arbitrary<FromEngine> = fc.oneof(
   fc.record({
     type: fc.constant('prepared' as const),
-    abi: fc.constantFrom('preview1', 'wasmedge', 'wasix', 'none'),
+    abi: fc.constantFrom('preview1', 'wasmedge', 'wasix', 'none', 'reactor'),
   }),
   fc.record({
     type: fc.constant('listening' as const),
@@ -17,11 +17,12 @@ const messages: fc.Arbitrary<FromEngine> = fc.oneof(
   }),
   fc.record({
     type: fc.constant('connect' as const),
+    id: fc.maxSafeNat(),
     protocol: fc.constantFrom('tcp', 'udp'),
     address: fc.oneof(fc.ipV4(), fc.ipV6()),
     port: fc.nat(65_535),
   }),
-  fc.record({ type: fc.constant('resolve' as const), name: fc.domain() }),
+  fc.record({ type: fc.constant('resolve' as const), id: fc.maxSafeNat(), name: fc.domain() }),
   fc.record({ type: fc.constant('notice' as const), text: fc.string({ unit: 'grapheme' }) }),
   fc.record({ type: fc.constant('failed' as const), code: fc.string(), message: fc.string() }),
   fc.record({

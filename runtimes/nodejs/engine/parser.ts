@@ -1,0 +1,41 @@
+import { MessageHead } from './message-head.ts';
+
+/** Types of parsers, as Node's binding and llhttp number them. */
+export const REQUEST = 1;
+export const RESPONSE = 2;
+
+/** One connection's parser. */
+export class Parser {
+  readonly head = new MessageHead();
+  headBytes = 0;
+  /** As many of them are taken from the budget. */
+  countedBytes = 0;
+  extensionBytes = 0;
+  /** A part of a head was handed over before its end; Node then never goes back to the fast way. */
+  flushed = false;
+  headCompleted = false;
+  messageOpen = false;
+  /** No header of the present message was read yet. */
+  atFirstHeader = false;
+  /** The last byte of the chunk before. */
+  lastByte = 0;
+  /** Why it refuses everything from now on, which llhttp does not know. */
+  failure: { readonly code: string; readonly reason: string } | null = null;
+  /** The rest of a chunk has yet to come. */
+  unfinished = false;
+  /** It was paused meanwhile. */
+  pausePending = false;
+  /** In llhttp's memory. */
+  readonly address: number;
+  readonly type: number;
+  readonly lenientFlags: number;
+  /** Bytes that a head may have. */
+  readonly maxHeadBytes: number;
+
+  constructor(address: number, type: number, lenientFlags: number, maxHeadBytes: number) {
+    this.address = address;
+    this.type = type;
+    this.lenientFlags = lenientFlags;
+    this.maxHeadBytes = maxHeadBytes;
+  }
+}

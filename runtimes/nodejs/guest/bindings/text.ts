@@ -1,0 +1,64 @@
+/** `internalBinding('encoding_binding')` and `('url')`. */
+import type { Binding } from '../binding-shape.ts';
+import { native } from '../engine-gaps.ts';
+import { host } from '../host.ts';
+import { bytesOf } from './buffer.ts';
+
+const encoder = new native.TextEncoder();
+
+export const createEncoding = (): Binding => {
+  const encodeIntoResults = new Uint32Array(2);
+  return {
+    encodeIntoResults,
+    encodeInto: (text: string, into: Uint8Array) => {
+      const { read, written } = encoder.encodeInto(text, into);
+      encodeIntoResults[0] = read;
+      encodeIntoResults[1] = written;
+    },
+    encodeUtf8String: (text: string) => encoder.encode(text),
+    decodeUTF8: (bytes: ArrayBufferView | ArrayBuffer, ignoreBOM: boolean, fatal: boolean) =>
+      host.decodeUtf8(bytesOf(bytes), ignoreBOM, fatal),
+    toASCII: (domain: string) => host.domainToASCII(domain),
+    toUnicode: (domain: string) => host.domainToUnicode(domain),
+  };
+};
+
+/** node_url.cc: where the parts of the text are that `parse` and `update` answer with. */
+const components = new Uint32Array(9);
+
+const take = (answer: string | undefined): string | undefined => {
+  if (answer === undefined) return undefined;
+  // Nine numbers, then the text.
+  let start = 0;
+  for (let index = 0; index < components.length; index += 1) {
+    const end = answer.indexOf(' ', start);
+    components[index] = Number(answer.slice(start, end));
+    start = end + 1;
+  }
+  return answer.slice(start);
+};
+
+const invalid = (input: string, base: string | undefined): TypeError =>
+  Object.assign(new TypeError('Invalid URL'), {
+    code: 'ERR_INVALID_URL',
+    input,
+    ...(base === undefined ? {} : { base }),
+  });
+
+export const createUrl = (): Binding => ({
+  urlComponents: components,
+  parse: (input: string, base: string | undefined, mayThrow: boolean) => {
+    const href = take(host.parseUrl(input, base));
+    if (href === undefined && mayThrow) throw invalid(input, base);
+    return href;
+  },
+  canParse: (input: string, base?: string) => host.parseUrl(input, base) !== undefined,
+  update: (href: string, part: number, value: string) => take(host.updateUrl(href, part, value)) ?? false,
+  format: (href: string, hash: boolean, unicode: boolean, search: boolean, auth: boolean) =>
+    host.formatUrl(href, hash, unicode, search, auth),
+  getOrigin: (href: string) => new native.URL(href).origin,
+  domainToASCII: (domain: string) => host.domainToASCII(domain),
+  domainToUnicode: (domain: string) => host.domainToUnicode(domain),
+  pathToFileURL: (path: string, isWindows: boolean, base?: string) =>
+    take(host.pathToFileUrl(path, isWindows, base)),
+});

@@ -1,0 +1,55 @@
+/* What the library asks thousands of times a second, or QuickJS tells only in C. */
+#include "natives.h"
+
+/* classOf(value): a number for what kind of object it is, whatever its prototype; 0 for what is none. */
+FUNCTION(class_of) {
+  if (count < 1 || JS_TAG_OF(arguments[0]) != JS_TAG_OBJECT) return INT(0);
+  return INT(JS_GetClassID(arguments[0]));
+}
+
+/* asciiSlice(bytes, start, end): the text there, or undefined where it is not ASCII alone. */
+FUNCTION(ascii_slice) {
+  unsigned length = 0;
+  unsigned char *bytes = JS_GetUint8Array(ctx, &length, arguments[0]);
+  unsigned start = (unsigned)arguments[1], end = (unsigned)arguments[2];
+  if (bytes == 0 || end > length || start > end) return JS_UNDEFINED;
+  for (unsigned at = start; at < end; at += 1) {
+    if (bytes[at] & 0x80) return JS_UNDEFINED;
+  }
+  return JS_NewStringLen(ctx, (const char *)bytes + start, end - start);
+}
+
+/* privateSymbol(description): the key of a property that only those see who have it. */
+FUNCTION(private_symbol) {
+  const char *description = JS_ToCStringLen2(ctx, 0, arguments[0], 0);
+  if (description == 0) return JS_EXCEPTION;
+  JSValue symbol = JS_NewPrivateSymbol(ctx, description);
+  JS_FreeCString(ctx, description);
+  return symbol;
+}
+
+JSCFunctionData *const native_functions[] = {
+    class_of,
+    ascii_slice,
+    compile_function,
+    compile_script,
+    set_module_hooks,
+    compile_module,
+    synthetic_module,
+    set_module_export,
+    evaluate_module,
+    link_module,
+    module_namespace,
+    module_meta,
+    module_status,
+    module_error,
+    check_modules,
+    ignore_rejection,
+    current_frame,
+    exchange_frame,
+    run_microtasks,
+    set_promise_hooks,
+    set_rejection_callback,
+    private_symbol,
+    create_realm,
+};

@@ -1,0 +1,34 @@
+/** Numbers as WebAssembly has them: seven bits a byte, the lowest first (LEB128). */
+
+/** Where in some bytes the next thing is read. */
+export interface Cursor {
+  at: number;
+}
+
+/** Throws RangeError where the bytes end before the number does. */
+export const readUnsigned = (bytes: Uint8Array, cursor: Cursor): number => {
+  let value = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[cursor.at];
+    if (byte === undefined) throw new RangeError('a number is cut off');
+    cursor.at += 1;
+    value += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) return value;
+  }
+};
+
+/** Moves over a number, signed or not. */
+export const skipNumber = (bytes: Uint8Array, cursor: Cursor): void => {
+  while (bytes[cursor.at]! >= 0x80) cursor.at += 1;
+  cursor.at += 1;
+};
+
+export const unsigned = (value: number): number[] => {
+  const bytes: number[] = [];
+  let left = value;
+  do {
+    bytes.push((left % 128) + (left >= 128 ? 128 : 0));
+    left = Math.floor(left / 128);
+  } while (left > 0);
+  return bytes;
+};

@@ -1,0 +1,84 @@
+/**
+ * A WebAssembly module as its sections, to be changed and put together again (WebAssembly Core Specification, binary
+ * format). Only what rewriting needs is understood; the rest is carried along as it is.
+ */
+import { readUnsigned, unsigned } from './leb128.ts';
+
+/** Identifiers of sections. */
+export const SECTION = {
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  export: 7,
+  element: 9,
+  code: 10,
+} as const;
+
+/** Kinds of imports and exports. */
+export const KIND = { function: 0, table: 1, memory: 2, global: 3 } as const;
+
+/** A section that is a vector, as most are. */
+export interface Vector {
+  readonly count: number;
+  /** The items, one after the other. */
+  readonly items: Uint8Array;
+}
+
+interface Section {
+  readonly id: number;
+  readonly content: Uint8Array;
+}
+
+/** `\0asm`, version 1 */
+const HEADER_SIZE = 8;
+
+export class WasmModule {
+  readonly #header: Uint8Array;
+  readonly #sections: Section[] = [];
+
+  constructor(bytes: Uint8Array) {
+    this.#header = bytes.subarray(0, HEADER_SIZE);
+    const cursor = { at: HEADER_SIZE };
+    while (cursor.at < bytes.length) {
+      const id = bytes[cursor.at]!;
+      cursor.at += 1;
+      const size = readUnsigned(bytes, cursor);
+      this.#sections.push({ id, content: bytes.subarray(cursor.at, cursor.at + size) });
+      cursor.at += size;
+    }
+  }
+
+  /** Throws RangeError where the module has no such section. */
+  vector(id: number): Vector {
+    const section = this.#sections.find((each) => each.id === id);
+    if (section === undefined) throw new RangeError(`the module has no section ${id}`);
+    const cursor = { at: 0 };
+    const count = readUnsigned(section.content, cursor);
+    return { count, items: section.content.subarray(cursor.at) };
+  }
+
+  replace(id: number, { count, items }: Vector): void {
+    const index = this.#sections.findIndex((each) => each.id === id);
+    this.#sections[index] = { id, content: Buffer.concat([Uint8Array.from(unsigned(count)), items]) };
+  }
+
+  /** Adds items to a section that is there. */
+  append(id: number, ...added: readonly (readonly number[])[]): void {
+    const { count, items } = this.vector(id);
+    this.replace(id, {
+      count: count + added.length,
+      items: Buffer.concat([items, Uint8Array.from(added.flat())]),
+    });
+  }
+
+  bytes(): Uint8Array {
+    return Buffer.concat([
+      this.#header,
+      ...this.#sections.flatMap(({ id, content }) => [
+        Uint8Array.from([id, ...unsigned(content.length)]),
+        content,
+      ]),
+    ]);
+  }
+}

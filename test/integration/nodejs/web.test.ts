@@ -1,0 +1,29 @@
+/** What programs of the web find in Node.js is in the guest as it is in Node itself: the same scripts run in both. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { printedByGuest } from '../../helpers/node-guest.ts';
+
+const directory = fileURLToPath(new URL('scripts', import.meta.url));
+
+/** Somewhere with a summer of its own. */
+const TZ = 'America/New_York';
+
+const printedByNode = async (script: string): Promise<string> => {
+  const options = { cwd: directory, env: { ...process.env, TZ } };
+  return (await promisify(execFile)(process.execPath, [join(directory, script)], options)).stdout;
+};
+
+test.for(['fetch.cjs', 'cloning.cjs', 'intl.cjs', 'datagrams.cjs', 'web-objects.cjs', 'web-socket.cjs'])(
+  '%s prints the same in the guest',
+  async (script) => {
+    const [native, guest] = await Promise.all([
+      printedByNode(script),
+      printedByGuest({ directory, script, readOnly: true, env: { TZ } }),
+    ]);
+    expect(guest.split('\n')).toEqual(native.split('\n'));
+    expect(native.split('\n').length).toBeGreaterThan(10);
+  },
+);
