@@ -202,7 +202,7 @@ describe('it does nothing', () => {
   test.each([
     [['os', 'nowhere.wasm'], 127, 'does not exist'],
     [['os', HELLO, '--forward', '1:x'], 2, 'forward "1:x"'],
-    [['os', fileURLToPath(import.meta.url)], 126, ''],
+    [['os', guestPath('cat').replace('.wasm', '.c')], 126, ''],
   ])('but fail as ever: %j', async (args, status, message) => {
     const end = await runCli([...args, '--plan'], { prefix });
     expect(end).toMatchObject({ status, stdout: '' });
