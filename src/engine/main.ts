@@ -19,7 +19,7 @@ import { linkImports } from './imports.ts';
 import { exitNow } from './libc.ts';
 import { ListenerFactory } from './listeners.ts';
 import { openDirectories, openMemoryFileSystems } from './mounts.ts';
-import type { HandedChannel, LaunchMessage, ToEngine } from './messages.ts';
+import type { AttachMessage, HandedChannel, LaunchMessage, ToEngine } from './messages.ts';
 import { Poller } from './poll.ts';
 import { compileModule, mayOpenFiles, notWebAssembly, readModule } from './program.ts';
 import type { Program } from './program.ts';
@@ -101,6 +101,7 @@ const lackOfDatagrams = (
 };
 
 interface Obedient {
+  readonly control: Control;
   readonly listeners: ListenerFactory;
   readonly datagrams: DatagramPorts;
   readonly connections: Connections;
@@ -111,22 +112,28 @@ interface Obedient {
 
 /** Does what the supervisor orders while the guest runs. */
 const obey = (order: ToEngine, parts: Obedient): void => {
-  const { listeners, datagrams, connections, channel, program, notice } = parts;
+  const { control, listeners, datagrams, connections } = parts;
   if (order.type === 'drain') {
     listeners.pause();
     datagrams.pause();
     connections.drain();
   } else if (order.type === 'finish') connections.finish();
   else if (order.type === 'detach') listeners.detach(order.id);
-  else if (order.type === 'attach' && order.kind === 'listener') {
-    const { packet, socket } = channel.take('listener') ?? {};
-    if (packet !== undefined && socket !== undefined) listeners.attach(socket, packet.id, packet.processPort);
-  } else if (order.type === 'attach') {
-    const { packet, socket } = channel.take('channel') ?? {};
-    if (packet === undefined || socket === undefined) return;
-    datagrams.attach(socket, packet.processPort);
-    for (const lack of lackOfDatagrams(program, [packet])) notice(lack);
+  else if (order.type === 'attach') {
+    attach(order.kind, parts);
+    control.send({ type: 'attached' });
   }
+};
+
+const attach = (
+  kind: AttachMessage['kind'],
+  { listeners, datagrams, channel, program, notice }: Obedient,
+): void => {
+  const { packet, socket } = channel.take(kind) ?? {};
+  if (packet === undefined || socket === undefined) return;
+  if (packet.kind === 'listener') return listeners.attach(socket, packet.id, packet.processPort);
+  datagrams.attach(socket, packet.processPort);
+  for (const lack of lackOfDatagrams(program, [packet])) notice(lack);
 };
 
 /** V8's words where an i64 meets a number: what a module declares differs from what the function takes. */
@@ -183,7 +190,7 @@ const main = async (control: Control): Promise<void> => {
       ? launch.env
       : { ...launch.env, LISTEN_FDS: String(preopenPorts.length), LISTEN_FD: String(FIRST_LISTENER_FD) };
   const notice = (text: string): void => control.send({ type: 'notice', text });
-  const obedient = { listeners, datagrams, connections, channel, program, notice };
+  const obedient = { control, listeners, datagrams, connections, channel, program, notice };
   control.onOrder((order) => obey(order, obedient));
   // A stop that came together with `go` makes the channel readable no more.
   control.obey();

@@ -50,6 +50,8 @@ const isMessage = (value: unknown): value is FromEngine => {
       );
     case 'resolve':
       return typeof message['name'] === 'string' && message['name'].length <= MAX_NAME;
+    case 'attached':
+      return true;
     case 'notice':
       return typeof message['text'] === 'string';
     case 'failed':
