@@ -173,6 +173,11 @@ export interface FailedMessage {
   readonly hint?: string;
 }
 
+/** An {@link AttachMessage} has been obeyed: what it brought leads to the guest. */
+export interface AttachedMessage {
+  readonly type: 'attached';
+}
+
 /** The guest ended; the engine exits after this. */
 export interface ExitedMessage {
   readonly type: 'exited';
@@ -235,5 +240,6 @@ export type FromEngine =
   | NoticeMessage
   | ConnectMessage
   | ResolveMessage
+  | AttachedMessage
   | FailedMessage
   | ExitedMessage;

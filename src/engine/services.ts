@@ -11,7 +11,7 @@ import { failure } from './errno.ts';
 import { EventPoll } from './event-poll.ts';
 import * as libc from './libc.ts';
 import { ListenerFactory } from './listeners.ts';
-import type { GoMessage, LaunchMessage, ToEngine } from './messages.ts';
+import type { AttachMessage, GoMessage, LaunchMessage, ToEngine } from './messages.ts';
 import { POLLIN } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { AF_INET, AF_INET6 } from './socket-address.ts';
@@ -105,15 +105,17 @@ export class Services implements EngineServices {
       this.connections.drain();
     } else if (order.type === 'finish') this.connections.finish();
     else if (order.type === 'detach') this.listeners.detach(order.id);
-    else if (order.type === 'attach' && order.kind === 'listener') {
-      const { packet, socket } = this.#channel.take('listener') ?? {};
-      if (packet === undefined || socket === undefined) return;
-      this.listeners.attach(socket, packet.id, packet.processPort);
-    } else if (order.type === 'attach') {
-      const { packet, socket } = this.#channel.take('channel') ?? {};
-      if (packet === undefined || socket === undefined) return;
-      this.datagrams.attach(socket, packet.processPort);
-      this.#onDatagramPort?.(packet.processPort);
+    else if (order.type === 'attach') {
+      this.#attach(order.kind);
+      this.control.send({ type: 'attached' });
     }
+  }
+
+  #attach(kind: AttachMessage['kind']): void {
+    const { packet, socket } = this.#channel.take(kind) ?? {};
+    if (packet === undefined || socket === undefined) return;
+    if (packet.kind === 'listener') return this.listeners.attach(socket, packet.id, packet.processPort);
+    this.datagrams.attach(socket, packet.processPort);
+    this.#onDatagramPort?.(packet.processPort);
   }
 }

@@ -55,6 +55,8 @@ const isMessage = (value: unknown): value is FromEngine => {
         typeof message['name'] === 'string' &&
         message['name'].length <= MAX_NAME
       );
+    case 'attached':
+      return true;
     case 'notice':
       return typeof message['text'] === 'string';
     case 'failed':

@@ -3,13 +3,26 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { FromEngine, ToEngine } from '../engine/messages.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  AttachedMessage,
+  ChannelPacket,
+  FromEngine,
+  ListenerPacket,
+  ToEngine,
+} from '../engine/messages.ts';
 import { CONTROL_FD, FIRST_INHERITED_FD } from '../engine/messages.ts';
 import { packetSocketPair, streamSocketPair } from '../os/descriptor-passing.ts';
 import { readEngineLines } from './engine-line.ts';
 import { engineCommand } from './engine-binary.ts';
 import type { Enclosure } from './isolation.ts';
 import { SocketChannel } from './socket-channel.ts';
+
+/** A guest that computes hears of what is attached to it at its next wait: so long that is waited for, in ms. */
+const ATTACH_MS = 1000;
+
+/** What an engine says of its guest. */
+export type GuestMessage = Exclude<FromEngine, AttachedMessage>;
 
 export interface EngineOptions {
   readonly enclosure: Pick<Enclosure, 'spawn'>;
@@ -19,7 +32,7 @@ export interface EngineOptions {
   readonly channelCount: number;
   /** Where the guest's output goes when it is not the terminal's. */
   readonly onOutput: ((stream: 'stdout' | 'stderr', text: string) => void) | undefined;
-  readonly onMessage: (message: FromEngine) => void;
+  readonly onMessage: (message: GuestMessage) => void;
   /** Does the guest read what this process's standard input brings? */
   readonly hasInput: boolean;
 }
@@ -40,6 +53,8 @@ export class EngineProcess implements AsyncDisposable {
   /** Resolves when the process is gone and all its output has been passed on. */
   readonly ended: Promise<ProcessEnd>;
   readonly #onMessage: EngineOptions['onMessage'];
+  /** What has been attached, until the engine says that it has it. */
+  readonly #attaching: PromiseWithResolvers<void>[] = [];
   #isGone = false;
 
   constructor({ enclosure, inherited, channelCount, onOutput, onMessage, hasInput }: EngineOptions) {
@@ -68,7 +83,11 @@ export class EngineProcess implements AsyncDisposable {
     this.#channels = this.#child.stdio.slice(FIRST_INHERITED_FD + inherited.length) as Socket[];
     // Writing to an engine that just died is no news: `ended` tells.
     for (const stream of [this.#control, ...this.#channels]) stream.on('error', () => {});
-    readEngineLines(this.#control, onMessage, () => this.distrust());
+    readEngineLines(
+      this.#control,
+      (message) => (message.type === 'attached' ? this.#attaching.shift()?.resolve() : onMessage(message)),
+      () => this.distrust(),
+    );
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#child[stream]?.setEncoding('utf8').on('data', (text: string) => onOutput?.(stream, text));
     }
@@ -97,10 +116,23 @@ export class EngineProcess implements AsyncDisposable {
     const [own, engineChannel] = streamSocketPair();
     const channel = new Socket({ fd: own }).on('error', () => {});
     this.#channels.push(channel);
-    this.channel.hand({ kind: 'channel', processPort }, engineChannel);
+    this.attach({ kind: 'channel', processPort }, engineChannel);
     closeSync(engineChannel);
-    this.send({ type: 'attach', kind: 'channel' });
     return channel;
+  }
+
+  /** Gives the running engine one more socket; this process keeps its own descriptor. */
+  attach(packet: ListenerPacket | ChannelPacket, socket: number): void {
+    this.channel.hand(packet, socket);
+    this.#attaching.push(Promise.withResolvers());
+    this.send({ type: 'attach', kind: packet.kind });
+  }
+
+  /** Resolves when the engine has all that was attached, is gone, or is too busy to say so. */
+  async attached(): Promise<void> {
+    if (this.#attaching.length === 0) return;
+    const all = Promise.all(this.#attaching.map(({ promise }) => promise));
+    await Promise.race([all, this.ended, sleep(ATTACH_MS, undefined, { ref: false })]);
   }
 
   send(message: ToEngine): void {

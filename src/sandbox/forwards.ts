@@ -66,6 +66,8 @@ export class Forwards implements AsyncDisposable {
       const { ports, generations, amend } = this.#options;
       const wanted = new Map(requested.map((each) => [keyOf(each), each]));
       const removed = new Set(ports.all.filter((held) => !wanted.delete(keyOf(held.requested))));
+      // The records are everybody's: who changes them waits for all sandboxes that start or stop.
+      if (wanted.size === 0 && removed.size === 0) return { needsNewVersion: false };
       // A host port that leads elsewhere from now on stays held.
       const moved = [...removed].flatMap((held) => {
         const to = [...wanted.values()].find((each) => isSameHostPort(each, held.requested));
@@ -130,6 +132,8 @@ export class Forwards implements AsyncDisposable {
     const { generations } = this.#options;
     generations.attach(added.flatMap(({ listeners }) => listeners));
     await generations.relay();
+    // The kernel is to redirect to what is there already.
+    await generations.current.attached();
     await this.#openAll();
   }
 

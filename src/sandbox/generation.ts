@@ -5,13 +5,7 @@
 import { closeSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { FIRST_INHERITED_FD } from '../engine/messages.ts';
-import type {
-  ExitedMessage,
-  FromEngine,
-  InheritedSocket,
-  LaunchMessage,
-  ListeningMessage,
-} from '../engine/messages.ts';
+import type { ExitedMessage, InheritedSocket, LaunchMessage, ListeningMessage } from '../engine/messages.ts';
 import { WasmrunError, isErrorCode } from '../errors.ts';
 import type { DatagramRelay } from '../network/datagram-relay.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
@@ -19,7 +13,7 @@ import { formatPort } from '../network/forward.ts';
 import type { Protocol } from '../os/socket.ts';
 import type { SandboxDefinition } from './definition.ts';
 import { EngineProcess } from './engine-process.ts';
-import type { EngineOptions, ProcessEnd } from './engine-process.ts';
+import type { EngineOptions, GuestMessage, ProcessEnd } from './engine-process.ts';
 import type { RefusedEvent } from './events.ts';
 import type { HeldListener, HeldPorts } from './held-ports.ts';
 import type { Enclosure } from './isolation.ts';
@@ -169,8 +163,12 @@ export class Generation implements AsyncDisposable {
 
   /** One more host port leads to it. */
   attach({ fd, id, processPort }: HeldListener): void {
-    this.#engine.channel.hand({ kind: 'listener', id, processPort }, fd);
-    this.#engine.send({ type: 'attach', kind: 'listener' });
+    this.#engine.attach({ kind: 'listener', id, processPort }, fd);
+  }
+
+  /** Resolves when all host ports that lead to it do, unless it is busy. */
+  async attached(): Promise<void> {
+    await this.#engine.attached();
   }
 
   /** A host port leads to it no more. */
@@ -210,7 +208,7 @@ export class Generation implements AsyncDisposable {
     return conclusion;
   }
 
-  #receive(message: FromEngine): void {
+  #receive(message: GuestMessage): void {
     const { onListening, onNotice, onPrepared } = this.#options;
     if (message.type === 'prepared') {
       this.#abi = message.abi;

@@ -1,10 +1,10 @@
 /** `--watch` as its user sees it: the files of a real app change while clients use it. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { lstatSync, readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { State } from '../../../src/sandbox/state.ts';
 import { eventually, isRunning, newPrefix, remains, runCli } from '../../helpers/cli.ts';
 import type { CliRun } from '../../helpers/cli.ts';
 import {
@@ -18,8 +18,7 @@ import {
 } from '../../helpers/live-app.ts';
 import type { LiveApp } from '../../helpers/live-app.ts';
 import { startLoad } from '../../helpers/load.ts';
-import { nft } from '../network/test-firewall.ts';
-import { interfaces, linesOf, randomPrefix } from '../network/test-network.ts';
+import { identityOf, watchRules } from './sandbox-identity.ts';
 
 const PATIENCE_MS = 15_000;
 
@@ -31,73 +30,6 @@ beforeEach(() => {
 afterEach(() => runCli(['gc'], { prefix }));
 
 const watch = (app: LiveApp, ...args: string[]): CliRun => watchApp(app, args, { prefix });
-
-/** What leads into the sandbox, by what the kernel tells it apart by. */
-const identity = (run: CliRun, url: string): unknown => {
-  const [, namespace] = /\(namespace (\S+)\)/.exec(run.stderr())!;
-  return {
-    namespace: lstatSync(`/run/netns/${namespace}`).ino,
-    interfaces: interfaces()
-      .filter((name) => name.startsWith(prefix))
-      .map((name) => readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8')),
-    listeners: listenersOn(Number(new URL(url).port)),
-    // With the handle of each chain, rule, set and map, and with the elements.
-    nftables: linesOf('nft', '-a', '-s', 'list', 'ruleset').filter((line) => line.includes(prefix)),
-    table: nftTable(),
-    iptables: linesOf('iptables-save').filter((line) => line.includes(prefix)),
-  };
-};
-
-/** Our nftables table in full, where there is one. */
-const nftTable = (): readonly string[] =>
-  linesOf('nft', 'list', 'tables').includes(`table inet ${prefix}`)
-    ? linesOf('nft', '-a', 'list', 'table', 'inet', prefix)
-    : [];
-
-/** Inodes of the sockets that listen on a port of this machine: proc(5), /proc/net/tcp; state 0A is LISTEN. */
-const listenersOn = (port: number): string[] => {
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const rows = ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/net/${table}`, 'latin1').split('\n'));
-  const inodes = rows
-    .map((row) => row.trim().split(/\s+/))
-    .filter(([, local, , state]) => local?.endsWith(suffix) === true && state === '0A')
-    .map((row) => row[9] ?? '');
-  expect(inodes).toHaveLength(2);
-  return inodes;
-};
-
-interface RuleChanges extends AsyncDisposable {
-  /** What has happened to the rules of the prefix since. */
-  lines(): Promise<string[]>;
-}
-
-/** An element that is taken away and put back looks the same afterwards: the kernel tells of each change. */
-const watchRules = async (of: string): Promise<RuleChanges> => {
-  const monitor = spawn('nft', ['monitor'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  monitor.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  // What it says of this one shows that it has told all that came before.
-  const marker = randomPrefix();
-  const told = async (name: string): Promise<void> => {
-    const isTold = await eventually(() => {
-      nft('add', 'table', 'ip', name);
-      nft('delete', 'table', 'ip', name);
-      return output.includes(`add table ip ${name}`);
-    });
-    expect(isTold).toBe(true);
-  };
-  await told(`${marker}-begin`);
-  return {
-    async lines() {
-      await told(`${marker}-end`);
-      return output.split('\n').filter((line) => line.includes(of));
-    },
-    async [Symbol.asyncDispose]() {
-      monitor.kill();
-      await once(monitor, 'close');
-    },
-  };
-};
 
 const VERSIONS = ['hello-wasix', 'hello-wasmedge', 'hello-preview1'] as const;
 
@@ -113,7 +45,7 @@ describe.each(['nftables', 'iptables', 'handoff'])('a reload with %s', (transpor
       const url = await run.url();
       const first = await engineOf(run);
       const [, address] = /^\S+ {2}([\d.]+)/m.exec(run.stderr())!;
-      const before = identity(run, url);
+      const before = identityOf(run, url);
       await using changes = await watchRules(prefix);
       await using fresh = startLoad(url);
       await using kept = startLoad(url, { how: 'keep-alive' });
@@ -129,7 +61,7 @@ describe.each(['nftables', 'iptables', 'handoff'])('a reload with %s', (transpor
       expect(last).not.toBe(first);
       expect(isRunning(first)).toBe(false);
       // The same objects as before: nothing that leads in was made anew, or taken away for a moment.
-      expect(identity(run, url)).toEqual(before);
+      expect(identityOf(run, url)).toEqual(before);
       expect(await changes.lines()).toEqual([]);
       expect(await get(`http://${address}:3000/`)).toContain('Hello');
       expect(run.stderr().match(/→/g)).toHaveLength(1);
@@ -164,6 +96,15 @@ describe('a new version', () => {
       /^reload failed {2}.*the build "flase" failed: there is no such program \(v1 goes on\)$/m,
     );
     await reloaded(run, () => app.configure(`[build]\ncommand = "true"\n${network}`));
+    await stop(run);
+  });
+
+  test('does not wait for other sandboxes that start or stop', async () => {
+    await using app = await createApp('hello-wasmedge');
+    await using run = watch(app);
+    await run.url();
+    await engineOf(run);
+    await new State(prefix).exclusively(() => reloaded(run, () => app.save('hello-wasix')));
     await stop(run);
   });
 

@@ -23,6 +23,7 @@ const messages: fc.Arbitrary<FromEngine> = fc.oneof(
     port: fc.nat(65_535),
   }),
   fc.record({ type: fc.constant('resolve' as const), id: fc.maxSafeNat(), name: fc.domain() }),
+  fc.record({ type: fc.constant('attached' as const) }),
   fc.record({ type: fc.constant('notice' as const), text: fc.string({ unit: 'grapheme' }) }),
   fc.record({ type: fc.constant('failed' as const), code: fc.string(), message: fc.string() }),
   fc.record({
@@ -66,9 +67,16 @@ test('no text makes it fail, and only messages come out', () => {
       (line) => {
         const message = parseEngineLine(line);
         if (message !== undefined)
-          expect(['prepared', 'listening', 'connect', 'resolve', 'notice', 'failed', 'exited']).toContain(
-            message.type,
-          );
+          expect([
+            'prepared',
+            'listening',
+            'connect',
+            'resolve',
+            'attached',
+            'notice',
+            'failed',
+            'exited',
+          ]).toContain(message.type);
       },
     ),
   );
