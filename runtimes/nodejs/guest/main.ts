@@ -17,6 +17,7 @@ import { host } from './host.ts';
 import { createIntl } from './intl/intl.ts';
 import { addLocaleMethods } from './intl/locale-methods.ts';
 import { readLaunch } from './launch.ts';
+import { seedRandomNumbers } from './random-numbers.ts';
 import type { Answer } from './native-answers.ts';
 import { startModules } from './module-graph.ts';
 
@@ -57,6 +58,7 @@ host.setEntries({
     const { options } = readLaunch();
     startClocks();
     useNetworkOptions(options);
+    seedRandomNumbers();
     runMain(() => library.runMain('internal/main/run_main_module'));
   },
   timers: () => runCallback(runTimers),

@@ -8,6 +8,7 @@ const VALID_TEXTS: Record<string, readonly string[]> = {
   '--name': ['web', 'a-1', 'x'],
   '--language': ['wasm', 'nodejs'],
   '--module': ['a.wasm', 'server.js'],
+  '--memory': ['64m', '1g'],
   '--': ['--verbose', 'a b', ''],
   '--env': ['A=1', 'B=', 'A=2'],
   '--env-file': ['.env', '/etc/env'],
