@@ -12,8 +12,6 @@ const REASONS: Readonly<Record<string, string>> = {
   'heap_utils.createHeapSnapshotStream':
     'Heap snapshots are not available in a sandbox of wasmrun: its heap is not one of V8',
   'report.getReport': 'process.report is not available in a sandbox of wasmrun: it tells of the host',
-  'contextify.makeContext':
-    'node:vm has no further contexts in a sandbox of wasmrun: there is one global object',
 };
 
 /** Of every refusal. */

@@ -19,6 +19,14 @@ interface Hooks {
 const typeError = (message: string, code: string): TypeError =>
   Object.assign(new TypeError(message), { code });
 
+const orFail = <Value>(name: string, read: () => Value): Value => {
+  try {
+    return read();
+  } catch {
+    throw new Error(`${name}() failed`);
+  }
+};
+
 export const createSerdes = (): Binding => {
   class Serializer {
     readonly #writer = new ValueWriter({
@@ -123,21 +131,21 @@ export const createSerdes = (): Binding => {
     }
 
     readUint32(): number {
-      return this.#reader.bytes.varint();
+      return orFail('ReadUint32', () => this.#reader.bytes.varint());
     }
 
     readUint64(): [high: number, low: number] {
-      const value = this.#reader.bytes.varint64();
+      const value = orFail('ReadUint64', () => this.#reader.bytes.varint64());
       return [Number(value / LOW), Number(value % LOW)];
     }
 
     readDouble(): number {
-      return this.#reader.bytes.double();
+      return orFail('ReadDouble', () => this.#reader.bytes.double());
     }
 
     /** Where the bytes begin. */
     _readRawBytes(length: number): number {
-      return this.#reader.bytes.take(length);
+      return orFail('ReadRawBytes', () => this.#reader.bytes.take(length));
     }
   }
   return { Serializer, Deserializer };

@@ -1,5 +1,6 @@
 /** Which objects are nothing but their properties, and how V8 names the others. */
 import { typeTests } from '../bindings/types.ts';
+import { host } from '../host.ts';
 
 /** Kinds of objects that are more than their properties and cannot be copied. */
 const OPAQUE = [
@@ -19,6 +20,12 @@ const OTHERS = new Set([
   'Array Iterator',
   'String Iterator',
 ]);
+
+const ORDINARY = host.classOf({});
+
+/** Made by `{}` or the like. */
+export const isOrdinary = (object: object): boolean =>
+  host.classOf(object) === ORDINARY && Object.getPrototypeOf(object) === Object.prototype;
 
 export const isPlain = (object: object): boolean =>
   !OPAQUE.some((isOf) => isOf(object)) && !OTHERS.has(tagOf(object)) && !isIntl(object);

@@ -1,7 +1,7 @@
 /** Writes values in V8's format (ValueSerializer), in the order and with the refusals of V8. */
 import { typeTests, viewTests } from '../bindings/types.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { describe, isPlain } from './plain-objects.ts';
+import { describe, isOrdinary, isPlain } from './plain-objects.ts';
 import {
   ERROR_TAG,
   ERRORS,
@@ -119,6 +119,8 @@ export class ValueWriter {
       this.bytes.byte(TAG.host);
       return this.#delegate.writeHostObject(object);
     }
+    // Most objects are ordinary ones: the questions below are for the others.
+    if (isOrdinary(object)) return this.#writeOwn(object);
     if (Array.isArray(object) && !typeTests.isProxy(object)) return this.#writeArray(object);
     if (!this.#writeSpecial(object)) this.#writePlain(object);
   }
@@ -163,6 +165,10 @@ export class ValueWriter {
 
   #writePlain(object: object): void {
     if (!isPlain(object)) throw this.#refusal(object);
+    this.#writeOwn(object);
+  }
+
+  #writeOwn(object: object): void {
     this.bytes.byte(TAG.object);
     const count = this.#writeProperties(object, Object.keys(object));
     this.bytes.byte(TAG.endObject);
