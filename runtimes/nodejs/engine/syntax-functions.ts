@@ -113,26 +113,37 @@ const explainLinking = (text: string, root: number): Problem | undefined =>
     modules[root]?.instantiate();
   });
 
+/** ECMAScript, IdentifierName, without escapes. */
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
+
 export const syntaxFunctions: Readonly<Record<string, HostFunction>> = {
   explainScript: taking(
     ['text', 'text?', 'text'],
-    (source: string, parameters: string | undefined, filename: string) =>
-      explain(() =>
-        parameters === undefined
-          ? new contextify.ContextifyScript(source, filename, 0, 0, undefined, false, undefined, HOST_OPTION)
-          : contextify.compileFunction(
-              source,
-              filename,
-              0,
-              0,
-              undefined,
-              false,
-              undefined,
-              undefined,
-              parameters === '' ? [] : parameters.split(', '),
-              HOST_OPTION,
-            ),
-      ),
+    (source: string, parameters: string | undefined, filename: string) => {
+      if (parameters === undefined) {
+        return explain(
+          () =>
+            new contextify.ContextifyScript(source, filename, 0, 0, undefined, false, undefined, HOST_OPTION),
+        );
+      }
+      const names = parameters === '' ? [] : parameters.split(', ');
+      // Node ends the process over what is no name of a parameter.
+      if (!names.every((name) => IDENTIFIER.test(name))) return undefined;
+      return explain(() =>
+        contextify.compileFunction(
+          source,
+          filename,
+          0,
+          0,
+          undefined,
+          false,
+          undefined,
+          undefined,
+          names,
+          HOST_OPTION,
+        ),
+      );
+    },
   ),
   explainModule: taking(
     ['text', 'text', 'boolean'],

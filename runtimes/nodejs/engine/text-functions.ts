@@ -88,8 +88,9 @@ export const textFunctions: Readonly<Record<string, HostFunction>> = {
     (href: string, hash: boolean, unicode: boolean, search: boolean, auth: boolean) =>
       url.format(href, hash, unicode, search, auth),
   ),
-  pathToFileUrl: taking(['text', 'boolean', 'text?'], (path: string, isWindows: boolean, base?: string) =>
-    withComponents(url.pathToFileURL(path, isWindows, base)),
-  ),
+  pathToFileUrl: taking(['text', 'boolean', 'text?'], (path: string, isWindows: boolean, base?: string) => {
+    if (path === '') throw new TypeError('an empty path has no URL');
+    return withComponents(url.pathToFileURL(path, isWindows, base));
+  }),
   parseEnv: (text: string) => JSON.stringify(parseEnv(text)),
 };

@@ -143,6 +143,5 @@ int JS_IsFunction(JSContext *, JSValue);
 void *js_malloc(JSContext *, unsigned size);
 void js_free(JSContext *, void *);
 void js_free_rt(JSRuntime *, void *);
-void *js_realloc_rt(JSRuntime *, void *, unsigned size);
 
 #endif
