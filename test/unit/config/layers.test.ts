@@ -14,6 +14,7 @@ const VALID_TEXTS: Record<string, readonly string[]> = {
   '--env-file': ['.env', '/etc/env'],
   '--dir': ['data', '/srv:/www:ro'],
   '--tmpfs': ['/cache', '/tmp'],
+  '--memory': ['256m', '1g', '33554432', '1.5GB'],
   '--forward': ['8080:3000', '9000-9002:1-3', '3000'],
   '--bind': ['127.0.0.1', '::1', '0.0.0.0'],
   '--isolation': ['auto', 'user-namespace'],
@@ -35,6 +36,7 @@ const flags = fc.record(
 const ENVIRONMENT_TEXTS: Record<string, readonly string[]> = {
   WASMRUN_NAME: ['env-name'],
   WASMRUN_LANGUAGE: ['python'],
+  WASMRUN_MEMORY: ['64M'],
   WASMRUN_FORWARDS: ['1:1,2:2', '5'],
   WASMRUN_BIND: ['127.0.0.2'],
   WASMRUN_ISOLATION: ['namespace'],
