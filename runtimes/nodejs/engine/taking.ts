@@ -8,6 +8,8 @@ const IS = {
   text: (value: unknown) => typeof value === 'string',
   'text?': (value: unknown) => value === undefined || typeof value === 'string',
   number: (value: unknown) => typeof value === 'number',
+  /** One of 32 bits. */
+  integer: (value: unknown) => typeof value === 'number' && Object.is(value, value | 0),
   boolean: (value: unknown) => typeof value === 'boolean',
   bytes: (value: unknown) => value instanceof Uint8Array,
 } as const;

@@ -91,6 +91,7 @@ await createNodeGuest({ ...readGuestBytes(), script: Buffer.from(SCRIPT) }, MEMO
   reactor: new ReactorState(),
   guest: absent,
   streams: absent,
+  datagrams: absent,
   services: absent,
   launch: absent,
 });

@@ -14,7 +14,6 @@ const VALID_TEXTS: Record<string, readonly string[]> = {
   '--env-file': ['.env', '/etc/env'],
   '--dir': ['data', '/srv:/www:ro'],
   '--tmpfs': ['/cache', '/tmp'],
-  '--memory': ['256m', '1g', '33554432', '1.5GB'],
   '--forward': ['8080:3000', '9000-9002:1-3', '3000'],
   '--bind': ['127.0.0.1', '::1', '0.0.0.0'],
   '--isolation': ['auto', 'user-namespace'],
