@@ -106,8 +106,8 @@ export const memorySize: TextParser<number> = (text) => {
 /** Writes a size back in the form `memorySize` reads. */
 export const formatMemorySize = (size: number): string => {
   for (const unit of ['g', 'm', 'k'] as const) {
-    const factor = SIZE_UNITS[unit] ?? 1;
-    if (size % factor === 0) return `${size / factor}${unit}`;
+    const count = size / SIZE_UNITS[unit]!;
+    if (Number.isInteger(count)) return `${count}${unit}`;
   }
   return String(size);
 };

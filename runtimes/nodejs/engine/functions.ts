@@ -10,6 +10,9 @@ import { librarySource } from './library.ts';
 import { textFunctions } from './text-functions.ts';
 import { VALUE_SIZE } from './values.ts';
 
+/** Bytes that names are made of are few; more are made where the guest has them. */
+const MOST_RANDOM = 1024;
+
 export const coreFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions => ({
   plain: plainFunctions(bridge, app),
   raw: rawFunctions(bridge),
@@ -23,7 +26,7 @@ const plainFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions['pla
   launch: () => JSON.stringify(app()),
   now: () => performance.now(),
   write: (fd: number, bytes: Uint8Array) => writeSync(fd, bytes),
-  random: (length: number) => randomFillSync(new Uint8Array(length)),
+  random: (length: number) => randomFillSync(new Uint8Array(Math.min(length, MOST_RANDOM))),
   printText: (fd: number, text: string) => void writeSync(fd, text),
   sleep: (milliseconds: number) => {
     // Nothing else runs in a sandbox meanwhile, as in Node itself.

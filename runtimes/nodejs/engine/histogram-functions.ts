@@ -25,6 +25,9 @@ const WITH_OTHER = new Set('add subtract ksTest welchTest mannWhitneyTest cohens
 /** Methods that fill a map. */
 const INTO_MAP = new Set('percentiles percentilesBigInt linearBuckets logBuckets'.split(' '));
 
+/** hdr_histogram.c, hdr_calculate_bucket_config. */
+const MOST_FIGURES = 5;
+
 /** Bytes of the counters (hdr_histogram.c, hdr_calculate_bucket_config). */
 const sizeOf = (highest: number, figures: number): number => {
   const subBuckets = 2 ** Math.ceil(Math.log2(2 * 10 ** figures));
@@ -55,6 +58,11 @@ const call = (
 export const histogramFunctions = (natives: NativeObjects): Readonly<Record<string, HostFunction>> => ({
   histogramMake: (lowest: number, highest: number, figures: number, halfLife: number, threshold: number) =>
     answer(() => {
+      const isSensible = lowest >= 1 && highest >= 2 * lowest && figures >= 1 && figures <= MOST_FIGURES;
+      // Node ends the process over anything else; its library has looked at what apps give.
+      if (![lowest, highest, figures].every(Number.isSafeInteger) || !isSensible) {
+        throw new RangeError('no such histogram');
+      }
       const size = sizeOf(highest, figures);
       natives.reserve(size);
       return natives.add(CLASS, new NativeHistogram(lowest, highest, figures, halfLife, threshold), size);

@@ -2,6 +2,7 @@
  * `Intl` for the guest, whose engine has none: objects of V8 and its ICU work here by number. Nothing of it touches
  * the world outside; locales and options arrive as JSON.
  */
+import { taking } from './taking.ts';
 import { engineBinding } from './engine-binding.ts';
 import type { HostFunction } from './bridge.ts';
 import { answer } from './native-answers.ts';
@@ -133,19 +134,27 @@ export const intlFunctions = (natives: NativeObjects): Readonly<Record<string, H
   setTimeZone: (name: string) => {
     process.env['TZ'] = name;
   },
-  icuErrorName: (error: number) => icu.icuErrName(error),
-  icuTranscode: (bytes: Uint8Array, from: string, to: string) => icu.transcode(Buffer.from(bytes), from, to),
-  icuStringWidth: (text: string, isAmbiguousWide: boolean, expandsEmoji: boolean) =>
-    icu.getStringWidth(text, isAmbiguousWide, expandsEmoji),
-  icuConverter: (encoding: string, flags: number) => {
+  icuErrorName: taking(['integer'], (error: number) => icu.icuErrName(error)),
+  icuTranscode: taking(['bytes', 'text', 'text'], (bytes: Uint8Array, from: string, to: string) =>
+    icu.transcode(Buffer.from(bytes), from, to),
+  ),
+  icuStringWidth: taking(
+    ['text', 'boolean', 'boolean'],
+    (text: string, isAmbiguousWide: boolean, expandsEmoji: boolean) =>
+      icu.getStringWidth(text, isAmbiguousWide, expandsEmoji),
+  ),
+  icuConverter: taking(['text', 'integer'], (encoding: string, flags: number) => {
     natives.reserve(OBJECT_SIZE);
     const converter = icu.getConverter(encoding, flags);
     return converter === undefined ? 0 : natives.add('Converter', converter, OBJECT_SIZE);
-  },
-  icuDecode: (number: number, bytes: Uint8Array, flags: number, encoding: string) =>
-    answer(() => {
-      const converter = natives.find(number, 'Converter');
-      if (converter === undefined) throw new TypeError('Illegal invocation');
-      return icu.decode(converter, bytes, flags, encoding);
-    }),
+  }),
+  icuDecode: taking(
+    ['integer', 'bytes', 'integer', 'text'],
+    (number: number, bytes: Uint8Array, flags: number, encoding: string) =>
+      answer(() => {
+        const converter = natives.find(number, 'Converter');
+        if (converter === undefined) throw new TypeError('Illegal invocation');
+        return icu.decode(converter, bytes, flags, encoding);
+      }),
+  ),
 });

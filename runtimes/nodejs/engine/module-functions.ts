@@ -71,7 +71,8 @@ class Packages {
   /** The `package.json` of the directory of a path or the nearest above it (BindingData::TraverseParent). */
   nearest(start: string): PackageConfig | InvalidPackage | undefined {
     let directory = start.endsWith('/') ? start.slice(0, -1) : path.dirname(start);
-    for (; directory !== '/' && directory !== ''; directory = path.dirname(directory)) {
+    // The directory of what is not absolute is "." for ever.
+    for (; directory !== '/' && path.isAbsolute(directory); directory = path.dirname(directory)) {
       if (directory.endsWith('/node_modules')) return undefined;
       const config = this.read(`${directory}/package.json`);
       if (config !== undefined) return config;

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import type { HostFunction } from './bridge.ts';
+import { taking } from './taking.ts';
 import { engineBinding } from './engine-binding.ts';
 
 type Problem = readonly [message: string, arrow: string | null];
@@ -112,31 +113,48 @@ const explainLinking = (text: string, root: number): Problem | undefined =>
     modules[root]?.instantiate();
   });
 
+/** ECMAScript, IdentifierName, without escapes. */
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
+
 export const syntaxFunctions: Readonly<Record<string, HostFunction>> = {
-  explainScript: (source: string, parameters: string | undefined, filename: string) =>
-    explain(() =>
-      parameters === undefined
-        ? new contextify.ContextifyScript(source, filename, 0, 0, undefined, false, undefined, HOST_OPTION)
-        : contextify.compileFunction(
-            source,
-            filename,
-            0,
-            0,
-            undefined,
-            false,
-            undefined,
-            undefined,
-            parameters === '' ? [] : parameters.split(', '),
-            HOST_OPTION,
-          ),
-    ),
-  explainModule: (source: string, filename: string, mayBeModule: boolean) => {
-    let isModule = false;
-    const problem = explain(() => {
-      isModule = contextify.compileFunctionForCJSLoader(source, filename, false, mayBeModule).canParseAsESM;
-    });
-    return problem ?? (isModule ? true : undefined);
-  },
+  explainScript: taking(
+    ['text', 'text?', 'text'],
+    (source: string, parameters: string | undefined, filename: string) => {
+      if (parameters === undefined) {
+        return explain(
+          () =>
+            new contextify.ContextifyScript(source, filename, 0, 0, undefined, false, undefined, HOST_OPTION),
+        );
+      }
+      const names = parameters === '' ? [] : parameters.split(', ');
+      // Node ends the process over what is no name of a parameter.
+      if (!names.every((name) => IDENTIFIER.test(name))) return undefined;
+      return explain(() =>
+        contextify.compileFunction(
+          source,
+          filename,
+          0,
+          0,
+          undefined,
+          false,
+          undefined,
+          undefined,
+          names,
+          HOST_OPTION,
+        ),
+      );
+    },
+  ),
+  explainModule: taking(
+    ['text', 'text', 'boolean'],
+    (source: string, filename: string, mayBeModule: boolean) => {
+      let isModule = false;
+      const problem = explain(() => {
+        isModule = contextify.compileFunctionForCJSLoader(source, filename, false, mayBeModule).canParseAsESM;
+      });
+      return problem ?? (isModule ? true : undefined);
+    },
+  ),
   explainJson: (text: string) => {
     try {
       JSON.parse(text);
@@ -145,11 +163,11 @@ export const syntaxFunctions: Readonly<Record<string, HostFunction>> = {
       return (error as SyntaxError).message;
     }
   },
-  parseModule,
-  explainLinking,
-  parseCommonJs: (source: string) => {
+  parseModule: taking(['text', 'text'], parseModule),
+  explainLinking: taking(['text', 'number'], explainLinking),
+  parseCommonJs: taking(['text'], (source: string) => {
     const [names, reexports] = lexer.parse(source);
     return JSON.stringify([[...names], reexports]);
-  },
+  }),
   filePath: (url: string) => fileURLToPath(url),
 };
