@@ -92,7 +92,7 @@ describe.each([
       expect(await askAt(forward.hostPort, '/connect/203.0.113.1:80')).toBe(refused);
       expect(await askAt(forward.hostPort, '/resolve/example.com')).toBe('unknown-name');
       expect(events).toContainEqual(expect.objectContaining({ type: 'refused', destination: 'example.com' }));
-      sandbox.stop(15);
+      sandbox.stop(143);
       expect(await sandbox.end()).toEqual({ status: 143, reason: 'stopped' });
     }
     expect(remains(prefix)).toEqual([]);
