@@ -13,15 +13,21 @@ import { startLoad } from '../helpers/load.ts';
 import { enterNamespace, leftovers, runInside } from '../privileged/network/test-network.ts';
 
 const MIB = 1024 * 1024;
-/** The supervisor's heap after a collection. Seen: 0.1 MiB more after 450 reloads, code compiled better by and by. */
-const HEAP_GROWTH = MIB / 2;
+/**
+ * The supervisor's heap after a collection. Seen: 0.1 to 0.6 MiB more after 400 reloads, all of it machine code
+ * that V8 makes of what is called often (by two heap snapshots); 4 KiB left behind by each would be more.
+ */
+const HEAP_GROWTH = 1.5 * MIB;
 /**
  * The supervisor's own memory after a collection. Seen: 2.5 MiB up and down without a trend, as the allocators
  * keep what they may use again; a reload that left 20 KiB behind would be 8 MiB after 400.
  */
 const MEMORY_GROWTH = 6 * MIB;
-/** Each reload makes at least one object of most classes of ours: a class that grows by less has kept none. */
-const KEPT_BY_EACH = 0.1;
+/**
+ * A class that has so many more objects for each reload has kept one of each. Seen: none, or once 85 arrays that
+ * V8 keeps as patterns of literals it has met often.
+ */
+const KEPT_BY_EACH = 0.75;
 /** Between two requests of a client, in ms. */
 const PAUSE_MS = 25;
 /** What has been used is given back a little later: the firewall is looked at each second. */
@@ -124,7 +130,7 @@ interface Watched {
 
 test.each([
   { transport: 'nftables', reloads: [50, 100, 500] },
-  { transport: 'handoff', reloads: [30, 60, 120] },
+  { transport: 'handoff', reloads: [50, 100, 300] },
 ] as const)(
   'after $reloads reloads with $transport there is nothing more than before',
   async (how) => {
@@ -149,14 +155,12 @@ test.each([
 
       expect(countResources(run, { url, namespace })).toEqual(before);
       const most = (many - some) * KEPT_BY_EACH;
-      const grown = Object.entries(memory.objects).filter(
-        ([name, count]) => count - (warm.objects[name] ?? 0) > most,
+      const growth = Object.entries(memory.objects).map(
+        ([name, count]) => [name, count - (warm.objects[name] ?? 0)] as const,
       );
-      expect(grown).toEqual([]);
+      expect(growth.filter(([, count]) => count > most)).toEqual([]);
       expect(memory.heap - warm.heap).toBeLessThan(HEAP_GROWTH);
       expect(memory.own - warm.own).toBeLessThan(MEMORY_GROWTH);
-      if (process.env['DEBUG_RELOADS'])
-        console.log(warm.heap, memory.heap, warm.own, memory.own, JSON.stringify(before));
     }
     await stop(run);
   },
