@@ -139,7 +139,7 @@ export const intlFunctions = (natives: NativeObjects): Readonly<Record<string, H
     icu.transcode(Buffer.from(bytes), from, to),
   ),
   icuStringWidth: taking(
-    ['text', 'boolean', 'boolean'],
+    ['text', 'boolean?', 'boolean?'],
     (text: string, isAmbiguousWide: boolean, expandsEmoji: boolean) =>
       icu.getStringWidth(text, isAmbiguousWide, expandsEmoji),
   ),

@@ -146,7 +146,7 @@ export const syntaxFunctions: Readonly<Record<string, HostFunction>> = {
     },
   ),
   explainModule: taking(
-    ['text', 'text', 'boolean'],
+    ['text', 'text', 'boolean?'],
     (source: string, filename: string, mayBeModule: boolean) => {
       let isModule = false;
       const problem = explain(() => {

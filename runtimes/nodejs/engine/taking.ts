@@ -11,6 +11,7 @@ const IS = {
   /** One of 32 bits. */
   integer: (value: unknown) => typeof value === 'number' && Object.is(value, value | 0),
   boolean: (value: unknown) => typeof value === 'boolean',
+  'boolean?': (value: unknown) => value === undefined || typeof value === 'boolean',
   bytes: (value: unknown) => value instanceof Uint8Array,
 } as const;
 
