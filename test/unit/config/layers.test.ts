@@ -35,6 +35,7 @@ const flags = fc.record(
 const ENVIRONMENT_TEXTS: Record<string, readonly string[]> = {
   WASMRUN_NAME: ['env-name'],
   WASMRUN_LANGUAGE: ['python'],
+  WASMRUN_MEMORY: ['64M'],
   WASMRUN_FORWARDS: ['1:1,2:2', '5'],
   WASMRUN_BIND: ['127.0.0.2'],
   WASMRUN_ISOLATION: ['namespace'],
