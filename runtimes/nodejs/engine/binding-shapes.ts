@@ -56,7 +56,7 @@ const shapeOf = (value: unknown, depth = 0): Shape => {
 export const bindingShape = (name: unknown): string => {
   let binding: Binding;
   try {
-    binding = internalBinding(String(name));
+    binding = internalBinding(name);
   } catch {
     binding = {};
   }

@@ -7,6 +7,7 @@ import type { EngineFunctions } from './guest.ts';
 import type { Launch } from './launch.ts';
 import { ThrownByGuest } from './guest-errors.ts';
 import { librarySource } from './library.ts';
+import { taking } from './taking.ts';
 import { textFunctions } from './text-functions.ts';
 import { VALUE_SIZE } from './values.ts';
 
@@ -21,7 +22,7 @@ export const coreFunctions = (bridge: Bridge, app: () => Launch): EngineFunction
 const plainFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions['plain'] => ({
   ...textFunctions,
   librarySource: (id: string) => librarySource(id),
-  bindingShape: (name: string) => bindingShape(name),
+  bindingShape: taking(['text'], bindingShape),
   constants: () => constantsOfEngine(),
   launch: () => JSON.stringify(app()),
   now: () => performance.now(),
