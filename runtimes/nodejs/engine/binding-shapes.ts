@@ -53,7 +53,7 @@ const shapeOf = (value: unknown, depth = 0): Shape => {
 };
 
 /** The shape of a binding as JSON; that of an empty one where there is none of the name. */
-export const bindingShape = (name: unknown): string => {
+export const bindingShape = (name: string): string => {
   let binding: Binding;
   try {
     binding = internalBinding(name);
