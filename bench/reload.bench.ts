@@ -1,8 +1,9 @@
 /**
  * Reloads under load: what clients meet while the app is replaced again and again, for each transport and both
  * ways to replace it, and for the naive one: stop the command, start it again. Four clients open a connection for
- * each request, four keep theirs. A latency is compared with that of the same clients when nothing is reloaded.
- * Needs root.
+ * each request, four keep theirs. A latency is compared with that of a second sandbox, never reloaded and so warm:
+ * its clients have turns as long as the others', so that both percentiles rest on as many requests and on the
+ * same noise. Needs root.
  *
  *   npm run bench -- reload [--reloads 50] [--markdown]
  */
@@ -10,7 +11,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdtempDisposable, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtempDisposable, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,14 +31,19 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const BIN = join(ROOT, 'bin', 'wasmrun.cjs');
 const GUESTS = ['hello-wasmedge', 'hello-wasix'].map((name) => join(ROOT, 'test', 'guests', `${name}.wasm`));
 const RELOADS = Number(values.reloads);
-/** How long the undisturbed clients are listened to, in ms. */
-const CALM_MS = 3000;
+/** Reloads between two turns of the clients of the other sandbox. */
+const TURN = 10;
+/** The version that was replaced has ended by then, in ms. */
+const SETTLE_MS = 500;
+/** Clients and servers are used so long before they count, in ms. */
+const WARM_MS = 1000;
 
-/** Prints, at each line of standard input, what has been since the last: outcomes, and latencies in ms. */
+/** From one line of standard input to the next, then prints what has been: outcomes, and latencies in ms. */
 const CLIENTS = `
   const http = require('node:http');
   const [url] = process.argv.slice(1);
-  let seen = { counts: {}, times: [] };
+  let active = false;
+  let seen;
   const request = (agent) => new Promise((resolve) => {
     const failed = (error) => resolve(error.code || error.message);
     http.get(url, { agent, timeout: 5000 }, (response) => {
@@ -45,7 +51,7 @@ const CLIENTS = `
     }).on('timeout', function () { this.destroy(new Error('timeout')); }).on('error', failed);
   });
   const client = async (agent) => {
-    for (;;) {
+    while (active) {
       const begin = performance.now();
       const outcome = await request(agent);
       seen.times.push(performance.now() - begin);
@@ -54,8 +60,17 @@ const CLIENTS = `
     }
   };
   const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
-  for (let index = 0; index < 4; index += 1) { client(false); client(agent); }
-  process.stdin.on('data', () => { console.log(JSON.stringify(seen)); seen = { counts: {}, times: [] }; });
+  let clients;
+  process.stdin.on('data', async () => {
+    active = !active;
+    if (active) {
+      seen = { counts: {}, times: [] };
+      clients = [false, false, false, false, agent, agent, agent, agent].map(client);
+    } else {
+      await Promise.all(clients);
+      console.log(JSON.stringify(seen));
+    }
+  });
 `;
 
 interface Seen {
@@ -64,8 +79,8 @@ interface Seen {
 }
 
 interface Clients extends AsyncDisposable {
-  /** Since the last time. */
-  report(): Promise<Seen>;
+  /** What they meet while something is done. */
+  during(work: () => Promise<unknown>): Promise<Seen>;
 }
 
 const startClients = (port: number): Clients => {
@@ -79,9 +94,11 @@ const startClients = (port: number): Clients => {
     if (text.endsWith('\n')) arrived.resolve();
   });
   return {
-    async report() {
+    async during(work) {
       arrived = Promise.withResolvers();
       text = '';
+      child.stdin.write('\n');
+      await work();
       child.stdin.write('\n');
       await arrived.promise;
       return JSON.parse(text) as Seen;
@@ -123,38 +140,73 @@ interface Outcome {
   readonly disturbed: Seen;
 }
 
-const measure = async (transport: string, mode: string): Promise<Outcome> => {
-  await using directory = await mkdtempDisposable(join(tmpdir(), 'wasmrun-bench-'));
-  const module = join(directory.path, 'server.wasm');
-  const port = await freePort();
-  const save = async (index: number): Promise<void> => {
-    await copyFile(GUESTS[index % 2]!, `${module}.new`);
+interface App {
+  readonly port: number;
+  readonly args: readonly string[];
+  save(version: number): Promise<void>;
+}
+
+const createApp = async (directory: string, transport: string, mode: string): Promise<App> => {
+  await mkdir(directory);
+  const module = join(directory, 'server.wasm');
+  const save = async (version: number): Promise<void> => {
+    await copyFile(GUESTS[version % 2]!, `${module}.new`);
     await rename(`${module}.new`, module);
   };
   await save(0);
   const policy = mode === 'naive' ? 'overlap' : mode;
-  await writeFile(join(directory.path, '.wasmrun.toml'), `[watch]\nreload = "${policy}"\ndebounce_ms = 20\n`);
-  const args = [directory.path, '--transport', transport, '--forward', `${port}:3000`];
-  let run = startWasmrun(mode === 'naive' ? args : [...args, '--watch']);
+  await writeFile(join(directory, '.wasmrun.toml'), `[watch]\nreload = "${policy}"\ndebounce_ms = 20\n`);
+  const port = await freePort();
+  const args = [directory, '--transport', transport, '--forward', `${port}:3000`];
+  return { port, args: mode === 'naive' ? args : [...args, '--watch'], save };
+};
+
+const measure = async (transport: string, mode: string): Promise<Outcome> => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'wasmrun-bench-'));
+  const calmApp = await createApp(join(directory.path, 'calm'), transport, mode);
+  const app = await createApp(join(directory.path, 'reloaded'), transport, mode);
+  const calmRun = startWasmrun(calmApp.args);
+  await calmRun.printed(/ → /);
+  let run = startWasmrun(app.args);
   await run.printed(/ → /);
-  await using clients = startClients(port);
-  await sleep(500);
-  await clients.report();
-  await sleep(CALM_MS);
-  const calm = await clients.report();
-  for (let count = 1; count <= RELOADS; count += 1) {
-    await save(count);
+  const reload = async (version: number): Promise<void> => {
+    await app.save(version);
     if (mode === 'naive') {
-      run.child.kill('SIGTERM');
-      await once(run.child, 'exit');
-      run = startWasmrun(args);
+      await ended(run.child);
+      run = startWasmrun(app.args);
       await run.printed(/ → /);
     } else await run.printed(/^reloaded /m);
+  };
+  await using calmClients = startClients(calmApp.port);
+  await using clients = startClients(app.port);
+  for (const each of [calmClients, clients]) await each.during(() => sleep(WARM_MS));
+  const calm: Seen[] = [];
+  const disturbed: Seen[] = [];
+  for (let done = 0; done < RELOADS; done += TURN) {
+    const begin = performance.now();
+    const seen = await clients.during(async () => {
+      for (let version = done + 1; version <= done + TURN; version += 1) await reload(version);
+    });
+    disturbed.push(seen);
+    const lasted = performance.now() - begin;
+    await sleep(SETTLE_MS);
+    calm.push(await calmClients.during(() => sleep(lasted)));
   }
-  const disturbed = await clients.report();
-  run.child.kill('SIGTERM');
-  await once(run.child, 'exit');
-  return { way: `${transport}, ${mode}`, calm, disturbed };
+  await Promise.all([ended(run.child), ended(calmRun.child)]);
+  return { way: `${transport}, ${mode}`, calm: together(calm), disturbed: together(disturbed) };
+};
+
+const ended = async (child: ChildProcess): Promise<void> => {
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+};
+
+const together = (parts: readonly Seen[]): Seen => {
+  const counts: Record<string, number> = {};
+  for (const [outcome, count] of parts.flatMap((part) => Object.entries(part.counts))) {
+    counts[outcome] = (counts[outcome] ?? 0) + count;
+  }
+  return { counts, times: parts.flatMap(({ times }) => times) };
 };
 
 const percentile = (times: readonly number[], share: number): number => {
