@@ -4,8 +4,14 @@ import type { HttpParsers } from './http-parser.ts';
 
 export const httpFunctions = (parsers: HttpParsers): EngineFunctions => ({
   plain: {
-    parserInitialize: (id: number, type: number, maxHeaderSize: number, lenientFlags: number) =>
-      parsers.parserInitialize(id, type, maxHeaderSize, lenientFlags),
+    parserInitialize: (
+      id: number,
+      type: number,
+      maxHeaderSize: number,
+      lenientFlags: number,
+      maxHeaders: number,
+    ) => parsers.parserInitialize(id, type, maxHeaderSize, lenientFlags, maxHeaders),
+    parserMaxHeaders: (id: number, count: number) => parsers.parserMaxHeaders(id, count),
     parserExecute: (id: number, bytes: Uint8Array, ask: boolean) =>
       parsers.parserExecute(id, bytes, ask) as never,
     parserContinue: (id: number, bytes: Uint8Array, offset: number, answer: number, ask: boolean) =>

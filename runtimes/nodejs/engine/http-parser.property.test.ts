@@ -235,6 +235,7 @@ test.each([REQUEST, RESPONSE])('hostile bytes, limits, leniency, pauses and answ
   const limits = fc.record({
     lenientFlags: fc.oneof(fc.constant(0), fc.nat(0x3ff)),
     maxHeaderSize: fc.oneof(fc.constant(0), fc.integer({ min: 4, max: 200 })),
+    maxHeaderPairs: fc.oneof(fc.constant(2000), fc.integer({ min: -2, max: 9 })),
   });
   // A chunk that a paused parser refuses is lost, which can make a response's status line end with CR CR.
   const words: Action[] = type === REQUEST ? ['pause', 'resume', 'finish'] : ['finish'];

@@ -229,6 +229,22 @@ describe('the parser tells what that of Node tells', () => {
     }
   });
 
+  test.each([0, 1, 2, 3, 4, 5, 2000])(
+    'of heads and trailers that may have %i names and values',
+    (maxHeaderPairs) => {
+      const request = 'A: 1\r\nBb: 2\r\n\r\n';
+      const texts = [
+        [REQUEST, `GET / HTTP/1.1\r\n${request}GET / HTTP/1.1\r\n${request}`],
+        [REQUEST, `POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${request}`],
+        [RESPONSE, `HTTP/1.1 200 OK\r\nC: 3\r\n${request}`],
+      ] as const;
+      for (const [type, text] of texts) {
+        const scenario = { type, actions: actions(text), maxHeaderPairs };
+        expect(observe(ours.HTTPParser, scenario)).toEqual(observe(native.HTTPParser, scenario));
+      }
+    },
+  );
+
   test('except of a tab after a content length, which llhttp 9.3 refuses', () => {
     const scenario = { type: REQUEST, actions: actions('PUT / HTTP/1.1\r\nContent-Length: 0\t\r\n\r\n') };
     expect(observe(native.HTTPParser, scenario)).toContain(38);

@@ -54,7 +54,13 @@ export class HttpParsers implements HttpParserHost {
     return this.#parsers.length - 1 - this.#freeIds.length;
   }
 
-  parserInitialize(id: number, type: number, maxHeaderSize: number, lenientFlags: number): number {
+  parserInitialize(
+    id: number,
+    type: number,
+    maxHeaderSize: number,
+    lenientFlags: number,
+    maxHeaders: number,
+  ): number {
     if (type !== REQUEST && type !== RESPONSE) throw new RangeError(`no such type of HTTP parser: ${type}`);
     const address = id === 0 ? 0 : this.#get(id).address;
     const given = id === 0 ? this.#newId() : id;
@@ -62,7 +68,12 @@ export class HttpParsers implements HttpParserHost {
     const made = this.#reader.llhttp.initialize(address, type, lenientFlags);
     if (id !== 0) this.#budget?.give(this.#get(id).countedBytes);
     this.#parsers[given] = new Parser(made, type, lenientFlags, maxHeadBytes);
+    this.parserMaxHeaders(given, maxHeaders);
     return given;
+  }
+
+  parserMaxHeaders(id: number, count: number): void {
+    this.#get(id).maxHeaders = count;
   }
 
   parserExecute(id: number, bytes: Uint8Array, ask: boolean): ParserEvents {

@@ -32,6 +32,11 @@ export class MessageHead {
     return this.#count > 0;
   }
 
+  /** Whether a name has begun and its value has not. */
+  get isInName(): boolean {
+    return (this.#count & 1) === 1;
+  }
+
   /** A piece of the url or of the reason phrase. */
   addLine(start: number, end: number, latin1: Latin1): void {
     this.#extend(0, start, end, latin1);

@@ -147,6 +147,8 @@ export class MessageReader implements LlhttpCallbacks {
     parser.messageOpen = true;
     parser.headCompleted = false;
     parser.atFirstHeader = true;
+    parser.headerCount = 0;
+    parser.allowedHeaders = parser.type === REQUEST ? parser.maxHeaders : 0;
     parser.head.reset();
     this.#events.push(MESSAGE_BEGIN);
     return 0;
@@ -176,6 +178,10 @@ export class MessageReader implements LlhttpCallbacks {
       parser.atFirstHeader = false;
       if (this.#lacksLineFeed(address)) return fail(parser, 'HPE_STRICT', 'Expected LF after CR');
     }
+    if (!parser.head.isInName) {
+      parser.headerCount += 1;
+      if (parser.headerCount > parser.allowedHeaders && parser.allowedHeaders > 0) return overflow(parser);
+    }
     if (parser.head.addName(start, start + length, this.#latin1)) return 0;
     this.#flush();
     parser.head.addName(start, start + length, this.#latin1);
@@ -197,6 +203,7 @@ export class MessageReader implements LlhttpCallbacks {
     const { address } = parser;
     parser.headCompleted = true;
     parser.headBytes = 0;
+    parser.headerCount = 0;
     if (parser.flushed) this.#flush();
     const headers = parser.flushed ? null : this.#takeHeaders();
     const upgrades = this.#upgrades(parser);
@@ -359,9 +366,11 @@ export class MessageReader implements LlhttpCallbacks {
 function isTooLong(parser: Parser, length: number): boolean {
   parser.headBytes += length;
   if (parser.headBytes < parser.maxHeadBytes) return false;
-  fail(parser, 'HPE_HEADER_OVERFLOW', 'Header overflow');
+  overflow(parser);
   return true;
 }
+
+const overflow = (parser: Parser): number => fail(parser, 'HPE_HEADER_OVERFLOW', 'Header overflow');
 
 function fail(parser: Parser, code: string, reason: string): number {
   parser.failure = { code, reason };

@@ -11,6 +11,11 @@ export class Parser {
   /** As many of them are taken from the budget. */
   countedBytes = 0;
   extensionBytes = 0;
+  /** Headers that the next request may have; 0: any number. */
+  maxHeaders = 0;
+  /** As it was when the present one began, and how many it has, or its trailers. */
+  allowedHeaders = 0;
+  headerCount = 0;
   /** A part of a head was handed over before its end; Node then never goes back to the fast way. */
   flushed = false;
   headCompleted = false;

@@ -98,9 +98,21 @@ interface ToldModule {
   readonly linked: readonly number[];
 }
 
+const isTold = (value: unknown): value is ToldModule => {
+  const { url, source, exports = [], linked } = (value ?? {}) as Partial<Record<keyof ToldModule, unknown>>;
+  return (
+    typeof url === 'string' &&
+    (source === undefined || typeof source === 'string') &&
+    Array.isArray(exports) &&
+    exports.every((name) => typeof name === 'string') &&
+    Array.isArray(linked)
+  );
+};
+
 const explainLinking = (text: string, root: number): Problem | undefined =>
   explain(() => {
-    const told = JSON.parse(text) as readonly ToldModule[];
+    const told = JSON.parse(text) as unknown;
+    if (!Array.isArray(told) || !told.every(isTold)) return;
     const modules = told.map(({ url, source, exports = [] }) =>
       source === undefined ? new ModuleWrap(url, undefined, exports, () => {}) : moduleOf(url, source),
     );
@@ -147,10 +159,15 @@ export const syntaxFunctions: Readonly<Record<string, HostFunction>> = {
   ),
   explainModule: taking(
     ['text', 'text', 'boolean?'],
-    (source: string, filename: string, mayBeModule: boolean) => {
+    (source: string, filename: string, mayBeModule?: boolean) => {
       let isModule = false;
       const problem = explain(() => {
-        isModule = contextify.compileFunctionForCJSLoader(source, filename, false, mayBeModule).canParseAsESM;
+        isModule = contextify.compileFunctionForCJSLoader(
+          source,
+          filename,
+          false,
+          mayBeModule ?? false,
+        ).canParseAsESM;
       });
       return problem ?? (isModule ? true : undefined);
     },

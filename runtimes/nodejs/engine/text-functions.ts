@@ -68,7 +68,7 @@ export const textFunctions: Readonly<Record<string, HostFunction>> = {
   isUtf8: (bytes: Uint8Array) => isUtf8(bytes),
   isAscii: (bytes: Uint8Array) => isAscii(bytes),
   decodeUtf8: taking(
-    ['bytes', 'boolean', 'boolean'],
+    ['bytes', 'boolean?', 'boolean?'],
     (bytes: Uint8Array, ignoreBOM: boolean, fatal: boolean) => encoding.decodeUTF8(bytes, ignoreBOM, fatal),
   ),
   domainToASCII: (domain: string) => domainToASCII(domain),

@@ -14,8 +14,17 @@ export interface HttpParserHost {
    * @param type 1: requests, 2: responses
    * @param maxHeaderSize bytes of a head, 0 for the default
    * @param lenientFlags `HTTPParser.kLenient…`
+   * @param maxHeaders as `parserMaxHeaders`
    */
-  parserInitialize(id: number, type: number, maxHeaderSize: number, lenientFlags: number): number;
+  parserInitialize(
+    id: number,
+    type: number,
+    maxHeaderSize: number,
+    lenientFlags: number,
+    maxHeaders: number,
+  ): number;
+  /** How many headers, or trailers, the requests may have that begin from now on; 0: any number. */
+  parserMaxHeaders(id: number, count: number): void;
   /** Parses. With `ask`, every head ends the list: what it brings depends on the guest's answer. */
   parserExecute(id: number, bytes: Uint8Array, ask: boolean): ParserEvents;
   /**

@@ -122,12 +122,28 @@ class HTTPParser implements StreamConsumer {
 
   #id = 0;
   #type = REQUEST;
+  #maxHeaderPairs: unknown;
+  /** As the host knows it. */
+  #maxHeaders = 0;
   /** Counts up whenever the parser gets another connection or none: then nothing more is told. */
   #life = 0;
   #connections: Set<Connection<HTTPParser>> | null = null;
   #connection: Connection<HTTPParser> | null = null;
   #stream: ConsumableStream | null = null;
   #chunk: Uint8Array | null = null;
+
+  get maxHeaderPairs(): unknown {
+    return this.#maxHeaderPairs;
+  }
+
+  /** Names and values together, set by Node's library; Node's own parser looks when a message begins. */
+  set maxHeaderPairs(pairs: unknown) {
+    this.#maxHeaderPairs = pairs;
+    const maxHeaders = typeof pairs === 'number' && pairs > 0 ? pairs / 2 : 0;
+    if (maxHeaders === this.#maxHeaders) return;
+    this.#maxHeaders = maxHeaders;
+    if (this.#id !== 0) host.parserMaxHeaders(this.#id, maxHeaders);
+  }
 
   initialize(
     type: number,
@@ -138,7 +154,7 @@ class HTTPParser implements StreamConsumer {
   ): void {
     this.remove();
     this.#life += 1;
-    this.#id = host.parserInitialize(this.#id, type, maxHeaderSize, lenientFlags);
+    this.#id = host.parserInitialize(this.#id, type, maxHeaderSize, lenientFlags, this.#maxHeaders);
     this.#type = type;
     this.#connections = null;
     this.#connection = null;

@@ -11,6 +11,7 @@ const module = compileLlhttp(natives);
 
 const HOST_FUNCTIONS = [
   'parserInitialize',
+  'parserMaxHeaders',
   'parserExecute',
   'parserContinue',
   'parserFinish',

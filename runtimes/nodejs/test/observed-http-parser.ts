@@ -115,6 +115,8 @@ export interface Scenario {
   readonly actions: readonly Action[];
   readonly lenientFlags?: number;
   readonly maxHeaderSize?: number;
+  /** Set on the parser as Node's library does. */
+  readonly maxHeaderPairs?: number;
   /** What `kOnHeadersComplete` returns, given its status code and whether the message upgrades. */
   readonly answer?: (status: number | undefined, upgrades: boolean) => unknown;
 }
@@ -135,6 +137,8 @@ export function observe(
   const parser = new HTTPParser();
   const told: unknown[] = [];
   parser.initialize(scenario.type, {}, scenario.maxHeaderSize ?? 0, scenario.lenientFlags ?? 0);
+  if (scenario.maxHeaderPairs !== undefined)
+    Object.assign(parser, { maxHeaderPairs: scenario.maxHeaderPairs });
   CALLBACKS.forEach((name, number) => {
     parser[number] = (...operands: unknown[]) => {
       told.push([name, ...operands.map(asText)]);

@@ -29,7 +29,7 @@ const SCRIPT = `(() => {
     return ((value ^ (value >>> 14)) >>> 0) % limit;
   };
   // These end the app, wait, or work on addresses in the guest's own memory.
-  const LEFT_OUT = /^(privateSymbol|exit|sleep|setEntries|runMicrotasks|write|printText)$|[mM]odule|^compileLibrary$/;
+  const LEFT_OUT = /^(privateSymbol|exit|sleep|setEntries|runMicrotasks|write|printText|compileLibrary)$|^(set|compile|synthetic|evaluate|link|check)Module|^module(Namespace|Meta|Status|Error)$/;
   const names = Object.keys(host).filter((name) => !LEFT_OUT.test(name));
   const numbers = [];
   const detached = new Uint8Array(64);
@@ -48,6 +48,9 @@ const SCRIPT = `(() => {
     () => '', () => 'x', () => '\\ud800', () => '\\0', () => 'é'.repeat(random(70000)), () => 'ab' + random(1e6),
     () => ['utf8', 'hex', 'latin1', 'base64', 'utf16le', 'sha256', 'aes-128-cbc', '..', '../../etc/passwd', '/',
       '/proc/self/mem', 'Hash', 'Hmac', 'KeyObjectHandle', 'Zlib', 'fs', '__proto__', 'constructor'][random(18)],
+    () => ['export {}', 'import "x"; export const a = 1', 'return 1', 'a, b', 'const x: number = 1', '{}',
+      '[{"url":1,"linked":[]}]', '[{"url":"a","source":2,"linked":[]}]', '[{"url":"a","exports":[1],"linked":[]}]',
+      '[{"url":"a","source":"import \\"b\\"","linked":[0]}]', '[null]', '[[[[]]]]'][random(12)],
     () => [], () => [1, 'a', [2]], () => ({}), () => ({ a: 1 }), () => new Uint8Array(random(200)), () => new Uint8Array(0),
     () => new Uint8Array(70000), () => new Float64Array(4), () => new DataView(new ArrayBuffer(8)),
     () => detached, () => shrunk, () => new ArrayBuffer(8), () => () => 1, () => Symbol('s'), () => 10n, () => new Date(),
