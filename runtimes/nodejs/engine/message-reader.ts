@@ -12,7 +12,7 @@ import {
   RESPONSE_HEAD,
   UNFINISHED,
   UPGRADE,
-} from '../guest/http-parser.ts';
+} from '../guest/http-parser-events.ts';
 import { connectionFlags } from './connection-header.ts';
 import type { Latin1 } from './message-head.ts';
 import { type Parser, REQUEST, RESPONSE } from './parser.ts';
@@ -144,12 +144,7 @@ export class MessageReader implements LlhttpCallbacks {
       parser.headBytes = 0;
       return 0;
     }
-    parser.messageOpen = true;
-    parser.headCompleted = false;
-    parser.atFirstHeader = true;
-    parser.headerCount = 0;
-    parser.allowedHeaders = parser.type === REQUEST ? parser.maxHeaders : 0;
-    parser.head.reset();
+    parser.begin();
     this.#events.push(MESSAGE_BEGIN);
     return 0;
   }
@@ -178,10 +173,7 @@ export class MessageReader implements LlhttpCallbacks {
       parser.atFirstHeader = false;
       if (this.#lacksLineFeed(address)) return fail(parser, 'HPE_STRICT', 'Expected LF after CR');
     }
-    if (!parser.head.isInName) {
-      parser.headerCount += 1;
-      if (parser.headerCount > parser.allowedHeaders && parser.allowedHeaders > 0) return overflow(parser);
-    }
+    if (parser.hasTooManyHeaders()) return overflow(parser);
     if (parser.head.addName(start, start + length, this.#latin1)) return 0;
     this.#flush();
     parser.head.addName(start, start + length, this.#latin1);

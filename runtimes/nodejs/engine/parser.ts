@@ -13,8 +13,9 @@ export class Parser {
   extensionBytes = 0;
   /** Headers that the next request may have; 0: any number. */
   maxHeaders = 0;
-  /** As it was when the present one began, and how many it has, or its trailers. */
-  allowedHeaders = 0;
+  /** As it was when the present one began. */
+  #allowedHeaders = 0;
+  /** Of its head, or of its trailers. */
   headerCount = 0;
   /** A part of a head was handed over before its end; Node then never goes back to the fast way. */
   flushed = false;
@@ -42,5 +43,21 @@ export class Parser {
     this.type = type;
     this.lenientFlags = lenientFlags;
     this.maxHeadBytes = maxHeadBytes;
+  }
+
+  /** A message begins. */
+  begin(): void {
+    this.messageOpen = true;
+    this.headCompleted = false;
+    this.atFirstHeader = true;
+    this.headerCount = 0;
+    this.#allowedHeaders = this.type === REQUEST ? this.maxHeaders : 0;
+    this.head.reset();
+  }
+
+  /** Counts the header to which a piece of a name belongs. */
+  hasTooManyHeaders(): boolean {
+    if (!this.head.isInName) this.headerCount += 1;
+    return this.#allowedHeaders > 0 && this.headerCount > this.#allowedHeaders;
   }
 }

@@ -4,8 +4,33 @@
  * callbacks that Node's `_http_common.js` puts on a parser, in the same order as Node's own binding.
  *
  * This file runs in a bytecode interpreter: a request costs no closure, no spread, no regular
- * expression. It imports nothing but types and uses no global of Node or of a browser.
+ * expression. It imports nothing but types and numbers and uses no global of Node or of a browser.
  */
+import {
+  ALL_METHODS,
+  CONSTANTS,
+  ON_BODY,
+  ON_EXECUTE,
+  ON_HEADERS,
+  ON_HEADERS_COMPLETE,
+  ON_MESSAGE_BEGIN,
+  ON_MESSAGE_COMPLETE,
+  REQUEST,
+} from './http-parser-constants.ts';
+import {
+  BODY,
+  BODY_BYTES,
+  FIRST_EVENT,
+  HEADERS,
+  KEEP_ALIVE,
+  MESSAGE_BEGIN,
+  MESSAGE_COMPLETE,
+  PARSE_ERROR,
+  REQUEST_HEAD,
+  RESPONSE_HEAD,
+  UNFINISHED,
+  UPGRADE,
+} from './http-parser-events.ts';
 import type {
   Connection,
   ConsumableStream,
@@ -14,46 +39,6 @@ import type {
   ParserEvents,
   StreamConsumer,
 } from './http-parser-host.ts';
-
-/*
- * Kinds of events, each with its operands. A list begins with three values that are no events.
- */
-
-/** Index of the first event in a list. */
-export const FIRST_EVENT = 3;
-
-/** No operands. */
-export const MESSAGE_BEGIN = 0;
-/** version (major × 10 + minor), flags, method, url, headers: the last two are null if already told. */
-export const REQUEST_HEAD = 1;
-/** version, flags, status code, status message, headers: null if already told. */
-export const RESPONSE_HEAD = 2;
-/** headers, url: a part of a long head, or the trailers of a message. */
-export const HEADERS = 3;
-/** start, end: offsets in the chunk that was given to `parserExecute`. */
-export const BODY = 4;
-/** bytes */
-export const BODY_BYTES = 5;
-/** No operands. */
-export const MESSAGE_COMPLETE = 6;
-/** code, reason. The last event of a list. */
-export const PARSE_ERROR = 7;
-/** No operands: the rest of the chunk waits for `parserContinue`. The last event of a list. */
-export const UNFINISHED = 8;
-
-/** Bits of a head's flags. */
-export const UPGRADE = 1;
-export const KEEP_ALIVE = 2;
-
-const REQUEST = 1;
-const RESPONSE = 2;
-
-const ON_MESSAGE_BEGIN = 0;
-const ON_HEADERS = 1;
-const ON_HEADERS_COMPLETE = 2;
-const ON_BODY = 3;
-const ON_MESSAGE_COMPLETE = 4;
-const ON_EXECUTE = 5;
 
 /** Phases of a connection. */
 const BETWEEN_MESSAGES = 0;
@@ -369,41 +354,16 @@ class HTTPParser implements StreamConsumer {
 const copyOf = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
   realm.newBuffer(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + end), 0, end - start);
 
-/** Properties of `HTTPParser` in src/node_http_parser.cc. */
-const CONSTANTS = {
-  REQUEST,
-  RESPONSE,
-  kOnMessageBegin: ON_MESSAGE_BEGIN,
-  kOnHeaders: ON_HEADERS,
-  kOnHeadersComplete: ON_HEADERS_COMPLETE,
-  kOnBody: ON_BODY,
-  kOnMessageComplete: ON_MESSAGE_COMPLETE,
-  kOnExecute: ON_EXECUTE,
-  kOnTimeout: 6,
-  kLenientNone: 0,
-  kLenientAll: 0x3ff,
-};
-
-/** By bit. The last is not one of `kLenientAll`. */
-const LENIENT =
-  'Headers ChunkedLength KeepAlive TransferEncoding Version DataAfterClose OptionalLFAfterCR OptionalCRLFAfterChunk OptionalCRBeforeLF SpacesAfterChunkSize HeaderValueRelaxed';
-
-/** By llhttp's numbers (`HTTP_ALL_METHOD_MAP` in llhttp.h); those from PRI to FLUSH are not HTTP's. */
-const ALL_METHODS =
-  'DELETE GET HEAD POST PUT CONNECT OPTIONS TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PATCH PURGE MKCALENDAR LINK UNLINK SOURCE PRI DESCRIBE ANNOUNCE SETUP PLAY PAUSE TEARDOWN GET_PARAMETER SET_PARAMETER REDIRECT RECORD FLUSH QUERY';
-
 /** The binding as Node's library sees it. There is one for each guest, as in Node. */
 export function createHttpParserBinding(hostFunctions: HttpParserHost, guestRealm: HttpParserRealm) {
   host = hostFunctions;
   realm = guestRealm;
   Object.setPrototypeOf(HTTPParser, realm.AsyncWrap);
   Object.setPrototypeOf(HTTPParser.prototype, realm.AsyncWrap.prototype as object);
-  LENIENT.split(' ').forEach((name, bit) => Object.assign(HTTPParser, { [`kLenient${name}`]: 1 << bit }));
-  const allMethods = ALL_METHODS.split(' ');
   return {
     HTTPParser: Object.assign(HTTPParser, CONSTANTS),
     ConnectionsList,
-    methods: allMethods.slice(0, allMethods.indexOf('PRI')).concat('QUERY'),
-    allMethods,
+    methods: [...ALL_METHODS.slice(0, ALL_METHODS.indexOf('PRI')), 'QUERY'],
+    allMethods: ALL_METHODS,
   };
 }
