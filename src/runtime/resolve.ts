@@ -172,7 +172,7 @@ const chooseRuntime = async (
   const [only, ...others] = await detectRuntimes(directory, runtimes);
   if (only === undefined) {
     throw new WasmrunError('APP_NOT_RUNNABLE', `${path} holds no app that wasmrun recognises`, {
-      hint: 'give it a .wasm file, or name one with [app] module in .wasmrun.toml',
+      hint: 'give it a .wasm file or a directory with a package.json, or name a file with [app] module in .wasmrun.toml',
     });
   }
   if (others.length === 0) return only;
