@@ -229,7 +229,7 @@ describe('what does not run', () => {
       'RUNTIME_UNAVAILABLE',
       126,
       'runtime python is not available yet (chosen because of pyproject.toml)',
-      '.wasm file',
+      'Node.js apps and WebAssembly modules',
     ],
     [
       'postgres',
@@ -237,7 +237,7 @@ describe('what does not run', () => {
       'RUNTIME_UNAVAILABLE',
       126,
       'runtime postgres is not available yet (chosen because of language "postgres")',
-      '.wasm file',
+      'Node.js apps and WebAssembly modules',
     ],
     [
       'an unknown language',
