@@ -4,7 +4,7 @@
 import { decodeWtf8 } from './wtf8.ts';
 import { GuestError, GuestMemoryError, PendingError, ThrownByGuest } from './guest-errors.ts';
 import { Values, VALUE_SIZE } from './values.ts';
-import type { Crossing } from './values.ts';
+import type { BytesInMemory, Crossing } from './values.ts';
 
 /** Functions of native/bridge.c; addresses are of values. */
 export interface BridgeExports {
@@ -165,12 +165,13 @@ export class Bridge {
     if (this.values.isException(result)) throw new PendingError();
   }
 
+  /** What lies in the guest's memory already has not to be brought there. */
+  copyBytes(result: number, { address, length }: BytesInMemory): void {
+    this.exports.bridge_bytes(result, address, length);
+    this.check(result);
+  }
+
   newBytes(result: number, bytes: Uint8Array): void {
-    // What lies in the guest's memory already has not to be brought there.
-    if (bytes.buffer === this.memory.bytes.buffer) {
-      this.exports.bridge_bytes(result, bytes.byteOffset, bytes.length);
-      return this.check(result);
-    }
     const start = this.exports.bridge_new_bytes(result, bytes.length);
     if (start === 0) throw new PendingError();
     this.memory.bytes.set(bytes, start);

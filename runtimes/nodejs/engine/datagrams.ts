@@ -151,7 +151,7 @@ class Datagrams extends OpenHandle {
       memory.loadForReading();
       const datagram = this.socket.receiveFrom(memory, 0);
       if (typeof datagram !== 'number') {
-        const bytes = memory.readBytes(datagram.length);
+        const bytes = memory.bytesRead(datagram.length);
         guest().call('datagram', this.id, bytes, printedAddress(datagram.from));
       } else if (datagram === -WASI.EAGAIN) return;
       else guest().call('datagramError', this.id, toUv(datagram));

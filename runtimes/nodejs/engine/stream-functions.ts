@@ -19,7 +19,8 @@ import type { MemoryBudget } from './memory-budget.ts';
 import type { TransferMemory } from './transfer-memory.ts';
 import { Stream } from './stream.ts';
 import { toUv } from './uv-error.ts';
-import { VALUE_SIZE } from './values.ts';
+import { BytesInMemory, VALUE_SIZE } from './values.ts';
+import type { Crossing } from './values.ts';
 
 /** Errors of libuv the functions here answer themselves (uv/errno.h). */
 const UV_EBADF = -9;
@@ -204,6 +205,14 @@ export class GuestStreams {
     });
   }
 
+  /** What the parser finds; its views of the bytes would not outlive what is made of the texts before them. */
+  #parse(parser: number, bytes: BytesInMemory): Crossing {
+    const events = this.#parsers.read(parser, this.#memory.look(bytes));
+    return events.map((value) =>
+      value instanceof Uint8Array ? new BytesInMemory(value.byteOffset, value.length) : (value as Crossing),
+    );
+  }
+
   #adopt(socket: StreamSocket): Stream {
     return this.table.add((id) => this.#newStream(id, socket, socket));
   }
@@ -216,15 +225,9 @@ export class GuestStreams {
       budget: this.#budget,
       guest: {
         data: (stream, length) => {
-          const bytes = this.#memory.readBytes(length);
+          const bytes = this.#memory.bytesRead(length);
           if (stream.parser === 0) this.#guest().call('data', stream.id, bytes);
-          else
-            this.#guest().call(
-              'events',
-              stream.id,
-              length,
-              this.#parsers.read(stream.parser, bytes) as never,
-            );
+          else this.#guest().call('events', stream.id, length, this.#parse(stream.parser, bytes));
         },
         readError: (stream, status) => void this.#guest().call('readError', stream, status),
         written: (stream, status) => void this.#guest().call('written', stream, status),

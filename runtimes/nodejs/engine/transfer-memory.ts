@@ -4,6 +4,7 @@
  */
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { Bridge } from './bridge.ts';
+import { BytesInMemory } from './values.ts';
 
 /** What libuv suggests for a read, in bytes (uv__read in unix/stream.c). */
 const TRANSFER_SIZE = 65_536;
@@ -32,9 +33,14 @@ export class TransferMemory extends GuestMemory {
   }
 
   /** What was read. */
-  readBytes(length: number): Uint8Array {
+  bytesRead(length: number): BytesInMemory {
+    return new BytesInMemory(this.#staging, length);
+  }
+
+  /** The same, to be looked at here; good until the guest's memory grows. */
+  look({ address, length }: BytesInMemory): Uint8Array {
     this.refresh();
-    return this.slice(this.#staging, length);
+    return this.slice(address, length);
   }
 
   copy(address: number, length: number): Uint8Array {

@@ -19,6 +19,17 @@ const FLOAT_OFFSET = 0x7ff8_0000 - FIRST_TAG + 1;
 export const VALUE_SIZE = 8;
 const MAX_INT = 0x7fff_ffff;
 
+/** Bytes in the guest's memory. Where they lie they stay when it grows, which is the end of every view of them. */
+export class BytesInMemory {
+  readonly address: number;
+  readonly length: number;
+
+  constructor(address: number, length: number) {
+    this.address = address;
+    this.length = length;
+  }
+}
+
 /** What crosses between engine and guest. Bytes are copied on the way in, and a view on the way out. */
 export type Crossing =
   | undefined
@@ -27,6 +38,7 @@ export type Crossing =
   | number
   | string
   | Uint8Array
+  | BytesInMemory
   | readonly Crossing[]
   | { readonly [name: string]: Crossing };
 
@@ -86,6 +98,7 @@ export class Values {
       default:
         if (value === null) return this.#set(address, TAG.null, 0);
         if (value instanceof Uint8Array) return this.#bridge.newBytes(address, value);
+        if (value instanceof BytesInMemory) return this.#bridge.copyBytes(address, value);
         return this.#writeObject(address, value);
     }
   }

@@ -51,6 +51,25 @@ describe('memory', () => {
     expect(await run(`${cycles} console.log('done')`)).toBe('done\n');
   });
 
+  test('that grows while something is brought to it is no matter', async () => {
+    await using app = await writeAppDirectory({
+      'app.cjs': `const kept = [];
+        require('node:http').createServer((request, response) => {
+          request.on('data', (bytes) => kept.push(request.headers, bytes));
+          request.on('end', () => response.end(kept.at(-1)));
+        }).listen(0, '127.0.0.1', function () { console.log('port', this.address().port); });`,
+    });
+    await using guest = startNodeGuest({ directory: app.path, script: 'app.cjs', memory: MEMORY });
+    await guest.printed('\n');
+    const url = `http://127.0.0.1:${/port (\d+)/.exec(guest.stdout())![1]}`;
+    // Small bodies behind large heads: it grows, 64 KiB at a time, while the texts before a body are made.
+    for (let count = 0; count < 1000; count += 1) {
+      const headers = { large: String(count % 10).repeat(9000 + count) };
+      const answer = await fetch(url, { method: 'POST', headers, body: `body ${count}` });
+      expect(await answer.text()).toBe(`body ${count}`);
+    }
+  });
+
   test('of the engine is bounded, too, for what nobody reads', async () => {
     await using app = await writeAppDirectory({
       'app.cjs': `const net = require('node:net');
