@@ -19,6 +19,7 @@ import { Sandbox } from './sandbox/sandbox.ts';
 import type { SandboxStep } from './sandbox/start.ts';
 import { State } from './sandbox/state.ts';
 import { waitNotice } from './sandbox/wait-notice.ts';
+import { terminalVariables } from './terminal-variables.ts';
 
 export interface RunRequest {
   readonly settings: Settings;
@@ -276,7 +277,7 @@ const guestOf = ({ program }: ResolvedApp, { app }: Settings): Guest => {
     module: modulePath,
     ...(driver !== undefined && { driver: { path: driver, options } }),
     args,
-    env: { ...env, ...app.env },
+    env: { ...terminalVariables(process.stdout, process.env), ...env, ...app.env },
     directories: mounts,
     tmpfs: [...new Set([...app.tmpfs, ...inMemory])],
   };
