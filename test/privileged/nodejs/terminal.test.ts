@@ -17,7 +17,7 @@ const APP = {
   'app.js': `const { stdout, stdin, env } = process;
     console.log([stdin.isTTY === true, stdout.isTTY === true, stdout.columns, stdout.rows, stdout.getColorDepth?.()].join(' '));
     console.log([1, null]);
-    console.log(env.TERM, env.COLORTERM, env.SECRET);`,
+    console.log([env.TERM, env.COLORTERM, env.SECRET].map(String).join(' '));`,
 };
 
 let prefix = '';
