@@ -9,6 +9,7 @@ import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
+import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-loop.ts';
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -63,7 +64,10 @@ await build({
 });
 copyFileSync(`${root}runtimes/nodejs/native/bridge.wasm`, `${root}dist/drivers/nodejs/bridge.wasm`);
 const quickjs = readFileSync(`${root}node_modules/quickjs-wasi/quickjs.wasm`);
-writeFileSync(`${root}dist/drivers/nodejs/quickjs.wasm`, redirectPromiseCalls(quickjs));
+writeFileSync(
+  `${root}dist/drivers/nodejs/quickjs.wasm`,
+  straightenInterpreter(redirectPromiseCalls(quickjs)),
+);
 
 const licences = [...BUNDLED, 'quickjs-wasi'].map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,

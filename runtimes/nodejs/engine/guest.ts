@@ -67,6 +67,23 @@ const NATIVE_FUNCTIONS = [
   'setRejectionCallback',
   'privateSymbol',
   'createRealm',
+  'useAsyncIds',
+  'useAsyncHooks',
+  'nextAsyncId',
+  'triggerAsyncId',
+  'pushAsyncContext',
+  'popAsyncContext',
+  'emitBefore',
+  'emitAfter',
+  'emitDestroy',
+  'clearAsyncContexts',
+  'asyncContextResource',
+  'useTickInfo',
+  'useTicks',
+  'nextTick',
+  'hasTicks',
+  'runTicks',
+  'hideFrames',
 ] as const;
 
 /** What functions of the engine are made with. */

@@ -3,7 +3,6 @@
  * AsyncWrap of Node's src/async_wrap.cc. Promises take their frames along by themselves: native/async-context.c.
  */
 import {
-  clearStack,
   constants,
   destroyWhenCollected,
   emitInit,
@@ -11,13 +10,9 @@ import {
   fields,
   ids,
   newIds,
-  popContext,
-  pushContext,
   queueDestroy,
-  resources,
   setHooks,
   shape,
-  tables,
   watchResource,
 } from './async-ids.ts';
 import { uncaught } from './bindings/task-queue.ts';
@@ -98,7 +93,7 @@ const MAIN_ID = 1;
 export const runMain = (program: () => void): void => {
   enterScope();
   priorFrames.push(host.exchangeFrame(undefined));
-  pushContext(MAIN_ID, 0, {});
+  host.pushAsyncContext(MAIN_ID, 0, {});
   try {
     program();
   } catch (error) {
@@ -114,11 +109,15 @@ const priorFrames: unknown[] = [];
 export const enterContext = (resource: AsyncWrap): void => {
   enterScope();
   priorFrames.push(host.exchangeFrame(resource[FRAME]));
-  pushContext(resource[ASYNC_ID] as number, resource[TRIGGER_ASYNC_ID] as number, resource[RESOURCE]);
+  host.pushAsyncContext(
+    resource[ASYNC_ID] as number,
+    resource[TRIGGER_ASYNC_ID] as number,
+    resource[RESOURCE],
+  );
 };
 
 export const leaveContext = (): void => {
-  popContext();
+  host.popAsyncContext();
   host.exchangeFrame(priorFrames.pop());
   leaveScope();
 };
@@ -138,29 +137,36 @@ const guarded = (hook: PromiseHook | undefined): PromiseHook | undefined =>
 
 let promiseHooks: readonly (PromiseHook | undefined)[] = [undefined, undefined, undefined, undefined];
 
-const asyncWrapBinding: Record<string, unknown> = Object.assign(tables, {
+const asyncWrapBinding: Record<string, unknown> = {
   async_hook_fields: fields,
   async_id_fields: ids,
-  execution_async_resources: resources,
+  execution_async_resources: [],
   constants,
   Providers: shape['Providers'],
   setupHooks: setHooks,
   setCallbackTrampoline: (given: typeof trampoline) => {
     trampoline = given;
   },
-  pushAsyncContext: (id: number, triggerId: number) =>
-    pushContext(id, triggerId, resources[fields[constants['kStackLength']!]!]),
-  popAsyncContext: () => popContext(),
-  executionAsyncResource: (index: number) => resources[index],
-  clearAsyncIdStack: clearStack,
+  executionAsyncResource: host.asyncContextResource,
+  clearAsyncIdStack: host.clearAsyncContexts,
   queueDestroyAsyncId: queueDestroy,
   registerDestroyHook: destroyWhenCollected,
+  // Besides Node's own, for what library-patches.ts takes out of the library.
+  useHooks: (before: (id: number) => void, after: (id: number) => void) =>
+    host.useAsyncHooks(before, after, queueDestroy),
+  newAsyncId: host.nextAsyncId,
+  getDefaultTriggerAsyncId: host.triggerAsyncId,
+  pushAsyncContext: host.pushAsyncContext,
+  popAsyncContext: host.popAsyncContext,
+  emitBefore: host.emitBefore,
+  emitAfter: host.emitAfter,
+  emitDestroy: host.emitDestroy,
   setPromiseHooks: (...given: readonly (PromiseHook | undefined)[]) => {
     promiseHooks = given;
     host.setPromiseHooks(...given.map((hook) => guarded(hook)));
   },
   getPromiseHooks: () => promiseHooks,
-});
+};
 
 export const createAsyncWrap = (): Record<string, unknown> => asyncWrapBinding;
 

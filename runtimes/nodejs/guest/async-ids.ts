@@ -3,27 +3,34 @@
  * AsyncHooks (src/env.h) that lies outside the JavaScript library.
  */
 import { shapedBinding } from './binding-shape.ts';
+import { host } from './host.ts';
 
 export const shape = shapedBinding('async_wrap');
 export const constants = shape['constants'] as Record<string, number>;
 
-/** env.h, AsyncHooks::Fields and UidFields. */
-const STACK_LENGTH = constants['kStackLength']!;
-const DESTROY = constants['kDestroy']!;
-const EXECUTION_ID = constants['kExecutionAsyncId']!;
-const TRIGGER_ID = constants['kTriggerAsyncId']!;
-const ID_COUNTER = constants['kAsyncIdCounter']!;
-const DEFAULT_TRIGGER_ID = constants['kDefaultTriggerAsyncId']!;
+/** env.h, AsyncHooks::Fields and UidFields, as native/async-ids.h has them. */
+const NATIVE_CONSTANTS: Readonly<Record<string, number>> = {
+  kInit: 0,
+  kBefore: 1,
+  kAfter: 2,
+  kDestroy: 3,
+  kStackLength: 7,
+  kExecutionAsyncId: 0,
+  kTriggerAsyncId: 1,
+  kAsyncIdCounter: 2,
+  kDefaultTriggerAsyncId: 3,
+};
+for (const [name, value] of Object.entries(NATIVE_CONSTANTS)) {
+  if (constants[name] !== value) throw new Error(`${name} of this Node is ${constants[name]}, not ${value}`);
+}
 
-/** Shared with the library. */
+/** Shared with the library and with native/async-ids.c, which keeps the operations that are interrupted. */
 export const fields = shape['async_hook_fields'] as Uint32Array;
 export const ids = shape['async_id_fields'] as Float64Array;
-export const resources: unknown[] = [];
-/** It grows: the library looks here each time. */
-export const tables = { async_ids_stack: shape['async_ids_stack'] as Float64Array };
+host.useAsyncIds(fields, ids);
 fields[constants['kCheck']!] = 1;
-ids[ID_COUNTER] = 1;
-ids[DEFAULT_TRIGGER_ID] = -1;
+ids[constants['kAsyncIdCounter']!] = 1;
+ids[constants['kDefaultTriggerAsyncId']!] = -1;
 
 export interface Hooks {
   init?(id: number, type: string, triggerId: number, resource: object): void;
@@ -39,53 +46,18 @@ export const setHooks = (given: Hooks): void => {
 };
 
 /** The number of a new operation, and of the one it was started by. */
-export const newIds = (): { readonly id: number; readonly triggerId: number } => {
-  const id = (ids[ID_COUNTER] = ids[ID_COUNTER]! + 1);
-  const wanted = ids[DEFAULT_TRIGGER_ID]!;
-  return { id, triggerId: wanted < 0 ? ids[EXECUTION_ID]! : wanted };
-};
+export const newIds = (): { readonly id: number; readonly triggerId: number } => ({
+  id: host.nextAsyncId(),
+  triggerId: host.triggerAsyncId(),
+});
 
 export const emitInit = (id: number, type: string, triggerId: number, resource: object): void => {
   if (fields[constants['kInit']!]! > 0) hooks.init?.(id, type, triggerId, resource);
 };
 
-export const pushContext = (id: number, triggerId: number, resource: unknown): void => {
-  const offset = fields[STACK_LENGTH]!;
-  if (offset * 2 >= tables.async_ids_stack.length) {
-    const larger = new Float64Array(tables.async_ids_stack.length * 3);
-    larger.set(tables.async_ids_stack);
-    tables.async_ids_stack = larger;
-  }
-  resources[offset] = resource;
-  tables.async_ids_stack[offset * 2] = ids[EXECUTION_ID]!;
-  tables.async_ids_stack[offset * 2 + 1] = ids[TRIGGER_ID]!;
-  fields[STACK_LENGTH] = offset + 1;
-  ids[EXECUTION_ID] = id;
-  ids[TRIGGER_ID] = triggerId;
-};
-
-export const popContext = (): boolean => {
-  const length = fields[STACK_LENGTH]!;
-  // The stack was cleared after an uncaught exception.
-  if (length === 0) return false;
-  const offset = length - 1;
-  ids[EXECUTION_ID] = tables.async_ids_stack[offset * 2]!;
-  ids[TRIGGER_ID] = tables.async_ids_stack[offset * 2 + 1]!;
-  resources.length = offset;
-  fields[STACK_LENGTH] = offset;
-  return offset > 0;
-};
-
-export const clearStack = (): void => {
-  ids[EXECUTION_ID] = 0;
-  ids[TRIGGER_ID] = 0;
-  fields[STACK_LENGTH] = 0;
-  resources.length = 0;
-};
-
 const destroyed: number[] = [];
 
-const hasDestroyHooks = (): boolean => fields[DESTROY]! > 0;
+const hasDestroyHooks = (): boolean => fields[constants['kDestroy']!]! > 0;
 
 export const queueDestroy = (id: number): void => {
   if (hasDestroyHooks()) destroyed.push(id);

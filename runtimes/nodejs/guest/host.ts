@@ -238,6 +238,53 @@ export interface Host extends FileHost, HttpParserHost {
     evaluate: (source: string, filename: string, line: number) => unknown,
     compileFunction: Host['compileFunction'],
   ];
+  // Which asynchronous operation runs: native/async-ids.c. Numbers and hooks are those of `internalBinding('async_wrap')`.
+  /** Shares `async_hook_fields` and `async_id_fields`. */
+  useAsyncIds(fields: Uint32Array, ids: Float64Array): void;
+  /** Gives what tells hooks. */
+  useAsyncHooks(
+    before: (id: number, isPromiseHook: boolean) => void,
+    after: (id: number) => void,
+    queueDestroy: (id: number) => void,
+  ): void;
+  nextAsyncId(): number;
+  /** What a new operation is triggered by. */
+  triggerAsyncId(): number;
+  pushAsyncContext(id: number, triggerId: number, resource: unknown): void;
+  /** Whether there is still one. */
+  popAsyncContext(): boolean;
+  /** Pushes, then tells hooks if there are any; and the other way round. */
+  emitBefore(id: number, triggerId: number, resource: unknown, isPromiseHook?: boolean): void;
+  emitAfter(id: number): void;
+  emitDestroy(id: number): void;
+  clearAsyncContexts(): void;
+  asyncContextResource(depth: number): unknown;
+  // Ticks: native/ticks.c.
+  /** Shares `tickInfo` and the fields of `process` about its end. */
+  useTickInfo(tickInfo: Uint8Array, exitInfo: Int32Array): void;
+  /**
+   * @param validateFunction - throws for a callback that is no function, with the parameter's name
+   * @param makeObject - what async_hooks knows a tick as
+   * @param emitInit - tells hooks of a new tick
+   */
+  useTicks(
+    validateFunction: (callback: unknown, name: string) => void,
+    makeObject: (
+      id: number,
+      triggerId: number,
+      frame: unknown,
+      callback: unknown,
+      values: unknown[] | undefined,
+    ) => object,
+    emitInit: (id: number, type: string, triggerId: number, tick: object) => void,
+  ): void;
+  /** `process.nextTick` */
+  nextTick(callback: (...values: unknown[]) => unknown, ...values: unknown[]): void;
+  hasTicks(): boolean;
+  /** Until none is left. Stops at one that throws, with its error. */
+  runTicks(): void;
+  /** A function that does the same; `onError` is called with what it throws. */
+  hideFrames<Callback>(callback: Callback, onError: (error: unknown) => void): Callback;
   /** Gives QuickJS what finds modules: by which name it knows a request, and the module of a name. */
   setModuleHooks(
     resolve: (base: string, specifier: string, attributes: Record<string, string> | undefined) => string,

@@ -6,6 +6,8 @@ import { host } from './host.ts';
 
 interface Patch {
   readonly find: string;
+  /** Everything from `find` up to this is replaced. */
+  readonly until?: string;
   readonly replacement: string;
 }
 
@@ -54,6 +56,92 @@ const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
       loaderMethods.readFileSync(url);`,
     },
   ],
+  // Every callback goes through these: native/async-ids.c. Of their names some begin other names.
+  'internal/async_hooks': [
+    {
+      find: `const { registerDestroyHook } = async_wrap;`,
+      replacement: `const { registerDestroyHook } = async_wrap;
+const {
+  newAsyncId, getDefaultTriggerAsyncId, pushAsyncContext, popAsyncContext,
+  emitBefore: emitBeforeScript, emitAfter: emitAfterScript, emitDestroy: emitDestroyScript,
+} = async_wrap;`,
+    },
+    {
+      find: `    emitHookFactory(promise_resolve_symbol, 'emitPromiseResolveNative');`,
+      replacement: `    emitHookFactory(promise_resolve_symbol, 'emitPromiseResolveNative');
+async_wrap.useHooks(emitBeforeNative, emitAfterNative);`,
+    },
+    { find: 'function newAsyncId() {', until: 'function getOrSetAsyncId(', replacement: '' },
+    {
+      find: 'function getDefaultTriggerAsyncId() {',
+      until: 'function clearDefaultTriggerAsyncId(',
+      replacement: '',
+    },
+    { find: 'function emitBeforeScript(', until: 'function hasAsyncIdStack(', replacement: '' },
+    { find: 'function pushAsyncContext(', until: 'function executionAsyncId(', replacement: '' },
+    // The resource is known there.
+    {
+      find: `  const index = async_hook_fields[kStackLength] - 1;
+  execution_async_resources[index] = resource;`,
+      replacement: '',
+    },
+    {
+      find: `  execution_async_resources.pop();
+  return result;`,
+      replacement: '  return result;',
+    },
+  ],
+  'internal/async_context_frame': [
+    {
+      find: `    AsyncContextFrame.current = activeCurrent;
+    AsyncContextFrame.set = activeSet;
+    AsyncContextFrame.exchange = activeExchange;`,
+      replacement: `    AsyncContextFrame.current = getContinuationPreservedEmbedderData;
+    AsyncContextFrame.set = setContinuationPreservedEmbedderData;
+    AsyncContextFrame.exchange = setContinuationPreservedEmbedderData;`,
+    },
+  ],
+  // Calls of nextTick and their queue: native/ticks.c.
+  'internal/process/task_queues': [
+    {
+      find: 'const queue = new FixedQueue();',
+      replacement: `const { nextTick, useTicks, hasTicks, runTicks } = internalBinding('task_queue');`,
+    },
+    {
+      find: '  let tock;\n',
+      until: '    runMicrotasks();\n  } while',
+      replacement: '  do {\n    runTicks();\n',
+    },
+    { find: '(!queue.isEmpty() ||', replacement: '(hasTicks() ||' },
+    {
+      find: 'function nextTick(callback) {',
+      until: 'function runMicrotask() {',
+      replacement: `useTicks(
+  validateFunction,
+  (asyncId, triggerAsyncId, frame, callback, args) => ({
+    [async_id_symbol]: asyncId,
+    [trigger_async_id_symbol]: triggerAsyncId,
+    [async_context_frame]: frame,
+    callback,
+    args,
+  }),
+  emitInit,
+);
+
+`,
+    },
+  ],
+  // A call without a list of its values.
+  'internal/errors': [
+    {
+      find: '  function wrappedFn(...args) {',
+      until: '  wrappedFn.withoutStackTrace = fn;',
+      replacement: `  const wrappedFn = internalBinding('errors').hideFrames(fn, (error) => {
+    Error.stackTraceLimit && ErrorCaptureStackTrace(error, wrappedFn);
+  });
+`,
+    },
+  ],
   // The parser of TypeScript is WebAssembly, which the guest has not: the engine parses.
   'internal/modules/typescript': [
     {
@@ -70,9 +158,13 @@ export const patchedModule = (id: string): string | undefined => {
   const patches = PATCHES[id];
   if (patches === undefined) return undefined;
   let source = host.librarySource(id)!;
-  for (const { find, replacement } of patches) {
-    if (!source.includes(find)) throw new Error(`node:${id} has no ${JSON.stringify(find)} to change`);
-    source = source.replace(find, () => replacement);
-  }
+  for (const patch of patches) source = patched(id, source, patch);
   return source;
+};
+
+const patched = (id: string, source: string, { find, until, replacement }: Patch): string => {
+  const start = source.indexOf(find);
+  const end = until === undefined ? start + find.length : source.indexOf(until, start);
+  if (start < 0 || end < 0) throw new Error(`node:${id} has no ${JSON.stringify(find)} to change`);
+  return source.slice(0, start) + replacement + source.slice(end);
 };

@@ -6,7 +6,7 @@
  * QuickJS calls the first two functions by the table of ../rewrite/promise-calls.ts. While there is no frame and no
  * hook they cost a comparison.
  */
-#include "natives.h"
+#include "async-ids.h"
 
 /* The original; JS_EnqueueJob from here is the original as well. */
 int perform_promise_then(JSContext *, JSValue promise, JSValue *handlers, JSValue *resolving);
@@ -34,6 +34,14 @@ static int has_hooks;
 /* Of the function that resolves a promise. */
 static JSClassID resolving_class;
 static JSValue rejection_callback = JS_UNDEFINED;
+
+JSValue current_async_frame(JSContext *ctx) { return JS_DupValue(ctx, frame); }
+
+JSValue change_async_frame(JSValue next) {
+  JSValue prior = frame;
+  frame = next;
+  return prior;
+}
 
 static void change_frame(JSContext *ctx, JSValue next) {
   JSValue prior = frame;
@@ -145,13 +153,11 @@ EXPORT int enqueue_in_context(JSContext *ctx, JSJobFunc *job, int count, JSValue
 }
 
 /* currentFrame() */
-FUNCTION(current_frame) { return JS_DupValue(ctx, frame); }
+FUNCTION(current_frame) { return current_async_frame(ctx); }
 
 /* exchangeFrame(frame): the one before. */
 FUNCTION(exchange_frame) {
-  JSValue prior = frame;
-  frame = count < 1 ? JS_UNDEFINED : JS_DupValue(ctx, arguments[0]);
-  return prior;
+  return change_async_frame(count < 1 ? JS_UNDEFINED : JS_DupValue(ctx, arguments[0]));
 }
 
 /* runMicrotasks(): until no job is left. */

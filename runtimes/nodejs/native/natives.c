@@ -28,6 +28,23 @@ FUNCTION(private_symbol) {
   return symbol;
 }
 
+/* data: a function, and what is called with an error it throws. */
+FUNCTION(call_hidden) {
+  JSValue result = JS_Call(ctx, data[0], self, count, arguments);
+  if (!IS_EXCEPTION(result)) return result;
+  JSValue thrown = JS_GetException(ctx);
+  JSValue told = JS_Call(ctx, data[1], JS_UNDEFINED, 1, &thrown);
+  if (IS_EXCEPTION(told)) {
+    JS_FreeValue(ctx, thrown);
+    return told;
+  }
+  JS_FreeValue(ctx, told);
+  return JS_Throw(ctx, thrown);
+}
+
+/* hideFrames(function, onError): a function that does the same. */
+FUNCTION(hide_frames) { return JS_NewCFunctionData(ctx, call_hidden, 0, 0, 2, arguments); }
+
 JSCFunctionData *const native_functions[] = {
     class_of,
     ascii_slice,
@@ -52,4 +69,21 @@ JSCFunctionData *const native_functions[] = {
     set_rejection_callback,
     private_symbol,
     create_realm,
+    use_async_ids,
+    use_async_hooks,
+    next_async_id,
+    trigger_async_id,
+    push_async_context,
+    pop_async_context,
+    emit_before,
+    emit_after,
+    emit_destroy,
+    clear_async_contexts,
+    async_context_resource,
+    use_tick_info,
+    use_ticks,
+    next_tick,
+    has_ticks,
+    run_ticks,
+    hide_frames,
 };

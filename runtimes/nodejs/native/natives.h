@@ -36,6 +36,22 @@ FUNCTION(exchange_frame);
 FUNCTION(run_microtasks);
 FUNCTION(set_promise_hooks);
 FUNCTION(set_rejection_callback);
+FUNCTION(use_async_ids);
+FUNCTION(use_async_hooks);
+FUNCTION(next_async_id);
+FUNCTION(trigger_async_id);
+FUNCTION(push_async_context);
+FUNCTION(pop_async_context);
+FUNCTION(emit_before);
+FUNCTION(emit_after);
+FUNCTION(emit_destroy);
+FUNCTION(clear_async_contexts);
+FUNCTION(async_context_resource);
+FUNCTION(use_tick_info);
+FUNCTION(use_ticks);
+FUNCTION(next_tick);
+FUNCTION(has_ticks);
+FUNCTION(run_ticks);
 
 extern JSCFunctionData *const native_functions[];
 

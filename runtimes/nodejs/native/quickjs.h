@@ -16,6 +16,8 @@ typedef JSValue JSCFunctionData(JSContext *, JSValue self, int count, JSValue *a
 #define JS_TAG_OBJECT (-1)
 #define JS_UNDEFINED (3ull << 32)
 #define JS_EXCEPTION (6ull << 32)
+/* Numbers that are no integers have this subtracted from their bits (JS_FLOAT64_TAG_ADDEND). */
+#define JS_FLOAT64_OFFSET ((0x7ff80000ull + 9 + 1) << 32)
 
 #define JS_PROP_CONFIGURABLE (1 << 0)
 #define JS_PROP_WRITABLE (1 << 1)
@@ -51,6 +53,7 @@ const char *JS_ToCStringLen2(JSContext *, unsigned *length, JSValue, int cesu8);
 void JS_FreeCString(JSContext *, const char *);
 unsigned char *JS_GetUint8Array(JSContext *, unsigned *length, JSValue);
 int JS_GetTypedArrayType(JSValue);
+int JS_ToFloat64(JSContext *, double *result, JSValue);
 JSClassID JS_GetClassID(JSValue);
 JSValue JS_GetTypedArrayBuffer(JSContext *, JSValue, unsigned *offset, unsigned *length, unsigned *element_size);
 unsigned char *JS_GetArrayBuffer(JSContext *, unsigned *length, JSValue);
@@ -106,6 +109,7 @@ JSValue JS_GetImportMeta(JSContext *, JSModuleDef *);
 void JS_PromiseMarkAsHandled(JSContext *, JSValue promise);
 char *js_strdup(JSContext *, const char *);
 void *js_malloc(JSContext *, unsigned size);
+void *js_realloc(JSContext *, void *, unsigned size);
 void *js_realloc_rt(JSRuntime *, void *, unsigned size);
 void *malloc(unsigned size);
 void free(void *);

@@ -17,6 +17,15 @@ export const readUnsigned = (bytes: Uint8Array, cursor: Cursor): number => {
   }
 };
 
+/** A number of 32 bits with its sign. Throws RangeError where the bytes end before the number does. */
+export const readSigned = (bytes: Uint8Array, cursor: Cursor): number => {
+  const start = cursor.at;
+  const value = readUnsigned(bytes, cursor);
+  const bits = 7 * (cursor.at - start);
+  // The highest bit that is written is the sign.
+  return value >= 2 ** (bits - 1) ? value - 2 ** bits : value;
+};
+
 /** Moves over a number, signed or not. */
 export const skipNumber = (bytes: Uint8Array, cursor: Cursor): void => {
   while (bytes[cursor.at]! >= 0x80) cursor.at += 1;

@@ -13,6 +13,7 @@ export const SECTION = {
   export: 7,
   element: 9,
   code: 10,
+  data: 11,
 } as const;
 
 /** Kinds of imports and exports. */

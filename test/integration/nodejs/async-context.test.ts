@@ -12,12 +12,15 @@ afterEach(() => vi.unstubAllEnvs());
 
 const SCRIPTS = join(import.meta.dirname, 'scripts');
 
-test.for(['async-local-storage.cjs', 'async-local-storage.mjs', 'async-hooks.cjs'])('%s', async (script) => {
-  const app = { directory: SCRIPTS, script, readOnly: true };
-  const native = await printedByNode(app);
-  expect(native.split('\n').length).toBeGreaterThan(5);
-  expect(await printedByGuest(app)).toBe(native);
-});
+test.for(['async-local-storage.cjs', 'async-local-storage.mjs', 'async-hooks.cjs', 'ticks.cjs'])(
+  '%s',
+  async (script) => {
+    const app = { directory: SCRIPTS, script, readOnly: true };
+    const native = await printedByNode(app);
+    expect(native.split('\n').length).toBeGreaterThan(5);
+    expect(await printedByGuest(app)).toBe(native);
+  },
+);
 
 test('a guest that goes on from a snapshot does the same', async () => {
   await using cache = await writeAppDirectory({});

@@ -1,5 +1,5 @@
 /** `internalBinding('task_queue')` and `('errors')`: jobs of promises, ticks, and what nobody has caught. */
-import { clearStack, emitDestroyed } from '../async-ids.ts';
+import { emitDestroyed } from '../async-ids.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols } from '../constants.ts';
@@ -28,6 +28,7 @@ const HANDLED = 1;
 
 export const useProcess = (given: typeof process): void => {
   process = given;
+  host.useTickInfo(tickInfo, process[privateSymbols['exit_info_private_symbol']!] as Int32Array);
 };
 
 export const createTaskQueue = (): Binding => ({
@@ -42,6 +43,14 @@ export const createTaskQueue = (): Binding => ({
     native.queueMicrotask(() => runJob(job));
   },
   runMicrotasks: host.runMicrotasks,
+  // Besides Node's own, for what library-patches.ts takes out of the library.
+  nextTick: Object.defineProperties(host.nextTick, {
+    name: { value: 'nextTick', configurable: true },
+    length: { value: 1, configurable: true },
+  }),
+  useTicks: host.useTicks,
+  hasTicks: host.hasTicks,
+  runTicks: host.runTicks,
   setTickCallback: (callback: () => void) => {
     processTicks = callback;
   },
@@ -87,7 +96,7 @@ export const uncaught = (error: unknown, fromPromise = false): void => {
     report(another);
     host.exit(7);
   }
-  clearStack();
+  host.clearAsyncContexts();
   if (isHandled) return;
   report(error, !fromPromise);
   const exitInfo = process[privateSymbols['exit_info_private_symbol']!] as Int32Array;
@@ -110,6 +119,7 @@ const isOutOfMemory = (error: unknown): boolean =>
   error instanceof Error && error.name === 'InternalError' && error.message === 'out of memory';
 
 export const createErrors = (): Binding => ({
+  hideFrames: host.hideFrames,
   exitCodes: shapedBinding('errors')['exitCodes'],
   setPrepareStackTraceCallback: usePrepareCallback,
   setGetSourceMapErrorSource: sourceMaps.use,
