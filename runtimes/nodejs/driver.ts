@@ -76,7 +76,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         abi: 'reactor',
         run: async (given) => {
           services = given;
-          app = launchOf(options, given, (path) => textOf(files, path));
+          app = launchOf({ ...options, memory }, given, (path) => textOf(files, path));
           for (const stream of given.streams) fds.add(stream);
           const transfer = new TransferMemory(guest.bridge, guest.memory);
           streams = new GuestStreams(given, () => guest, { parsers, memory: transfer, budget });

@@ -37,6 +37,7 @@ export const HONOURED: Readonly<Record<string, FlagKind>> = {
   '--enable-source-maps': 'boolean',
   '--env-file': 'list',
   '--env-file-if-exists': 'list',
+  '--experimental-eventsource': 'boolean',
   '--import': 'list',
   '--insecure-http-parser': 'boolean',
   '--max-http-header-size': 'number',

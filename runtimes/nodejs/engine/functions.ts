@@ -9,6 +9,7 @@ import { ThrownByGuest } from './guest-errors.ts';
 import { librarySource } from './library.ts';
 import { taking } from './taking.ts';
 import { textFunctions } from './text-functions.ts';
+import { urlPatternFunctions } from './url-pattern-functions.ts';
 import { VALUE_SIZE } from './values.ts';
 
 /** Bytes that names are made of are few; more are made where the guest has them. */
@@ -21,6 +22,7 @@ export const coreFunctions = (bridge: Bridge, app: () => Launch): EngineFunction
 
 const plainFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions['plain'] => ({
   ...textFunctions,
+  ...urlPatternFunctions(),
   librarySource: (id: string) => librarySource(id),
   bindingShape: taking(['text'], bindingShape),
   constants: () => constantsOfEngine(),

@@ -29,6 +29,8 @@ export interface Launch {
   readonly env: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, unknown>>;
   readonly cwd: string;
+  /** Bytes the app may use. */
+  readonly memory: number;
 }
 
 /** The one port that forwards lead to is what the app is to listen on, unless it was told otherwise. */
@@ -40,7 +42,7 @@ const portOf = ({ ports }: EngineServices): Record<string, string> =>
  * @throws {WasmrunError} `ENV_FILE_INVALID`
  */
 export const launchOf = (
-  { entry, workingDirectory, execArgv, options, envFiles }: NodeOptions,
+  { entry, workingDirectory, execArgv, options, envFiles, memory }: NodeOptions & { readonly memory: number },
   services: EngineServices,
   read: (path: string) => string | undefined,
 ): Launch => {
@@ -52,5 +54,6 @@ export const launchOf = (
     options: { ...honouredFlags(variable).options, ...options },
     env: variable === '' ? env : given,
     cwd: workingDirectory,
+    memory,
   };
 };

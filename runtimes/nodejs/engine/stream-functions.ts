@@ -29,6 +29,10 @@ const UV_ENOTCONN = -107;
 const UV_EAI_AGAIN = -3001;
 const UV_EAI_NONAME = -3008;
 
+/** uv.h, uv_tcp_flags. */
+const UV_TCP_IPV6ONLY = 1;
+const UV_TCP_REUSEPORT = 2;
+
 /** socket.h, netinet/tcp.h, ipv6(7) */
 const IPPROTO_IP = 0;
 const IP_TOS = 1;
@@ -36,6 +40,7 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_KEEPALIVE = 9;
 const SO_LINGER = 13;
+const SO_REUSEPORT = 15;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const TCP_KEEPIDLE = 4;
@@ -104,14 +109,15 @@ export class GuestStreams {
     return this.table.add((id) => this.#newStream(id, stream, undefined)).id;
   }
 
-  bind(address: string, port: number, isIpv6Only: boolean): number {
+  bind(address: string, port: number, flags: number): number {
     const ip = numericAddress(address);
     if (ip === undefined) return UV_EINVAL;
     const socket = this.#services.openSocket(ip.length === 4 ? 4 : 6, 'stream');
     if (typeof socket === 'number') return toUv(socket);
     socket.setFlags(FDFLAG.nonblock);
     socket.setOption(SOL_SOCKET, SO_REUSEADDR, int(1));
-    if (ip.length === 16) socket.setOption(IPPROTO_IPV6, IPV6_V6ONLY, int(isIpv6Only ? 1 : 0));
+    if ((flags & UV_TCP_REUSEPORT) !== 0) socket.setOption(SOL_SOCKET, SO_REUSEPORT, int(1));
+    if (ip.length === 16) socket.setOption(IPPROTO_IPV6, IPV6_V6ONLY, int(flags & UV_TCP_IPV6ONLY));
     const result = this.#services.listeners.bind(socket, { ip, port });
     if (result < 0) {
       socket.close();
@@ -282,7 +288,7 @@ const plainFunctions = (streams: () => GuestStreams): EngineFunctions['plain'] =
     return undefined;
   },
   streamShutdown: (id: number) => streams().stream(id)?.shutdown() ?? UV_ENOTCONN,
-  tcpBind: (address: string, port: number, isIpv6Only: boolean) => streams().bind(address, port, isIpv6Only),
+  tcpBind: (address: string, port: number, flags: number) => streams().bind(address, port, flags),
   tcpListen: (id: number, backlog: number) => streams().listen(id, backlog),
   tcpConnect: (id: number, address: string, port: number) => streams().connect(id, address, port),
   tcpAddress: (id: number, isPeer: boolean) => streams().address(id, isPeer),

@@ -32,6 +32,8 @@ const buffers = engineBinding('buffer') as {
 
 const encoding = engineBinding('encoding_binding') as {
   decodeUTF8(bytes: Uint8Array, ignoreBOM: boolean, fatal: boolean): string;
+  toASCII(domain: string): string;
+  toUnicode(domain: string): string;
 };
 
 /** node.h, enum encoding: the one that changes how positions are counted. */
@@ -73,6 +75,8 @@ export const textFunctions: Readonly<Record<string, HostFunction>> = {
   ),
   domainToASCII: (domain: string) => domainToASCII(domain),
   domainToUnicode: (domain: string) => domainToUnicode(domain),
+  idnaToASCII: taking(['text'], (domain: string) => encoding.toASCII(domain)),
+  idnaToUnicode: taking(['text'], (domain: string) => encoding.toUnicode(domain)),
   parseUrl: taking(['text', 'text?'], (input: string, base?: string) => {
     const href = url.parse(input, base, false);
     return href === undefined ? undefined : withComponents(href);

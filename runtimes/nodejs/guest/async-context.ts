@@ -72,16 +72,19 @@ export class AsyncWrap {
   /** Calls a callback in the context of this resource (AsyncWrap::MakeCallback). */
   makeCallback(callback: (...values: never[]) => unknown, ...values: unknown[]): unknown {
     enterContext(this);
+    let hasThrown = true;
     try {
-      if (trampoline !== undefined && fields[BEFORE]! + fields[AFTER]! > 0) {
-        return trampoline.call(this, this[ASYNC_ID] as number, this[RESOURCE] as object, callback, ...values);
-      }
-      return callback.apply(this, values as never[]);
+      const result =
+        trampoline !== undefined && fields[BEFORE]! + fields[AFTER]! > 0
+          ? trampoline.call(this, this[ASYNC_ID] as number, this[RESOURCE] as object, callback, ...values)
+          : callback.apply(this, values as never[]);
+      hasThrown = false;
+      return result;
     } catch (error) {
       if (!takeError(error)) throw error;
       return undefined;
     } finally {
-      leaveContext();
+      leaveContext(hasThrown);
     }
   }
 }
@@ -116,10 +119,10 @@ export const enterContext = (resource: AsyncWrap): void => {
   );
 };
 
-export const leaveContext = (): void => {
+export const leaveContext = (hasThrown = false): void => {
   host.popAsyncContext();
   host.exchangeFrame(priorFrames.pop());
-  leaveScope();
+  leaveScope(hasThrown);
 };
 
 type PromiseHook = (promise: object, parent?: object) => void;

@@ -140,6 +140,18 @@ const stackProperty: PropertyDescriptor = {
 /** Where an error was made. */
 export const siteOf = (error: unknown): CallSite | undefined => traceOf(error)?.[0].top;
 
+/** The nearest frames of whoever calls the bindings, at most so many. */
+export const callers = (count: number): readonly CallSite[] => {
+  const errors = Error as unknown as ErrorClass;
+  const limit = errors.stackTraceLimit;
+  errors.stackTraceLimit = count;
+  try {
+    return traceOf(new Error('for its call sites'))?.[0].sites ?? [];
+  } finally {
+    errors.stackTraceLimit = limit;
+  }
+};
+
 /** Of the frames those an app knows of, as many as it wants. */
 const visible = (sites: CallSite[], limit: unknown): CallSite[] =>
   sites

@@ -16,6 +16,7 @@ const SAME_MEANING: ReadonlyMap<string, string> = new Map([
   ['empty array', 'Reduce of empty array with no initial value'],
   ['expecting hex digit', 'URI malformed'],
   ['invalid array length', 'Invalid array length'],
+  ['invalid string length', 'Invalid string length'],
   ['invalid repeat count', 'Invalid count value'],
   ['malformed UTF-8', 'URI malformed'],
   ['object is not extensible', 'Cannot add property, object is not extensible'],

@@ -123,11 +123,20 @@ export interface Host extends FileHost, HttpParserHost {
   decodeUtf8(bytes: Uint8Array, ignoreBOM: boolean, fatal: boolean): string;
   domainToASCII(domain: string): string;
   domainToUnicode(domain: string): string;
+  /** Names by the rules for internationalized ones alone, not as hosts of URLs. */
+  idnaToASCII(domain: string): string;
+  idnaToUnicode(domain: string): string;
   /** Nine positions, then the URL, with spaces between; undefined for what is none. */
   parseUrl(input: string, base?: string): string | undefined;
   updateUrl(href: string, part: number, value: string): string | undefined;
   formatUrl(href: string, hash: boolean, unicode: boolean, search: boolean, auth: boolean): string;
   pathToFileUrl(path: string, isWindows: boolean, base?: string): string;
+  /** JSON of a pattern's parts; it is known by the JSON of what `URLPattern` is given. Throws what that throws. */
+  urlPatternParts(definition: string): string;
+  /** `values`: JSON of what the method is given. */
+  urlPatternTest(definition: string, values: string): boolean;
+  /** JSON of the result; undefined where nothing matches. */
+  urlPatternExec(definition: string, values: string): string | undefined;
   /** JSON of the variables in a text like that of an `.env` file. */
   parseEnv(text: string): string;
   /** The next time the timers are due, in milliseconds. */
@@ -177,8 +186,8 @@ export interface Host extends FileHost, HttpParserHost {
   streamWriteLatin1(id: number, text: string): number;
   /** 0: done; 1: as soon as all is written. */
   streamShutdown(id: number): number;
-  /** A number for a bound socket, or an error. */
-  tcpBind(address: string, port: number, ipv6Only: boolean): number;
+  /** A number for a bound socket, or an error; flags as in uv.h (uv_tcp_flags). */
+  tcpBind(address: string, port: number, flags: number): number;
   tcpListen(id: number, backlog: number): number;
   /** Begins to connect the handle `id`, or a new one if that is 0, and returns its number, or an error. */
   tcpConnect(id: number, address: string, port: number): number;

@@ -54,8 +54,13 @@ export interface HttpParserRealm {
   asyncDestroy(parser: object): void;
   /** Enters the asynchronous context of the parser. */
   enter(parser: object): void;
-  /** Leaves it; at the outermost level the queues of ticks and microtasks are emptied. */
-  leave(parser: object): void;
+  /**
+   * Leaves it; at the outermost level the queues of ticks and microtasks are emptied.
+   * @param hasThrown - what nobody has caught: then they are not
+   */
+  leave(parser: object, hasThrown?: boolean): void;
+  /** Gives an error to the handlers of those nobody catches; false where somebody further out may catch it. */
+  takeError(error: unknown): boolean;
   /** A Buffer on these bytes. */
   newBuffer(memory: ArrayBufferLike, offset: number, length: number): Uint8Array;
 }

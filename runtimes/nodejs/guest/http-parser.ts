@@ -17,6 +17,7 @@ import {
   ON_MESSAGE_COMPLETE,
   REQUEST,
 } from './http-parser-constants.ts';
+import { failureOf, parseError } from './http-parse-error.ts';
 import {
   BODY,
   BODY_BYTES,
@@ -93,9 +94,6 @@ class ConnectionsList {
       .map(({ parser }) => parser);
   }
 }
-
-const parseError = (parsed: unknown, code: unknown, reason: unknown): Error =>
-  Object.assign(new Error('Parse Error'), { bytesParsed: parsed, code, reason });
 
 class HTTPParser implements StreamConsumer {
   /** Set by Node's library: the callbacks, by their `kOn…` number. */
@@ -211,16 +209,22 @@ class HTTPParser implements StreamConsumer {
   /** Tells what a stream has brought: the events in it if the host has parsed it already, or else bytes. */
   onStreamRead(read: ParserEvents | Uint8Array): void {
     const life = this.#life;
+    let hasThrown = true;
     realm.enter(this);
     try {
       const isParsed = Array.isArray(read);
       const result = isParsed ? this.#tell(read, null) : this.execute(read);
-      if (this.#life !== life || typeof this[ON_EXECUTE] !== 'function') return;
-      this.#chunk = isParsed ? (read[2] as Uint8Array | null) : read;
-      this[ON_EXECUTE](result);
+      if (this.#life === life && typeof this[ON_EXECUTE] === 'function') {
+        this.#chunk = isParsed ? (read[2] as Uint8Array | null) : read;
+        this[ON_EXECUTE](result);
+      }
+      hasThrown = false;
+    } catch (error) {
+      // The call came from outside: the library decides about what no callback has caught.
+      if (!realm.takeError(error)) throw error;
     } finally {
       if (this.#life === life) this.#chunk = null;
-      realm.leave(this);
+      realm.leave(this, hasThrown);
     }
   }
 
@@ -337,15 +341,7 @@ class HTTPParser implements StreamConsumer {
 
   /** As llhttp after a callback that failed: it refuses everything with the error returned. */
   #fail(kind: unknown, parsed: unknown): Error {
-    let code = 'HPE_JS_EXCEPTION';
-    let reason = 'JS Exception';
-    if (kind === REQUEST_HEAD || kind === RESPONSE_HEAD) {
-      code = 'HPE_CB_HEADERS_COMPLETE';
-      reason = 'User callback error';
-    } else if (kind === MESSAGE_COMPLETE) {
-      code = 'HPE_CB_MESSAGE_COMPLETE';
-      reason = '`on_message_complete` callback error';
-    }
+    const { code, reason } = failureOf(kind);
     host.parserFail(this.#id, code, reason);
     return parseError(parsed, code, reason);
   }

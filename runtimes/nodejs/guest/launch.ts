@@ -9,9 +9,11 @@ export interface Launch {
   /** Options of Node by their long names. */
   readonly options: Readonly<Record<string, unknown>>;
   cwd: string;
+  /** Bytes the app may use. */
+  readonly memory: number;
 }
 
-const NOTHING: Launch = { argv: ['node'], execArgv: [], env: {}, options: {}, cwd: '/' };
+const NOTHING: Launch = { argv: ['node'], execArgv: [], env: {}, options: {}, cwd: '/', memory: 0 };
 let launch: Launch = NOTHING;
 
 export const launched = (): Launch => launch;

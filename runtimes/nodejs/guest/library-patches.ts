@@ -32,6 +32,18 @@ const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
       replacement: 'internalGlobal = globalThis;',
     },
   ],
+  // A snapshot knows nothing of the app's flags.
+  _http_common: [
+    {
+      find: `const insecureHTTPParser = getOptionValue('--insecure-http-parser');`,
+      replacement: 'let insecureHTTPParser;',
+    },
+    {
+      find: 'function isLenient() {',
+      replacement: `function isLenient() {
+  insecureHTTPParser ??= getOptionValue('--insecure-http-parser');`,
+    },
+  ],
   // One question to the engine for each file, instead of one for each directory above it.
   'internal/modules/helpers': [
     {

@@ -84,6 +84,7 @@ export const plainRealm: HttpParserRealm = {
   asyncDestroy: () => {},
   enter: () => {},
   leave: () => {},
+  takeError: () => false,
   newBuffer: (memory, offset, length) => Buffer.from(memory, offset, length),
 };
 

@@ -24,6 +24,10 @@ test.for([
   'datagrams.cjs',
   'web-objects.cjs',
   'web-socket.cjs',
+  'urls.cjs',
+  'buffers.cjs',
+  'sockets.cjs',
+  'uncaught.cjs',
 ])('%s prints the same in the guest', async (script) => {
   const [native, guest] = await Promise.all([
     printedByNode(script),

@@ -118,7 +118,28 @@ const swap = (buffer: Uint8Array, size: number): Uint8Array => {
   return buffer;
 };
 
+/** Buffers of the library's own, whose memory nobody may take away. */
+const undetachable = new WeakSet<object>();
+
+/** V8 knows a key that `transfer` would have to have. */
+const guardTransfers = (): void => {
+  const { prototype } = ArrayBuffer;
+  for (const name of ['transfer', 'transferToFixedLength'] as const) {
+    const native = prototype[name];
+    const guarded = {
+      [name](this: ArrayBuffer, ...length: [number?]): ArrayBuffer {
+        if (undetachable.has(this))
+          throw new TypeError('ArrayBuffer is not detachable and could not be cloned.');
+        return native.apply(this, length);
+      },
+    }[name];
+    Object.defineProperty(guarded, 'length', { value: 0, configurable: true });
+    Object.defineProperty(prototype, name, { value: guarded });
+  }
+};
+
 export const createBuffer = (): Binding => {
+  guardTransfers();
   const utf8Write = writer('utf8');
   const latin1Write = writer('latin1');
   return {
@@ -211,7 +232,7 @@ export const createBuffer = (): Binding => {
     setBufferPrototype: (prototype: object) => {
       bufferPrototype = prototype;
     },
-    setDetachKey: () => undefined,
+    setDetachKey: (buffer: ArrayBuffer) => void undetachable.add(buffer),
     getZeroFillToggle: () => undefined,
     asciiSlice: slicer('ascii'),
     base64Slice: slicer('base64'),

@@ -3,6 +3,7 @@ import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { Request } from './handles.ts';
+import { defer } from './timers.ts';
 
 const UV_EAI_NONAME = -3008;
 const FAMILY_BOTH = 0;
@@ -51,7 +52,10 @@ export const onAddresses = (lookup: number, error: number, list: string): void =
 
 /** c-ares speaks to name servers itself, by UDP; a sandbox only has the supervisor to ask. */
 const ENOTIMP = 4;
-const notImplemented = (): number => ENOTIMP;
+const notImplemented = (request: Request): number => {
+  defer(() => request.makeCallback(request['oncomplete'] as (code: string) => void, 'ENOTIMP'));
+  return 0;
+};
 
 class ChannelWrap {
   getServers(): never[] {

@@ -1,6 +1,7 @@
 /** `internalBinding('http_parser')`: ../http-parser.ts, connected with the rest of the guest. */
 import { AsyncWrap, enterContext, leaveContext } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
+import { takeError } from '../callback-scope.ts';
 import { host } from '../host.ts';
 import { createHttpParserBinding } from '../http-parser.ts';
 import { lazily } from './util.ts';
@@ -15,7 +16,8 @@ export const createHttpParser = (): Binding =>
     asyncReset: (parser, resource, provider) => (parser as AsyncWrap).asyncReset(provider, resource),
     asyncDestroy: (parser) => (parser as AsyncWrap).asyncDestroy(),
     enter: (parser) => enterContext(parser as AsyncWrap),
-    leave: leaveContext,
+    leave: (_parser, hasThrown) => leaveContext(hasThrown),
+    takeError,
     newBuffer: (memory, offset, length) => {
       FastBuffer ??= lazily.requireLibrary!('internal/buffer')['FastBuffer'] as BufferConstructor;
       return new FastBuffer(memory, offset, length);

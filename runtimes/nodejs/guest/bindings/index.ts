@@ -34,6 +34,7 @@ import { createTimers } from './timers.ts';
 import { createTypeScript } from './typescript.ts';
 import { createUdp } from './udp.ts';
 import { typeTests } from './types.ts';
+import { createUrlPattern } from './url-pattern.ts';
 import { createUtil } from './util.ts';
 import { createZlib } from './zlib.ts';
 
@@ -87,6 +88,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   types: () => ({ ...typeTests }),
   udp_wrap: createUdp,
   url: createUrl,
+  url_pattern: createUrlPattern,
   util: createUtil,
   uv: small.createUv,
   wasm_web_api: small.createWasmWebApi,

@@ -9,17 +9,18 @@ import { Request } from './handles.ts';
 import { StandardStream } from './standard-stream.ts';
 import { defer } from './timers.ts';
 
+const UV_EACCES = -13;
 const UV_EADDRINUSE = -98;
 const UV_ECONNREFUSED = -111;
 const UV_EINVAL = -22;
 const UV_EOF = -4095;
 const UV_ENOENT = -2;
-const UV_ENOTSOCK = -88;
-const FILE = 0;
 const UV_EPIPE = -32;
 /** open(2): O_CREAT | O_EXCL, which are alike on all of Linux. */
 const CREATE_NEW = 0o300;
 const SOCKET_MODE = 0o755;
+/** access(2) */
+const W_OK = 2;
 const IPC = 2;
 /** uv.h, for `fchmod`. */
 const UV_READABLE = 1;
@@ -85,15 +86,20 @@ export class Pipe extends StandardStream {
     defer(() => {
       if (this.isClosed) return;
       host.localActivity(this.id, -1);
-      const status = server === undefined ? this.#refusal(path) : server.#accept(this);
+      const status = this.#refusal(path, server) ?? server!.#accept(this);
       request.makeCallback(request['oncomplete'] as OnConnect, status, this, request, true, true);
     });
     return 0;
   }
 
-  #refusal(path: string): number {
+  /** Why nobody answers there; undefined where the server may be asked. */
+  #refusal(path: string, server: Pipe | undefined): number | undefined {
     if (path.length >= PATH_SIZE) return UV_EINVAL;
-    if (host.statKind(path) === FILE && !listening.has(path)) return UV_ENOTSOCK;
+    if (server !== undefined) {
+      // connect(2) needs the right to write to the socket.
+      const isForbidden = !path.startsWith('\0') && host.accessPath(path, W_OK) === UV_EACCES;
+      return isForbidden ? UV_EACCES : undefined;
+    }
     return host.accessPath(path, 0) < 0 ? UV_ENOENT : UV_ECONNREFUSED;
   }
 

@@ -22,6 +22,9 @@ const refuse =
     });
   };
 
+/** Bytes the app may use besides those the guest's memory has already. */
+export const availableMemory = (): number => Math.max(0, launched().memory - host.memoryUsage()[1]);
+
 const patchProcessObject = (process: Record<string, unknown>): void => {
   const { argv, execArgv, env } = launched();
   Object.assign(process, {
@@ -65,8 +68,8 @@ export const createProcessMethods = (): Binding => {
     umask: () => 0o22,
     memoryUsage: (into: Float64Array) => into.set(host.memoryUsage()),
     rss: () => host.memoryUsage()[0],
-    constrainedMemory: () => host.memoryUsage()[1],
-    availableMemory: () => host.memoryUsage()[1] - host.memoryUsage()[2],
+    constrainedMemory: () => launched().memory,
+    availableMemory,
     cpuUsage: (into: Float64Array) => into.set(host.cpuUsage()),
     threadCpuUsage: (into: Float64Array) => into.set(host.cpuUsage()),
     resourceUsage: (into: Float64Array) => into.fill(0).set(host.cpuUsage()),

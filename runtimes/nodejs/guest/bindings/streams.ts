@@ -174,26 +174,30 @@ export class Stream extends Handle {
     if (this.#consumer !== null) return this.#consumer.onStreamRead(bytes);
     const { onread } = this;
     if (onread === undefined) return;
-    const room = this.#userBuffer;
-    if (room === undefined) {
+    if (this.#userBuffer === undefined) {
       state[READ_BYTES_OR_ERROR] = bytes.length;
       state[ARRAY_BUFFER_OFFSET] = bytes.byteOffset;
       this.makeCallback(onread, bytes.buffer);
       return;
     }
-    this.#fill(room, bytes, onread);
+    this.#fill(bytes, onread);
   }
 
-  /** The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that. */
-  #fill(room: Uint8Array, bytes: Uint8Array, onread: NonNullable<Stream['onread']>): void {
+  /**
+   * The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that; `onread`
+   * may return another one for what follows.
+   */
+  #fill(bytes: Uint8Array, onread: NonNullable<Stream['onread']>): void {
     let at = 0;
     while (at < bytes.length && this.#isReading && !this.isClosed) {
+      const room = this.#userBuffer!;
       const part = bytes.subarray(at, at + room.length);
       room.set(part);
       at += part.length;
       state[READ_BYTES_OR_ERROR] = part.length;
       state[ARRAY_BUFFER_OFFSET] = 0;
-      this.makeCallback(onread, undefined);
+      const next = this.makeCallback(onread, undefined);
+      if (next instanceof Uint8Array) this.#userBuffer = next;
     }
     this.#unread = at < bytes.length ? bytes.slice(at) : undefined;
   }

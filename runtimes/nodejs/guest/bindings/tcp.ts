@@ -5,7 +5,9 @@ import { Request } from './handles.ts';
 import { Stream } from './streams.ts';
 
 const KIND = { SOCKET: 0, SERVER: 1 } as const;
+/** uv.h, uv_tcp_flags. */
 const UV_TCP_IPV6ONLY = 1;
+const UV_TCP_REUSEPORT = 2;
 const UV_EINVAL = -22;
 const UV_ENOTCONN = -107;
 const UV_ENOTSUP = -95;
@@ -52,8 +54,8 @@ export class TCP extends Stream {
     return UV_ENOTSUP;
   }
 
-  bind(address: string, port: number): number {
-    return this.#bind(address, port, 0);
+  bind(address: string, port: number, flags = 0): number {
+    return this.#bind(address, port, flags);
   }
 
   bind6(address: string, port: number, flags = 0): number {
@@ -61,7 +63,7 @@ export class TCP extends Stream {
   }
 
   #bind(address: string, port: number, flags: number): number {
-    const id = host.tcpBind(address, port, (flags & UV_TCP_IPV6ONLY) !== 0);
+    const id = host.tcpBind(address, port, flags);
     if (id < 0) return id;
     this.#bound = [address, port, flags];
     this.adopt(id);
@@ -154,5 +156,5 @@ export class TCP extends Stream {
 export const createTcp = (): Binding => ({
   TCP,
   TCPConnectWrap,
-  constants: { ...KIND, UV_TCP_IPV6ONLY, UV_TCP_REUSEPORT: 2 },
+  constants: { ...KIND, UV_TCP_IPV6ONLY, UV_TCP_REUSEPORT },
 });

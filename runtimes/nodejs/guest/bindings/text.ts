@@ -6,6 +6,18 @@ import { bytesOf } from './buffer.ts';
 
 const encoder = new native.TextEncoder();
 
+/** Errors of the engine come as plain ones. */
+const decodeUtf8 = (bytes: Uint8Array, ignoreBOM: boolean, fatal: boolean): string => {
+  try {
+    return host.decodeUtf8(bytes, ignoreBOM, fatal);
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    throw code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
+      ? Object.assign(new TypeError(message), { code })
+      : error;
+  }
+};
+
 export const createEncoding = (): Binding => {
   const encodeIntoResults = new Uint32Array(2);
   return {
@@ -16,10 +28,11 @@ export const createEncoding = (): Binding => {
       encodeIntoResults[1] = written;
     },
     encodeUtf8String: (text: string) => encoder.encode(text),
-    decodeUTF8: (bytes: ArrayBufferView | ArrayBuffer, ignoreBOM: boolean, fatal: boolean) =>
-      host.decodeUtf8(bytesOf(bytes), ignoreBOM, fatal),
-    toASCII: (domain: string) => host.domainToASCII(domain),
-    toUnicode: (domain: string) => host.domainToUnicode(domain),
+    // The library gives other things than booleans as well, and Node takes nothing but `true` for true.
+    decodeUTF8: (bytes: ArrayBufferView | ArrayBuffer, ignoreBOM: unknown, fatal: unknown) =>
+      decodeUtf8(bytesOf(bytes), ignoreBOM === true, fatal === true),
+    toASCII: (domain: string) => host.idnaToASCII(domain),
+    toUnicode: (domain: string) => host.idnaToUnicode(domain),
   };
 };
 

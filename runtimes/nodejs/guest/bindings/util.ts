@@ -2,6 +2,7 @@
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { privateSymbols } from '../constants.ts';
+import { callers } from '../error-stacks.ts';
 import { host } from '../host.ts';
 import { typeTests, viewTests } from './types.ts';
 
@@ -70,6 +71,18 @@ const getCallSites = (count: number): object[] => {
   return sites;
 };
 
+/** Frames that are looked at where the library does not say how many (node_util.cc). */
+const USUAL_FRAMES = 10;
+
+/** Whether the nearest code that is not the library's belongs to an installed package. */
+const isInsideNodeModules = (frames: number = USUAL_FRAMES): boolean => {
+  for (const site of callers(frames)) {
+    const file = site.getFileName();
+    if (file !== null && file !== '' && !file.startsWith('node:')) return /[/\\]node_modules[/\\]/.test(file);
+  }
+  return false;
+};
+
 /** Properties that are modules' exports, loaded when they are first used. */
 const defineLazyProperties = (target: object, id: string, keys: string[], enumerable = true): void => {
   for (const key of keys) {
@@ -97,7 +110,7 @@ export const createUtil = (): Binding => ({
   privateSymbols,
   constants: shapedBinding('util')['constants'],
   shouldAbortOnUncaughtToggle: new Uint32Array(1),
-  isInsideNodeModules: () => false,
+  isInsideNodeModules,
   defineLazyProperties,
   getPromiseDetails: (promise: unknown) => {
     const [state, result] = host.promise(promise);
