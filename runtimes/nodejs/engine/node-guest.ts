@@ -78,6 +78,7 @@ const functionsFor =
         nativeFunctions({
           hold: () => reactor.hold(world.services().events),
           done: (number, outcome) => void world.guest().call('jobDone', number, outcome),
+          askTls: (name, ...values) => world.guest().call('askTls', name, ...values),
         }),
       ),
       httpFunctions(parsers),
