@@ -7,23 +7,20 @@ import { intlFunctions } from './intl-functions.ts';
 import { digestFunctions } from './digest-functions.ts';
 import { NativeObjects } from './native-objects.ts';
 import { tlsFunctions } from './tls-functions.ts';
-import type { AskGuest } from './tls-connection.ts';
+import type { TlsHost } from './tls-connection.ts';
 import { zlibFunctions } from './zlib-functions.ts';
 
 /** Bytes of the engine that they may take for the guest. */
 const MEMORY = 512 << 20;
 
-export interface NativeHost extends CryptoHost {
-  /** Asks the listeners of the guest's connection that is being worked on. */
-  readonly askTls: AskGuest;
-}
+export interface NativeHost extends CryptoHost, TlsHost {}
 
 export const nativeFunctions = (host: NativeHost): Readonly<Record<string, HostFunction>> => {
   const objects = new NativeObjects(MEMORY);
   return {
     ...cryptoFunctions(objects, host),
     ...digestFunctions(objects),
-    ...tlsFunctions(objects, host.askTls),
+    ...tlsFunctions(objects, host),
     ...zlibFunctions(objects),
     ...intlFunctions(objects),
     ...histogramFunctions(objects),

@@ -54,8 +54,15 @@ const TOLD = [
  */
 export type TlsEvent = readonly [name: string, ...values: unknown[]];
 
-/** Calls a listener that has to answer at once: with a number, bytes, or nothing. */
-export type AskGuest = (name: string, ...values: readonly (string | number | null | Uint8Array)[]) => unknown;
+/** What connections need of the world around. */
+export interface TlsHost {
+  /** Calls a listener of the connection that is being called; it answers with a number, bytes, or nothing. */
+  askTls(name: string, ...values: readonly (string | number | null | Uint8Array)[]): unknown;
+  /** There are events without a call; the guest is not running. */
+  tellTls(number: number): void;
+  /** Node's own loop is to have a turn. */
+  requestHostTurn(): void;
+}
 
 export interface TlsContext {
   readonly native: object;
@@ -67,7 +74,7 @@ export class TlsConnection {
   readonly isServer: boolean;
   readonly #wrap: NativeObject;
   readonly #stream = new JSStream();
-  readonly #ask: AskGuest;
+  readonly #host: TlsHost;
   readonly #holds: Disposable[] = [];
   #events: TlsEvent[] = [];
   readonly #outputs: object[] = [];
@@ -80,18 +87,24 @@ export class TlsConnection {
   /** How many calls of the native objects are under way. */
   #depth = 0;
   #isToBeDestroyed = false;
+  #isTelling = false;
   /** What a listener has thrown, which is not to go through OpenSSL. */
   #trouble: { readonly error: unknown } | undefined;
 
+  /** By which the guest knows it. */
+  number = 0;
   isStarted = false;
+  /** No handshake is under way or has failed: there is a session. */
   isEstablished = false;
+  /** Its client's greeting is shown to the library, which Node does by its own loop. */
+  showsGreeting = false;
   isCertificateAwaited = false;
   isDestroyed = false;
 
   /** @param waits - whether something else is still to be sent before */
-  constructor(context: TlsContext, isServer: boolean, waits: boolean, ask: AskGuest) {
+  constructor(context: TlsContext, isServer: boolean, waits: boolean, host: TlsHost) {
     this.isServer = isServer;
-    this.#ask = ask;
+    this.#host = host;
     this.#holds.push(context.hold);
     this.#prepareStream();
     this.#wrap = wrap(this.#stream, context.native, isServer, waits);
@@ -220,6 +233,7 @@ export class TlsConnection {
       this.#depth -= 1;
     }
     if (this.#depth > 0) return result;
+    if (this.showsGreeting && !this.isEstablished) this.#host.requestHostTurn();
     if (this.#isToBeDestroyed) this.destroy();
     const trouble = this.#trouble;
     this.#trouble = undefined;
@@ -230,6 +244,12 @@ export class TlsConnection {
   #tell(name: string, ...values: unknown[]): void {
     this.#unanswered = 0;
     this.#events.push([name, ...values]);
+    if (this.#depth > 0 || this.#isTelling) return;
+    this.#isTelling = true;
+    process.nextTick(() => {
+      this.#isTelling = false;
+      if (!this.isDestroyed) this.#host.tellTls(this.number);
+    });
   }
 
   #prepareStream(): void {
@@ -259,6 +279,7 @@ export class TlsConnection {
     };
     for (const name of TOLD) {
       native[name] = (...values: unknown[]) => {
+        if (name === 'onhandshakestart') this.isEstablished = false;
         if (name === 'onhandshakedone') this.isEstablished = true;
         if (name === 'oncertcb') this.isCertificateAwaited = true;
         this.#tell('told', name, ...values);
@@ -278,9 +299,9 @@ export class TlsConnection {
     };
   }
 
-  #answer(...question: Parameters<AskGuest>): unknown {
+  #answer(...question: Parameters<TlsHost['askTls']>): unknown {
     try {
-      return this.#ask(...question);
+      return this.#host.askTls(...question);
     } catch (error) {
       this.#trouble ??= { error };
       return undefined;

@@ -9,7 +9,7 @@ import { NativeMemoryError } from './native-objects.ts';
 import type { NativeObjects } from './native-objects.ts';
 import { Signature } from './signature.ts';
 import { TlsConnection } from './tls-connection.ts';
-import type { AskGuest, TlsContext } from './tls-connection.ts';
+import type { TlsHost, TlsContext } from './tls-connection.ts';
 import { taking } from './taking.ts';
 import type { Crossing } from './values.ts';
 
@@ -30,6 +30,11 @@ interface Method {
 }
 
 const forward: Method['run'] = (connection, name, given) => connection.call(name, given);
+
+const showGreeting: Method['run'] = (connection, name) => {
+  connection.showsGreeting = connection.isServer;
+  return connection.call(name, []);
+};
 
 const method = (text: string, isPossible?: Method['isPossible'], run: Method['run'] = forward): Method => ({
   signature: new Signature(text),
@@ -62,16 +67,19 @@ const isProtocolList = (bytes: Uint8Array): boolean => {
 };
 
 const GETTERS =
-  'getServername getALPNNegotiatedProtocol getCertificate getX509Certificate getCipher getEphemeralKeyInfo ' +
-  'getFinished getPeerFinished getPeerX509Certificate hasPeerCertificate getProtocol getSession ' +
+  'getServername getALPNNegotiatedProtocol getCertificate getX509Certificate getCipher getFinished ' +
+  ' getPeerFinished getPeerX509Certificate hasPeerCertificate getProtocol getSession ' +
   'getSharedSigalgs getTLSTicket isSessionReused';
 
 /** What the guest may ask while OpenSSL asks it something. */
 const ALWAYS: ReadonlySet<string> = new Set(GETTERS.split(' '));
 
-const METHODS: Readonly<Record<string, Method>> = {
+export const METHODS: Readonly<Record<string, Method>> = {
   ...Object.fromEntries(GETTERS.split(' ').map((name) => [name, method('')])),
   getPeerCertificate: method('boolean?', undefined, certificateChain),
+  getEphemeralKeyInfo: method('', undefined, (connection, name) =>
+    connection.isEstablished ? connection.call(name, []) : {},
+  ),
   verifyError: method('', isEstablished),
   exportKeyingMaterial: method('size text bytes?', isEstablished),
   renegotiate: method('', isEstablished),
@@ -93,9 +101,9 @@ const METHODS: Readonly<Record<string, Method>> = {
     connection.isStarted = true;
     return connection.call(name, []);
   }),
-  enableSessionCallbacks: method(''),
+  enableSessionCallbacks: method('', undefined, showGreeting),
   enableKeylogCallback: method(''),
-  enableCertCb: method(''),
+  enableCertCb: method('', undefined, showGreeting),
   enableALPNCb: method('', isServer),
   enablePskCallback: method(''),
   setPskIdentityHint: method('text'),
@@ -109,6 +117,8 @@ const METHODS: Readonly<Record<string, Method>> = {
   written: method('int', undefined, (connection, _, [status]) => connection.written(status as number)),
   shutdown: method('', undefined, (connection) => connection.shutdown()),
   shutDown: method('int', undefined, (connection, _, [status]) => connection.shutDown(status as number)),
+  /** Gives events that came without a call. */
+  takeEvents: method('', undefined, () => undefined),
   destroySSL: method('', undefined, (connection) => connection.destroy()),
 };
 
@@ -120,17 +130,18 @@ const notPossible = (name: string): Error =>
 /** Calls of the guest on its connections. */
 class TlsCalls {
   readonly #objects: NativeObjects;
-  readonly #ask: AskGuest;
+  readonly #host: TlsHost;
 
-  constructor(objects: NativeObjects, ask: AskGuest) {
+  constructor(objects: NativeObjects, host: TlsHost) {
     this.#objects = objects;
-    this.#ask = ask;
+    this.#host = host;
   }
 
   open(context: Crossing, isServerSide: boolean, waits: boolean): number {
     this.#objects.reserve(SIZE);
-    const connection = new TlsConnection(this.#context(context), isServerSide, waits, this.#ask);
-    return this.#objects.add(CONNECTION, connection, SIZE);
+    const connection = new TlsConnection(this.#context(context), isServerSide, waits, this.#host);
+    connection.number = this.#objects.add(CONNECTION, connection, SIZE);
+    return connection.number;
   }
 
   /** What the method returned, then events. */
@@ -186,9 +197,9 @@ class TlsCalls {
 
 export const tlsFunctions = (
   objects: NativeObjects,
-  ask: AskGuest,
+  host: TlsHost,
 ): Readonly<Record<string, HostFunction>> => {
-  const calls = new TlsCalls(objects, ask);
+  const calls = new TlsCalls(objects, host);
   const keep = keepNative(objects);
   return {
     tlsOpen: taking(

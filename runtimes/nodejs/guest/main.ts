@@ -9,7 +9,7 @@ import { handleOf } from './bindings/handles.ts';
 import { startClocks } from './bindings/performance.ts';
 import { Stream } from './bindings/streams.ts';
 import { TCP } from './bindings/tcp.ts';
-import { askTls } from './bindings/tls.ts';
+import { askTls, onTlsEvents } from './bindings/tls.ts';
 import { hasDeferred, hasImmediates, runImmediates, runTimers, takeDeferred } from './bindings/timers.ts';
 import { UDP } from './bindings/udp.ts';
 import { runCallback } from './callback-scope.ts';
@@ -89,6 +89,7 @@ host.setEntries({
     onUdp(id, (socket) => socket.onSent(status, length)),
   clientParser: onClientParser,
   askTls,
+  tlsEvents: onTlsEvents,
   jobDone: (number: number, answer: Answer) => runCallback(() => onJobDone(number, answer)),
   signal: deliverSignal,
   /** Nothing keeps the app alive any more: it may find something else to do. */

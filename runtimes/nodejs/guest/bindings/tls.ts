@@ -21,6 +21,8 @@ const ON_PSK_EXCHANGE = symbols['onpskexchange']!;
 type Event = readonly [name: string, ...values: never[]];
 type Certificate = Record<string, unknown>;
 
+/** By the engine's numbers. */
+const connections = new Map<number, TLSWrap>();
 /** Whose calls the engine is working on; the last is that which asks. */
 const working: TLSWrap[] = [];
 
@@ -29,12 +31,12 @@ class TLSWrap extends Stream implements StreamConsumer {
   #below: Stream | undefined;
   #events: Event[] = [];
   #isTelling = false;
-  #isSending = false;
   #hasEnded = false;
 
   constructor(below: Stream, context: SecureContext, isServer: boolean, waits: boolean) {
     super('TLSWRAP');
     this.#native.obtain(() => valueOf(host.tlsOpen(context.number, isServer, waits)) as number);
+    connections.set(this.#native.number, this);
     this.#below = below;
     below.consumedBy(this);
   }
@@ -80,8 +82,7 @@ class TLSWrap extends Stream implements StreamConsumer {
         return this.#finish();
       case 'written':
         // The library does not expect it before the write has returned.
-        if (this.#isSending) return defer(() => this.onWritten(first, second));
-        return this.onWritten(first, second);
+        return defer(() => this.onWritten(first, second));
       case 'shutDown':
         return this.onShutdown(first);
       case 'data':
@@ -138,8 +139,8 @@ class TLSWrap extends Stream implements StreamConsumer {
     const below = this.#below;
     if (below === undefined) return;
     const result = below.writeBuffer(null, newBuffer(bytes));
-    // TLS cannot have it done at once (TLSWrap::EncOut).
-    if (typeof result === 'number') defer(() => this.ask('written', result));
+    // What was encrypted meanwhile goes out at once as well: the connection may be closed before the next turn.
+    if (typeof result === 'number') this.ask('written', result);
     else result['oncomplete'] = (status: number) => this.ask('written', status);
   }
 
@@ -167,13 +168,8 @@ class TLSWrap extends Stream implements StreamConsumer {
 
   protected override send(bytes: Uint8Array): number {
     if (this.#isDestroyed) return UV_EPROTO;
-    this.#isSending = true;
-    try {
-      const result = this.ask('write', bytes) as number;
-      return result < 0 ? result : bytes.length * 2 + 1;
-    } finally {
-      this.#isSending = false;
-    }
+    const result = this.ask('write', bytes) as number;
+    return result < 0 ? result : bytes.length * 2 + 1;
   }
 
   protected override sendText(text: string): number {
@@ -223,6 +219,7 @@ class TLSWrap extends Stream implements StreamConsumer {
     this.ask('destroySSL');
     this.#below!.consumedBy(null);
     this.#below = undefined;
+    connections.delete(this.#native.number);
     this.#native.free();
   }
 }
@@ -243,6 +240,9 @@ for (const name of METHODS.split(' ')) {
   }[name]!;
   Object.defineProperty(TLSWrap.prototype, name, { value: forward, writable: true, configurable: true });
 }
+
+/** Something has happened to a connection that nobody has called. */
+export const onTlsEvents = (number: number): void => void connections.get(number)?.ask('takeEvents');
 
 /** OpenSSL asks for something, and cannot wait. */
 export const askTls = (name: string, ...values: unknown[]): unknown => working.at(-1)?.answer(name, values);

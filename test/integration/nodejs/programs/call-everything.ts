@@ -13,6 +13,8 @@ const functions = nativeFunctions({
   hold: () => ({ [Symbol.dispose]: () => undefined }),
   done: () => undefined,
   askTls: () => undefined,
+  tellTls: () => undefined,
+  requestHostTurn: () => undefined,
 }) as unknown as Record<string, Call>;
 
 /** Lehmer's generator: a run can be had again. */
