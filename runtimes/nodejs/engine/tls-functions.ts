@@ -72,7 +72,7 @@ const GETTERS =
   'getSharedSigalgs getTLSTicket isSessionReused';
 
 /** What the guest may ask while OpenSSL asks it something. */
-const ALWAYS: ReadonlySet<string> = new Set(GETTERS.split(' '));
+const ALWAYS: ReadonlySet<string> = new Set([...GETTERS.split(' '), 'setKeyCert']);
 
 export const METHODS: Readonly<Record<string, Method>> = {
   ...Object.fromEntries(GETTERS.split(' ').map((name) => [name, method('')])),

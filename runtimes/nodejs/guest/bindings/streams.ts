@@ -185,20 +185,20 @@ export class Stream extends Handle {
     if (this.consumer !== null) return this.consumer.onStreamRead(bytes);
     const { onread } = this;
     if (onread === undefined) return;
-    const room = this.#userBuffer;
-    if (room === undefined) {
+    if (this.#userBuffer === undefined) {
       state[READ_BYTES_OR_ERROR] = bytes.length;
       state[ARRAY_BUFFER_OFFSET] = bytes.byteOffset;
       this.makeCallback(onread, bytes.buffer);
       return;
     }
-    this.#fill(room, bytes, onread);
+    this.#fill(bytes, onread);
   }
 
   /** The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that. */
-  #fill(room: Uint8Array, bytes: Uint8Array, onread: NonNullable<Stream['onread']>): void {
+  #fill(bytes: Uint8Array, onread: NonNullable<Stream['onread']>): void {
     let at = 0;
     while (at < bytes.length && this.#isReading && !this.isClosed) {
+      const room = this.#userBuffer!;
       const part = bytes.subarray(at, at + room.length);
       room.set(part);
       at += part.length;

@@ -32,6 +32,7 @@ class TLSWrap extends Stream implements StreamConsumer {
   #events: Event[] = [];
   #isTelling = false;
   #hasEnded = false;
+  #toldSession: unknown;
 
   constructor(below: Stream, context: SecureContext, isServer: boolean, waits: boolean) {
     super('TLSWRAP');
@@ -102,7 +103,20 @@ class TLSWrap extends Stream implements StreamConsumer {
 
   #tellListener(name: string, values: readonly unknown[]): void {
     const listener = this[name];
-    if (!this.#isDestroyed && typeof listener === 'function') this.makeCallback(listener as never, ...values);
+    if (this.#isDestroyed || typeof listener !== 'function') return;
+    // There may be a newer one already.
+    this.#toldSession = name === 'onnewsession' ? values[1] : undefined;
+    this.makeCallback(listener as never, ...values);
+    this.#toldSession = undefined;
+  }
+
+  getSession(): unknown {
+    return this.#toldSession ?? this.ask('getSession');
+  }
+
+  /** It looks itself whether it is one. */
+  loadSession(session: unknown): void {
+    if (ArrayBuffer.isView(session)) this.ask('loadSession', session);
   }
 
   /** The answer of a listener of the library, as the engine takes it. */
@@ -227,8 +241,8 @@ class TLSWrap extends Stream implements StreamConsumer {
 const METHODS =
   'clientHelloDone enableALPNCb enableCertCb enableKeylogCallback enablePskCallback enableSessionCallbacks ' +
   'exportKeyingMaterial getALPNNegotiatedProtocol getCertificate getCipher getEphemeralKeyInfo getFinished ' +
-  'getPeerFinished getPeerX509Certificate getProtocol getServername getSession getSharedSigalgs getTLSTicket ' +
-  'getX509Certificate hasPeerCertificate isSessionReused loadSession newSessionDone renegotiate requestOCSP ' +
+  'getPeerFinished getPeerX509Certificate getProtocol getServername getSharedSigalgs getTLSTicket ' +
+  'getX509Certificate hasPeerCertificate isSessionReused newSessionDone renegotiate requestOCSP ' +
   'setALPNProtocols setKeyCert setMaxSendFragment setOCSPResponse setPskIdentityHint setServername setSession ' +
   'setVerifyMode start verifyError writesIssuedByPrevListenerDone';
 
