@@ -111,6 +111,31 @@ const sizeOf = (values: readonly Crossing[]): number => {
   return size;
 };
 
+/** Bytes that OpenSSL makes of a character of PEM: a certificate, its key and its extensions as objects. */
+const PARSED = 8;
+
+/** About what is made of texts and bytes that are kept. */
+const keptSize = (values: readonly Crossing[]): number => {
+  let size = sizeOf(values);
+  for (const value of values) if (typeof value === 'string') size += value.length;
+  return size * PARSED;
+};
+
+/** Gives numbers to keys and certificates that come out of the binding. */
+export const keepNative =
+  (objects: NativeObjects): Keep =>
+  (object) => {
+    for (const [name, Class] of [
+      ['KeyObjectHandle', KeyObjectHandle],
+      ['X509Certificate', X509Certificate],
+    ] as const) {
+      if (!(object instanceof Class)) continue;
+      objects.reserve(0);
+      return [name, objects.add(name, object)];
+    }
+    return undefined;
+  };
+
 /** Calls of the guest on the engine's own binding. */
 class CryptoCalls {
   readonly #objects: NativeObjects;
@@ -119,12 +144,6 @@ class CryptoCalls {
     this.#objects = objects;
   }
 
-  readonly keep: Keep = (object) => {
-    if (object instanceof KeyObjectHandle) return this.#kept('KeyObjectHandle', object);
-    if (object instanceof X509Certificate) return this.#kept('X509Certificate', object);
-    return undefined;
-  };
-
   call(name: string, values: readonly Crossing[]): unknown {
     return (binding[name] as Native)(...this.#checked(functions.get(name), name, values));
   }
@@ -132,10 +151,10 @@ class CryptoCalls {
   /** The number of a new object, and what the method said that made it. */
   make(name: string, values: readonly Crossing[]): unknown {
     const given = this.#checked(made.get(name), name, values);
-    const size = sizeOf(values);
+    const { madeBy, size: usual = 0 } = CLASSES[name]!;
+    const size = usual + sizeOf(values);
     this.#objects.reserve(size);
     const Constructor = constructors.get(name)!;
-    const { madeBy } = CLASSES[name]!;
     const completed = COMPLETED[name]?.(given) ?? given;
     const object = madeBy === undefined ? new Constructor(...completed) : new Constructor();
     const said = madeBy === undefined ? object['verifyError'] : object[madeBy]!(...completed);
@@ -148,6 +167,7 @@ class CryptoCalls {
     if (object instanceof KeyObjectHandle && !isForType(name, object['getKeyType']!(), given)) {
       throw new TypeError(`A key of this type has no ${name}`);
     }
+    if (CLASSES[className]!.keeps === true) this.#objects.grow(number, keptSize(values));
     const completed = COMPLETED[name]?.(given) ?? given;
     const native = constructors.get(className)!.prototype as Record<string, Native>;
     return native[name]!.apply(object, completed);
@@ -182,11 +202,6 @@ class CryptoCalls {
       code: 'ERR_INVALID_ARG_VALUE',
     });
   }
-
-  #kept(name: string, object: object): readonly [className: string, number: number] {
-    this.#objects.reserve(0);
-    return [name, this.#objects.add(name, object)];
-  }
 }
 
 /** What the functions need of the world around. */
@@ -200,7 +215,7 @@ export const cryptoFunctions = (
   host: CryptoHost,
 ): Readonly<Record<string, HostFunction>> => {
   const calls = new CryptoCalls(objects);
-  const { keep } = calls;
+  const keep = keepNative(objects);
   const background = new BackgroundJobs(objects, {
     hold: () => host.hold(),
     done: (number, error, result) => host.done(number, answerOf([error, result], keep)),

@@ -1,7 +1,7 @@
 /**
  * All of `internalBinding('crypto')` that the guest can reach, with what each function takes (see signature.ts).
- * What is not here does not exist for it: engines and providers of OpenSSL, the FIPS mode, the secure heap, the
- * engine's certificate files, and the objects that do TLS.
+ * What is not here does not exist for it: engines and providers of OpenSSL, the FIPS mode, the secure heap, and the
+ * engine's certificate files. Connections of TLS are in tls-functions.ts.
  */
 
 /** Different ways to call one function. */
@@ -61,6 +61,10 @@ interface NativeClass {
   /** The method that takes what the object is made of, where it is not the constructor. */
   readonly madeBy?: string;
   readonly made: Signatures;
+  /** Bytes of an object, where it is much more than what it is made of. */
+  readonly size?: number;
+  /** Whether it keeps what its methods are given. */
+  readonly keeps?: boolean;
   readonly methods: Readonly<Record<string, Signatures>>;
 }
 
@@ -152,6 +156,39 @@ export const CLASSES: Readonly<Record<string, NativeClass>> = {
   Mac: {
     made: ['text secret text? text? bytes? bytes? bytes? size?'],
     methods: { update: ['data text?'], final: ['text?'] },
+  },
+  SecureContext: {
+    madeBy: 'init',
+    // tls1.h: TLS1_VERSION to TLS1_3_VERSION.
+    made: ['text|none 769-772 769-772'],
+    size: 65_536,
+    keeps: true,
+    methods: {
+      setKey: ['data text|none'],
+      setCert: ['data'],
+      addCACert: ['data'],
+      setAllowPartialTrustChain: [''],
+      addCRL: ['data'],
+      addRootCerts: [''],
+      setCipherSuites: ['text'],
+      setCiphers: ['text'],
+      setSigalgs: ['text'],
+      setECDHCurve: ['text'],
+      setDHParam: ['boolean|data'],
+      setMaxProto: ['769-772'],
+      setMinProto: ['769-772'],
+      getMaxProto: [''],
+      getMinProto: [''],
+      setOptions: ['int|number'],
+      setSessionIdContext: ['text'],
+      setSessionTimeout: ['natural'],
+      setCertificateCompression: ['compression'],
+      loadPKCS12: ['bytes bytes?'],
+      setTicketKeys: ['bytes48'],
+      getTicketKeys: [''],
+      getCertificate: [''],
+      getIssuer: [''],
+    },
   },
   Sign: {
     madeBy: 'init',

@@ -1,4 +1,4 @@
-/** What the engine's own Node computes for the guest with objects it keeps: crypto and zlib. */
+/** What the engine's own Node computes for the guest with objects it keeps: crypto, TLS and zlib. */
 import { cryptoFunctions } from './crypto-functions.ts';
 import type { CryptoHost } from './crypto-functions.ts';
 import type { HostFunction } from './bridge.ts';
@@ -6,16 +6,21 @@ import { histogramFunctions } from './histogram-functions.ts';
 import { intlFunctions } from './intl-functions.ts';
 import { digestFunctions } from './digest-functions.ts';
 import { NativeObjects } from './native-objects.ts';
+import { tlsFunctions } from './tls-functions.ts';
+import type { TlsHost } from './tls-connection.ts';
 import { zlibFunctions } from './zlib-functions.ts';
 
 /** Bytes of the engine that they may take for the guest. */
 const MEMORY = 512 << 20;
 
-export const nativeFunctions = (host: CryptoHost): Readonly<Record<string, HostFunction>> => {
+export interface NativeHost extends CryptoHost, TlsHost {}
+
+export const nativeFunctions = (host: NativeHost): Readonly<Record<string, HostFunction>> => {
   const objects = new NativeObjects(MEMORY);
   return {
     ...cryptoFunctions(objects, host),
     ...digestFunctions(objects),
+    ...tlsFunctions(objects, host),
     ...zlibFunctions(objects),
     ...intlFunctions(objects),
     ...histogramFunctions(objects),

@@ -10,6 +10,8 @@ interface NativeObject {
   readonly className: string;
   readonly object: object;
   size: number;
+  /** How many others need it, though the guest may have forgotten it. */
+  users: number;
 }
 
 /** The guest asks for more of the engine's memory than there is for it. */
@@ -47,7 +49,7 @@ export class NativeObjects {
     const size = bytes + OBJECT_SIZE;
     const number = this.#next;
     this.#next += 1;
-    this.#objects.set(number, { className, object, size });
+    this.#objects.set(number, { className, object, size, users: 0 });
     this.#size += size;
     return number;
   }
@@ -79,12 +81,33 @@ export class NativeObjects {
     return found;
   }
 
+  /** Counts an object as so many bytes larger. Throws {@link NativeMemoryError}. */
+  grow(number: number, bytes: number): void {
+    if (!this.resize(number, this.get(number).size - OBJECT_SIZE + bytes)) throw new NativeMemoryError();
+  }
+
+  /** Keeps an object from being closed, also when the guest has forgotten it, until the result is disposed of. */
+  retain(number: number): Disposable {
+    const found = this.get(number);
+    found.users += 1;
+    return {
+      [Symbol.dispose]: () => {
+        found.users -= 1;
+        if (this.#objects.get(number) !== found) close(found);
+      },
+    };
+  }
+
   /** Forgets an object, and closes it if it can be closed. */
   delete(number: number): void {
     const found = this.#objects.get(number);
     if (found === undefined) return;
     this.#objects.delete(number);
     this.#size -= found.size;
-    (found.object as { close?(): void }).close?.();
+    close(found);
   }
 }
+
+const close = ({ object, users }: NativeObject): void => {
+  if (users === 0) (object as { close?(): void }).close?.();
+};

@@ -78,6 +78,9 @@ const functionsFor =
         nativeFunctions({
           hold: () => reactor.hold(world.services().events),
           done: (number, outcome) => void world.guest().call('jobDone', number, outcome),
+          askTls: (name, ...values) => world.guest().call('askTls', name, ...values),
+          tellTls: (number) => void world.guest().call('tlsEvents', number),
+          requestHostTurn: () => world.services().events.requestHostTurn(),
         }),
       ),
       httpFunctions(parsers),

@@ -6,6 +6,7 @@
  * A signature is a text with one word for each argument:
  * - `text`, `boolean`, `bytes`, `data` (text or bytes), `null`, `none` (null or undefined), `'x'` (just that text)
  * - `int`, `natural`, `uint` (32 bits), `number` (a safe integer), `0-2` (of that range), `-1` (just that)
+ * - `bytes48`: so many bytes; `compression`: one to three algorithms that certificates are compressed by
  * - `size`: how many bytes are to come out; `some`: one or more; `modulus`, `bits`: as large as a modulus may be
  * - `<Class>`: an object of that class; `secretKey`, `publicKey`, `privateKey`: a KeyObjectHandle of that type;
  *   `secret`: bytes, or a secret key
@@ -56,6 +57,18 @@ const isOptional = (value: Crossing, test: (value: Crossing) => boolean): boolea
 const isText = (value: Crossing): boolean => typeof value === 'string';
 const isNull = (value: Crossing): boolean => value === null;
 const isBytes = (value: Crossing): boolean => value instanceof Uint8Array;
+
+/** As lib/internal/tls/secure-context.js packs them: how many, then the number of each (RFC 8879, section 7.3). */
+const isCompression = (value: Crossing): boolean => {
+  if (!isInteger(value, 0, 2 ** 31 - 1)) return false;
+  const [count, ...algorithms] = [0, 8, 16, 24].map((shift) => ((value as number) >> shift) & 0xff);
+  const used = algorithms.slice(0, count);
+  return (
+    isInteger(count, 1, 3) &&
+    used.every((each, index) => isInteger(each, 1, 3) && used.indexOf(each) === index) &&
+    algorithms.slice(count).every((each) => each === 0)
+  );
+};
 
 const tooLarge = (limit: number): never => {
   throw Object.assign(new RangeError(`A sandbox of wasmrun computes at most ${limit} of this at once`), {
@@ -160,6 +173,7 @@ const KINDS: Readonly<Record<string, Convert>> = {
   none: simple(isMissing),
   boolean: simple((value) => typeof value === 'boolean'),
   bytes: simple(isBytes),
+  compression: simple(isCompression),
   data: simple((value) => isText(value) || isBytes(value)),
   int: simple((value) => isInteger(value, -(2 ** 31), 2 ** 31 - 1)),
   natural: simple((value) => isInteger(value, 0, 2 ** 31 - 1)),
@@ -188,6 +202,9 @@ const kindOf = (word: string): Convert => {
   if (/^-\d+$/.test(word)) return simple((value) => value === Number(word));
   const [, literal] = /^'(.+)'$/.exec(word) ?? [];
   if (literal !== undefined) return simple((value) => value === literal);
+  const [, length] = /^bytes(\d+)$/.exec(word) ?? [];
+  if (length !== undefined)
+    return simple((value) => isBytes(value) && (value as Uint8Array).length === +length);
   const [, className] = /^<(\w+)>$/.exec(word) ?? [];
   if (className === undefined) throw new Error(`no such kind of argument: ${word}`);
   return (values, at, objects, result) => {

@@ -52,6 +52,10 @@ export interface Host extends FileHost, HttpParserHost {
   cryptoJob(name: string, ...values: unknown[]): Answer;
   /** Has a thread run it; `jobDone` is called with the number and the same answer. */
   cryptoStart(number: number, name: string, ...values: unknown[]): Answer;
+  /** A number for a connection of TLS; `waits`: it may not send yet. See engine/tls-functions.ts. */
+  tlsOpen(context: number, isServer: boolean, waits: boolean): Answer;
+  /** What a method of it returned, then what has happened. `askTls` is called meanwhile. */
+  tlsCall(number: number, name: string, ...values: unknown[]): Answer;
   freeNative(number: number): void;
   /** Frees objects that only hold each other. */
   collectGarbage(): void;

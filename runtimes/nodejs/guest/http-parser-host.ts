@@ -79,6 +79,8 @@ export interface StreamConsumer {
   parserId(): number;
   /** Either the host's list or the bytes themselves. */
   onStreamRead(read: ParserEvents | Uint8Array): void;
+  /** The stream has ended or failed; whether nobody else is to be told. */
+  onStreamError?(status: number): boolean;
 }
 
 /** What a server knows of a connection. */

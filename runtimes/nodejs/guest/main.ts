@@ -9,6 +9,7 @@ import { handleOf } from './bindings/handles.ts';
 import { startClocks } from './bindings/performance.ts';
 import { Stream } from './bindings/streams.ts';
 import { TCP } from './bindings/tcp.ts';
+import { askTls, onTlsEvents } from './bindings/tls.ts';
 import { hasDeferred, hasImmediates, runImmediates, runTimers, takeDeferred } from './bindings/timers.ts';
 import { UDP } from './bindings/udp.ts';
 import { runCallback } from './callback-scope.ts';
@@ -52,12 +53,24 @@ const useNetworkOptions = (options: Readonly<Record<string, unknown>>): void => 
   if (typeof timeout === 'number') net.setDefaultAutoSelectFamilyAttemptTimeout(timeout);
 };
 
+/** And so has `tls`; of several flags that which Node looks for first. */
+const useTlsOptions = (options: Readonly<Record<string, unknown>>): void => {
+  const tls = library.require('tls') as unknown as Record<string, string>;
+  const least = ['1.0', '1.1', '1.2', '1.3'].find((version) => options[`--tls-min-v${version}`] === true);
+  const most = ['1.3', '1.2'].find((version) => options[`--tls-max-v${version}`] === true);
+  const ciphers = options['--tls-cipher-list'];
+  if (least !== undefined) tls['DEFAULT_MIN_VERSION'] = least === '1.0' ? 'TLSv1' : `TLSv${least}`;
+  if (most !== undefined) tls['DEFAULT_MAX_VERSION'] = `TLSv${most}`;
+  if (typeof ciphers === 'string') tls['DEFAULT_CIPHERS'] = ciphers;
+};
+
 host.setEntries({
   /** Starts the app. */
   run: () => {
     const { options } = readLaunch();
     startClocks();
     useNetworkOptions(options);
+    useTlsOptions(options);
     seedRandomNumbers();
     runMain(() => library.runMain('internal/main/run_main_module'));
   },
@@ -87,6 +100,8 @@ host.setEntries({
   datagramSent: (id: number, status: number, length: number) =>
     onUdp(id, (socket) => socket.onSent(status, length)),
   clientParser: onClientParser,
+  askTls,
+  tlsEvents: onTlsEvents,
   jobDone: (number: number, answer: Answer) => runCallback(() => onJobDone(number, answer)),
   signal: deliverSignal,
   /** Nothing keeps the app alive any more: it may find something else to do. */

@@ -6,6 +6,7 @@ import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { NativeObject, crossing, valueOf } from '../native-answers.ts';
 import { certificateClasses } from './crypto-certificates.ts';
+import { SecureContext } from './crypto-contexts.ts';
 import { Hash, Hmac, oneShotDigest } from './crypto-digests.ts';
 import { jobs } from './crypto-jobs.ts';
 import { forward, keyClasses } from './crypto-keys.ts';
@@ -119,6 +120,7 @@ export const createCrypto = (): Binding => ({
   Hash,
   Hmac,
   Mac,
+  SecureContext,
   Sign,
   Verify,
   oneShotDigest,

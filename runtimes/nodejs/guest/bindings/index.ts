@@ -12,6 +12,7 @@ import { createDirectories } from './directories.ts';
 import { createFileSystem } from './file-system.ts';
 import { createFileEvents } from './file-watch.ts';
 import { createHttpParser } from './http.ts';
+import { createJsStream } from './js-stream.ts';
 import { createMessaging } from './messaging.ts';
 import { createIcu } from './icu.ts';
 import { moduleFiles } from './module-files.ts';
@@ -31,6 +32,7 @@ import { createPipe } from './pipe.ts';
 import { createSignal, createTty } from './terminal.ts';
 import { createEncoding, createUrl } from './text.ts';
 import { createTimers } from './timers.ts';
+import { createTls } from './tls.ts';
 import { createTypeScript } from './typescript.ts';
 import { createUdp } from './udp.ts';
 import { typeTests } from './types.ts';
@@ -62,6 +64,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   http_parser: createHttpParser,
   icu: createIcu,
   inspector: small.createInspector,
+  js_stream: createJsStream,
   messaging: createMessaging,
   module_wrap: createModuleWrap,
   modules: createModules,
@@ -82,6 +85,7 @@ export const bindings: Readonly<Record<string, () => Binding>> = {
   task_queue: createTaskQueue,
   tcp_wrap: createTcp,
   timers: createTimers,
+  tls_wrap: createTls,
   trace_events: small.createTraceEvents,
   tty_wrap: createTty,
   typescript: createTypeScript,

@@ -29,15 +29,15 @@ class WriteWrap extends Request {
 }
 
 /** 0, an error of libuv, or what to wait for. */
-type WriteResult = number | Request;
+export type WriteResult = number | Request;
 
-class ShutdownWrap extends Request {
+export class ShutdownWrap extends Request {
   constructor() {
     super('SHUTDOWNWRAP');
   }
 }
 
-type Completion = (status: number, handle: Stream, error: unknown) => void;
+export type Completion = (status: number, handle: Stream, error: unknown) => void;
 
 export class Stream extends Handle {
   readonly isStreamBase = true;
@@ -46,7 +46,7 @@ export class Stream extends Handle {
   writeQueueSize = 0;
   onread: ((buffer: ArrayBuffer | undefined) => unknown) | undefined;
   /** Gets what is read instead of `onread`: the parser of HTTP. */
-  #consumer: StreamConsumer | null = null;
+  protected consumer: StreamConsumer | null = null;
   #writes: { readonly request: Request; readonly size: number }[] = [];
   #shutdown: Request | undefined;
   #userBuffer: Uint8Array | undefined;
@@ -63,12 +63,17 @@ export class Stream extends Handle {
     const unread = this.#unread;
     this.#unread = undefined;
     if (unread !== undefined) defer(() => this.onData(unread));
-    return host.streamRead(this.id, true);
+    return this.startReading(true);
   }
 
   readStop(): number {
     this.#isReading = false;
-    return this.isClosed ? 0 : host.streamRead(this.id, false);
+    return this.isClosed ? 0 : this.startReading(false);
+  }
+
+  /** As `host.streamRead`. */
+  protected startReading(isOn: boolean): number {
+    return host.streamRead(this.id, isOn);
   }
 
   useUserBuffer(buffer: Uint8Array): void {
@@ -76,7 +81,7 @@ export class Stream extends Handle {
   }
 
   consumedBy(consumer: StreamConsumer | null): void {
-    this.#consumer = consumer;
+    this.consumer = consumer;
     if (!this.isClosed) host.streamConsumer(this.id, consumer === null ? 0 : consumer.parserId());
   }
 
@@ -95,6 +100,11 @@ export class Stream extends Handle {
   }
 
   writeBuffer(request: Request | null, bytes: Uint8Array): WriteResult {
+    return this.begin(request, bytes);
+  }
+
+  /** Writes bytes. Who gives no request gets one to wait for, where they are not all gone yet. */
+  protected begin(request: Request | null, bytes: Uint8Array): WriteResult {
     return this.#written(request, this.send(bytes));
   }
 
@@ -129,7 +139,7 @@ export class Stream extends Handle {
   }
 
   writeUcs2String(request: Request | null, text: string): WriteResult {
-    return this.#written(request, this.send(encode(text, 'utf16le')));
+    return this.begin(request, encode(text, 'utf16le'));
   }
 
   /** `areBuffers`: the chunks are buffers; else each is followed by its encoding. */
@@ -143,23 +153,16 @@ export class Stream extends Handle {
         parts.push(typeof chunk === 'string' ? encode(chunk, chunks[index + 1]) : (chunk as Uint8Array));
       }
     }
-    return this.#written(request, this.send(joined(parts)));
+    return this.begin(request, joined(parts));
   }
 
   /** `result`: twice the bytes, and one more where they are not all gone yet; negative: an error. */
   #written(request: Request | null, result: number): WriteResult {
-    state[LAST_WRITE_ERROR] = 0;
-    if (result < 0) {
-      state[BYTES_WRITTEN] = 0;
-      state[LAST_WRITE_WAS_ASYNC] = 0;
-      return result;
-    }
     const size = Math.floor(result / 2);
-    const isAsync = result % 2;
-    state[BYTES_WRITTEN] = size;
-    state[LAST_WRITE_WAS_ASYNC] = isAsync;
-    this.bytesWritten += size;
-    if (isAsync === 0) return 0;
+    const isAsync = result > 0 && result % 2 === 1;
+    this.noteWrite(size, isAsync, Math.min(result, 0));
+    if (result < 0) return result;
+    if (!isAsync) return 0;
     const pending = request ?? new WriteWrap();
     this.#writes.push({ request: pending, size });
     this.writeQueueSize += size;
@@ -167,11 +170,19 @@ export class Stream extends Handle {
     return request === null ? pending : 0;
   }
 
+  /** Tells the library how a write has begun. */
+  protected noteWrite(size: number, isAsync: boolean, error: number): void {
+    state[LAST_WRITE_ERROR] = 0;
+    state[BYTES_WRITTEN] = error === 0 ? size : 0;
+    state[LAST_WRITE_WAS_ASYNC] = isAsync ? 1 : 0;
+    if (error === 0) this.bytesWritten += size;
+  }
+
   // What the engine tells.
 
   onData(bytes: Uint8Array): void {
     this.bytesRead += bytes.length;
-    if (this.#consumer !== null) return this.#consumer.onStreamRead(bytes);
+    if (this.consumer !== null) return this.consumer.onStreamRead(bytes);
     const { onread } = this;
     if (onread === undefined) return;
     if (this.#userBuffer === undefined) {
@@ -204,6 +215,7 @@ export class Stream extends Handle {
 
   /** The end of the stream (UV_EOF) or an error. */
   onReadError(status: number): void {
+    if (this.consumer?.onStreamError?.(status) === true) return;
     const { onread } = this;
     if (onread === undefined) return;
     state[READ_BYTES_OR_ERROR] = status;
@@ -213,15 +225,15 @@ export class Stream extends Handle {
 
   onEvents(length: number, events: never): void {
     this.bytesRead += length;
-    this.#consumer?.onStreamRead(events);
+    this.consumer?.onStreamRead(events);
   }
 
-  onWritten(status: number): void {
+  onWritten(status: number, error?: unknown): void {
     const write = this.#writes.shift();
     if (write === undefined) return;
     this.writeQueueSize -= write.size;
     const { request } = write;
-    request.makeCallback(request['oncomplete'] as Completion, status, this, undefined);
+    request.makeCallback(request['oncomplete'] as Completion, status, this, error);
   }
 
   onShutdown(status: number): void {

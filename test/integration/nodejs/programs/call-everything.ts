@@ -12,6 +12,9 @@ const [seed, count] = process.argv.slice(2).map(Number) as [number, number];
 const functions = nativeFunctions({
   hold: () => ({ [Symbol.dispose]: () => undefined }),
   done: () => undefined,
+  askTls: () => undefined,
+  tellTls: () => undefined,
+  requestHostTurn: () => undefined,
 }) as unknown as Record<string, Call>;
 
 /** Lehmer's generator: a run can be had again. */
