@@ -18,7 +18,7 @@ const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, 
 process.exitCode = status ?? 1;
 
 /** Pure JavaScript, needed by most starts, and slow to find and load file by file. */
-const BUNDLED = ['commander', 'ipaddr.js', 'smol-toml', 'unbash'];
+const BUNDLED = ['commander', 'ipaddr.js', 'quickjs-wasi', 'smol-toml', 'unbash'];
 
 const isExternal = (id: string): boolean =>
   !id.startsWith('.') && !id.startsWith('/') && !BUNDLED.includes(id);
@@ -69,7 +69,7 @@ writeFileSync(
   straightenInterpreter(redirectPromiseCalls(quickjs)),
 );
 
-const licences = [...BUNDLED, 'quickjs-wasi'].map(
+const licences = BUNDLED.map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,
 );
 // What that package is compiled from; it has no licence file of it.

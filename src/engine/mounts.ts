@@ -36,7 +36,7 @@ export const openMemoryFileSystems = async (
   guestPaths: readonly string[],
 ): Promise<readonly Descriptor[]> => {
   if (guestPaths.length === 0) return [];
-  const FileSystem = await loadMemoryFileSystem();
+  const FileSystem = loadMemoryFileSystem();
   return guestPaths.map((guestPath, index) => {
     const store = new MemoryStore(new FileSystem(), FIRST_DEVICE + BigInt(index));
     const directory = new MemoryDirectory(store, store.root);

@@ -2,7 +2,7 @@
  * Hashes, HMACs and random bytes in one call each: what servers ask for with every response (an ETag, the signature of
  * a cookie, an id), without objects that would have to be kept.
  */
-import { randomFillSync } from 'node:crypto';
+import { fillRandom } from '../../../src/engine/random.ts';
 import type { HostFunction } from './bridge.ts';
 import { engineBinding } from './engine-binding.ts';
 import { answer } from './native-answers.ts';
@@ -58,6 +58,6 @@ export const digestFunctions = (objects: NativeObjects): Readonly<Record<string,
         if (encoding < 0) throw new TypeError('No such encoding');
         return binding.oneShotDigest(algorithm, idOf(algorithm), aliases, data, output, encoding, ...others);
       }),
-    randomFill: (bytes: Uint8Array) => void randomFillSync(bytes),
+    randomFill: (bytes: Uint8Array) => fillRandom(bytes),
   };
 };

@@ -1,6 +1,6 @@
 /** The engine's halves of guest/host.ts that belong to no family of their own. */
-import { randomFillSync } from 'node:crypto';
 import { writeSync } from 'node:fs';
+import { fillRandom } from '../../../src/engine/random.ts';
 import { bindingShape, constantsOfEngine } from './binding-shapes.ts';
 import type { Bridge } from './bridge.ts';
 import type { EngineFunctions } from './guest.ts';
@@ -29,7 +29,11 @@ const plainFunctions = (bridge: Bridge, app: () => Launch): EngineFunctions['pla
   launch: () => JSON.stringify(app()),
   now: () => performance.now(),
   write: (fd: number, bytes: Uint8Array) => writeSync(fd, bytes),
-  random: (length: number) => randomFillSync(new Uint8Array(Math.min(length, MOST_RANDOM))),
+  random: (length: number) => {
+    const bytes = new Uint8Array(Math.min(length, MOST_RANDOM));
+    fillRandom(bytes);
+    return bytes;
+  },
   printText: (fd: number, text: string) => void writeSync(fd, text),
   sleep: (milliseconds: number) => {
     // Nothing else runs in a sandbox meanwhile, as in Node itself.

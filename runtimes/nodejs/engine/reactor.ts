@@ -6,6 +6,7 @@ import type { EngineServices } from '../../../src/engine/driver.ts';
 import type { EventPoll } from '../../../src/engine/event-poll.ts';
 import type { Guest, EngineFunctions } from './guest.ts';
 import type { HandleTable } from './handle-table.ts';
+import { UnusedMemory } from './unused-memory.ts';
 
 /** Signal numbers (signal(7)) the supervisor's orders stand for. */
 const SIGTERM = 15;
@@ -15,6 +16,7 @@ export class Reactor {
   readonly #services: EngineServices;
   readonly #table: HandleTable;
   readonly #state: ReactorState;
+  readonly #unused = new UnusedMemory(performance.now());
 
   constructor(guest: Guest, services: EngineServices, table: HandleTable, state: ReactorState) {
     this.#guest = guest;
@@ -37,7 +39,9 @@ export class Reactor {
 
   async #turn(): Promise<void> {
     const state = this.#state;
-    if (state.timerAt <= performance.now()) {
+    const now = performance.now();
+    this.#unused.giveBack(now);
+    if (state.timerAt <= now) {
       state.timerAt = Infinity;
       this.#guest.call('timers');
     }
@@ -56,7 +60,8 @@ export class Reactor {
   #patience(): number {
     const state = this.#state;
     if (state.isWoken || state.hasImmediates || !this.#isAlive()) return 0;
-    return Math.max(0, state.timerAt - performance.now());
+    const now = performance.now();
+    return Math.max(0, Math.min(state.timerAt - now, this.#unused.patience(now)));
   }
 
   #isAlive(): boolean {

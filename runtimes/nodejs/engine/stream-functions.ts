@@ -1,8 +1,6 @@
 /** The engine's halves of the guest's handles: connections, listeners, standard streams, names. */
 import { isAscii } from 'node:buffer';
-import { isatty, WriteStream } from 'node:tty';
 import { fstatSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { FDFLAG } from '../../../src/engine/descriptor.ts';
 import type { EngineServices } from '../../../src/engine/driver.ts';
 import { WASI } from '../../../src/engine/errno.ts';
@@ -14,6 +12,7 @@ import type { Bridge } from './bridge.ts';
 import type { EngineFunctions, Guest } from './guest.ts';
 import type { HttpParsers } from './http-parser.ts';
 import { HandleTable, OpenHandle } from './handle-table.ts';
+import { net, tty } from './lazy-modules.ts';
 import { canonicalIp, printedAddress } from './printed-address.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { TransferMemory } from './transfer-memory.ts';
@@ -254,7 +253,7 @@ const typeOfService = (socket: StreamSocket, value: number): number => {
 /** What `guessHandleType` of Node says of one of the three standard streams. */
 const handleType = (fd: number): string => {
   if (fd < 0 || fd > 2) return 'UNKNOWN';
-  if (isatty(fd)) return 'TTY';
+  if (tty().isatty(fd)) return 'TTY';
   // The library writes synchronously to files; a sandbox's output is to be there when it ends, whatever it is.
   if (fd > 0) return 'FILE';
   const stats = fstatSync(fd, { throwIfNoEntry: false });
@@ -296,9 +295,12 @@ const plainFunctions = (streams: () => GuestStreams): EngineFunctions['plain'] =
   tcpReset: (id: number) => streams().reset(id),
   lookUp: (lookup: number, name: string) => streams().lookUp(lookup, name),
   handleType: (fd: number) => handleType(fd),
-  windowSize: () => (isatty(1) ? new WriteStream(1).getWindowSize() : DEFAULT_WINDOW),
+  windowSize: () => {
+    const { isatty, WriteStream } = tty();
+    return isatty(1) ? new WriteStream(1).getWindowSize() : DEFAULT_WINDOW;
+  },
   canonicalIp: (address: string) => {
-    const ip = isIP(address) === 0 ? undefined : numericAddress(address);
+    const ip = net().isIP(address) === 0 ? undefined : numericAddress(address);
     return ip === undefined ? undefined : canonicalIp(ip);
   },
   ipv6Bytes: (address: string) => {

@@ -14,7 +14,7 @@ interface Problem {
   readonly snippet?: string;
 }
 
-const amaro = createRequire(import.meta.url)('internal/deps/amaro/dist/index') as {
+interface Amaro {
   transformSync(
     source: string,
     options: {
@@ -23,14 +23,19 @@ const amaro = createRequire(import.meta.url)('internal/deps/amaro/dist/index') a
       readonly sourceMap?: boolean;
     },
   ): { readonly code: string; readonly map?: string };
-};
+}
+
+/** Its WebAssembly is megabytes: only for apps that need it. */
+let amaro: Amaro | undefined;
+const load = (): Amaro =>
+  (amaro ??= createRequire(import.meta.url)('internal/deps/amaro/dist/index') as Amaro);
 
 export const typescriptFunctions: Readonly<Record<string, HostFunction>> = {
   transformTypeScript: (source: string, mode: 'strip-only' | 'transform', filename: string | undefined) => {
     const sourceMap = mode === 'transform';
     const file = filename === undefined ? {} : { filename };
     try {
-      const { code, map } = amaro.transformSync(source, { mode, sourceMap, ...file });
+      const { code, map } = load().transformSync(source, { mode, sourceMap, ...file });
       return map === undefined ? [code] : [code, map];
     } catch (error) {
       const { code, message, startLine, snippet } = error as Problem;

@@ -2,9 +2,9 @@
  * The engine's half of `internalBinding('zlib')`: zlib, Brotli and Zstandard of the engine's own Node work from one
  * place of the guest's memory into another.
  */
-import { crc32 } from 'node:zlib';
 import type { HostFunction } from './bridge.ts';
 import { engineBinding } from './engine-binding.ts';
+import { zlib } from './lazy-modules.ts';
 import { answer } from './native-answers.ts';
 import type { NativeObjects } from './native-objects.ts';
 import { Signature } from './signature.ts';
@@ -217,6 +217,6 @@ export const zlibFunctions = (objects: NativeObjects): Readonly<Record<string, H
     zlibReset: (number: number) => answer(() => streamOf(number).reset()),
     zlibParams: (number: number, level: number, strategy: number) =>
       answer(() => streamOf(number).params(level | 0, strategy | 0)),
-    crc32: (data: string | Uint8Array, value: number) => crc32(data, value),
+    crc32: (data: string | Uint8Array, value: number) => zlib().crc32(data, value),
   };
 };
