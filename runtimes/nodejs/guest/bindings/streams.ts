@@ -60,10 +60,10 @@ export class Stream extends Handle {
 
   readStart(): number {
     this.#isReading = true;
-    const unread = this.#unread;
-    this.#unread = undefined;
-    if (unread !== undefined) defer(() => this.onData(unread));
-    return host.streamRead(this.id, true);
+    if (this.#unread === undefined) return host.streamRead(this.id, true);
+    // What comes next, the end above all, has to come behind it.
+    defer(() => this.#readOn());
+    return 0;
   }
 
   readStop(): number {
@@ -183,10 +183,7 @@ export class Stream extends Handle {
     this.#fill(bytes, onread);
   }
 
-  /**
-   * The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that; `onread`
-   * may return another one for what follows.
-   */
+  /** The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that. */
   #fill(bytes: Uint8Array, onread: NonNullable<Stream['onread']>): void {
     let at = 0;
     while (at < bytes.length && this.#isReading && !this.isClosed) {
@@ -196,10 +193,19 @@ export class Stream extends Handle {
       at += part.length;
       state[READ_BYTES_OR_ERROR] = part.length;
       state[ARRAY_BUFFER_OFFSET] = 0;
+      // It may return another one for what follows.
       const next = this.makeCallback(onread, undefined);
       if (next instanceof Uint8Array) this.#userBuffer = next;
     }
     this.#unread = at < bytes.length ? bytes.slice(at) : undefined;
+  }
+
+  #readOn(): void {
+    const unread = this.#unread;
+    if (!this.#isReading || this.isClosed) return;
+    this.#unread = undefined;
+    if (unread !== undefined) this.#fill(unread, this.onread!);
+    if (this.#unread === undefined && this.#isReading && !this.isClosed) host.streamRead(this.id, true);
   }
 
   /** The end of the stream (UV_EOF) or an error. */
