@@ -34,11 +34,21 @@ const STACK = 2 * MEBIBYTE;
 /** The same where the machine's limits did not let the engine have the stack for that. */
 const SMALL_STACK = 200 * 1024;
 
+/** Undefined where another version of wasmrun has cleared it away meanwhile: the library is brought up anew then. */
+const readSnapshot = (path: string): Uint8Array | undefined => {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
+};
+
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as NodeOptions;
   const memory = options.memory ?? DEFAULT_MEMORY;
   const bytes = readGuestBytes();
-  const snapshot = options.snapshot === undefined ? undefined : readFileSync(options.snapshot);
+  const snapshot = options.snapshot === undefined ? undefined : readSnapshot(options.snapshot);
   return {
     opensFiles: true,
     prepare: async (directories) => {

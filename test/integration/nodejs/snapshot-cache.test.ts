@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { snapshotFile } from '../../../runtimes/nodejs/snapshot-cache.ts';
+import { printedByGuest } from '../../helpers/node-guest.ts';
 
 const before = process.env['XDG_CACHE_HOME'];
 afterEach(() => {
@@ -76,4 +77,11 @@ test('snapshots of other versions go, but for the latest', async () => {
   expect(left).toEqual(expect.arrayContaining(['nodejs-3.snapshot', 'other']));
   expect(left).not.toContain('nodejs-1.snapshot');
   expect(left).not.toContain('nodejs-0.snapshot.99');
+});
+
+test('an app whose snapshot has gone meanwhile starts all the same', async () => {
+  await using app = await mkdtempDisposable(join(tmpdir(), 'wasmrun-app-'));
+  writeFileSync(join(app.path, 'app.js'), 'console.log(require("node:path").basename(__filename))');
+  const snapshot = join(app.path, 'gone.snapshot');
+  expect(await printedByGuest({ directory: app.path, script: 'app.js', snapshot })).toBe('app.js\n');
 });

@@ -60,10 +60,18 @@ export class Stream extends Handle {
 
   readStart(): number {
     this.#isReading = true;
+    if (this.#unread === undefined) return this.startReading(true);
+    // What has been read already comes first, the end of the stream not before.
+    defer(() => this.#deliverUnread());
+    return 0;
+  }
+
+  #deliverUnread(): void {
     const unread = this.#unread;
+    if (unread === undefined || this.onread === undefined || !this.mayDeliver(this.#isReading)) return;
     this.#unread = undefined;
-    if (unread !== undefined) defer(() => this.onData(unread));
-    return this.startReading(true);
+    this.#fill(unread, this.onread);
+    if (this.#unread === undefined && this.mayDeliver(this.#isReading)) this.startReading(true);
   }
 
   readStop(): number {
@@ -194,13 +202,15 @@ export class Stream extends Handle {
     this.#fill(bytes, onread);
   }
 
-  /**
-   * The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that; `onread`
-   * may return another one for what follows.
-   */
+  /** Whether the app gets more of what has been read already. */
+  protected mayDeliver(isReading: boolean): boolean {
+    return isReading && !this.isClosed;
+  }
+
+  /** The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that. */
   #fill(bytes: Uint8Array, onread: NonNullable<Stream['onread']>): void {
     let at = 0;
-    while (at < bytes.length && this.#isReading && !this.isClosed) {
+    while (at < bytes.length && this.mayDeliver(this.#isReading)) {
       const room = this.#userBuffer!;
       const part = bytes.subarray(at, at + room.length);
       room.set(part);

@@ -34,6 +34,28 @@ const readIntoBuffers = async () => {
   await closed(server);
 };
 
+/** What did not fit into the buffer waits until the app goes on; the end of the stream comes behind it. */
+const pauseWithBuffer = async () => {
+  const server = net.createServer((socket) => socket.end('0123456789abcdef'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const pieces = [];
+  const socket = net.connect({
+    port: server.address().port,
+    onread: {
+      buffer: Buffer.alloc(6),
+      callback(length, buffer) {
+        pieces.push(`${buffer.subarray(0, length)}`);
+        setTimeout(() => socket.resume(), 20);
+        return false;
+      },
+    },
+  });
+  await once(socket, 'end');
+  console.log(pieces.join(' '), socket.bytesRead);
+  await closed(server);
+};
+
 /** Two listeners on one port, where both want that; else the second is refused. */
 const sharePorts = async () => {
   for (const reusePort of [true, false]) {
@@ -79,6 +101,7 @@ const connectToPaths = async () => {
 
 (async () => {
   await readIntoBuffers();
+  await pauseWithBuffer();
   await sharePorts();
   await bindIpv6();
   await connectToPaths();

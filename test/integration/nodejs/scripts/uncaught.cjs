@@ -6,7 +6,9 @@ const { once } = require('node:events');
 const steps = [];
 process.on('uncaughtException', (error, origin) => steps.push(`${origin}: ${error.message}`));
 
-const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
+const until = async (isThere) => {
+  while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 20));
+};
 
 /** Ticks of who throws wait until the next call from outside. */
 const throwInImmediates = async () => {
@@ -18,7 +20,7 @@ const throwInImmediates = async () => {
       if (number === 2) throw new Error('in an immediate');
     });
   }
-  await settled();
+  await until(() => steps.length === 10);
 };
 
 const throwInTimers = async () => {
@@ -29,7 +31,9 @@ const throwInTimers = async () => {
       if (number === 2) throw new Error('in a timer');
     }, 5);
   }
-  await settled();
+  // All are due at once.
+  for (const start = performance.now(); performance.now() < start + 20;);
+  await until(() => steps.length === 17);
 };
 
 const exchange = async (port, text) => {
@@ -37,8 +41,9 @@ const exchange = async (port, text) => {
   socket.setEncoding('utf8');
   let answer = '';
   socket.on('data', (part) => (answer += part));
+  const before = steps.length;
   socket.write(text);
-  await settled();
+  await until(() => answer !== '' || steps.length > before);
   socket.destroy();
   await once(socket, 'close');
   return answer.split('\r\n')[0];
