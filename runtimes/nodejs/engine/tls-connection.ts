@@ -3,6 +3,7 @@
  * be sent and what has been decrypted are events for the guest, in the order in which they happened.
  */
 import { engineBinding } from './engine-binding.ts';
+import { withoutThread } from './native-answers.ts';
 
 type Native = (...values: unknown[]) => unknown;
 type NativeObject = Record<PropertyKey, unknown>;
@@ -156,7 +157,7 @@ export class TlsConnection {
     const request = new WriteWrap();
     request['oncomplete'] = (status: number, _: unknown, error: unknown) => {
       this.#isWriting = false;
-      this.#tell('written', status, error);
+      this.#tell('written', status, typeof error === 'string' ? withoutThread(error) : undefined);
     };
     this.#isWriting = true;
     const result = this.call('writeBuffer', [request, bytes]) as number;
