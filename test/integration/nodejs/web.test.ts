@@ -24,6 +24,7 @@ test.for([
   'datagrams.cjs',
   'web-objects.cjs',
   'web-socket.cjs',
+  'socket-timers.cjs',
 ])('%s prints the same in the guest', async (script) => {
   const [native, guest] = await Promise.all([
     printedByNode(script),

@@ -4,6 +4,7 @@ const { once } = require('node:events');
 const { readFileSync } = require('node:fs');
 const https = require('node:https');
 const { join } = require('node:path');
+const tls = require('node:tls');
 const { tell, attemptLater } = require('./tell.cjs');
 
 const read = (name) => readFileSync(join(process.env.CERTIFICATES, name));
@@ -44,6 +45,12 @@ const main = async () => {
     const error = await fetch(`https://localhost:${port}/`).catch((thrown) => thrown);
     return [error.message, error.cause?.code];
   });
+  tell('authorities', [tls.getCACertificates('extra'), tls.getCACertificates().length > 100]);
+  tls.setDefaultCACertificates([ca.toString()]);
+  tell('authorities', tls.getCACertificates().length);
+  await attemptLater('known authority', () => request({ port, ca: undefined, agent: false }));
+  await attemptLater('no certificate', () => tls.setDefaultCACertificates(['nothing']));
+  tls.setDefaultCACertificates([]);
   process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
   process.removeAllListeners('warning');
   await attemptLater('fetch anyway', async () => {
