@@ -283,6 +283,8 @@ export class TlsConnection {
         if (name === 'onhandshakestart') this.isEstablished = false;
         if (name === 'onhandshakedone') this.isEstablished = true;
         if (name === 'oncertcb') this.isCertificateAwaited = true;
+        // It is another one when the guest hears of this.
+        if (name === 'onnewsession') values.push((native['getTLSTicket'] as Native).call(native));
         this.#tell('told', name, ...values);
       };
     }

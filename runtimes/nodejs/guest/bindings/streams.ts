@@ -194,17 +194,23 @@ export class Stream extends Handle {
     this.#fill(bytes, onread);
   }
 
+  /** Whether the app gets more of what has been read already. */
+  protected mayDeliver(isReading: boolean): boolean {
+    return isReading && !this.isClosed;
+  }
+
   /** The app has a buffer of its own, which is filled as often as it takes, and as long as the app wants that. */
   #fill(bytes: Uint8Array, onread: NonNullable<Stream['onread']>): void {
     let at = 0;
-    while (at < bytes.length && this.#isReading && !this.isClosed) {
+    while (at < bytes.length && this.mayDeliver(this.#isReading)) {
       const room = this.#userBuffer!;
       const part = bytes.subarray(at, at + room.length);
       room.set(part);
       at += part.length;
       state[READ_BYTES_OR_ERROR] = part.length;
       state[ARRAY_BUFFER_OFFSET] = 0;
-      this.makeCallback(onread, undefined);
+      const next = this.makeCallback(onread, undefined);
+      if (next instanceof Uint8Array) this.#userBuffer = next;
     }
     this.#unread = at < bytes.length ? bytes.slice(at) : undefined;
   }
