@@ -8,7 +8,7 @@ import { digestFunctions } from './digest-functions.ts';
 import { NativeObjects } from './native-objects.ts';
 import { rootCertificateFunctions } from './root-certificates.ts';
 import { tlsFunctions } from './tls-functions.ts';
-import type { TlsHost } from './tls-connection.ts';
+import type { TlsHost } from './tls-events.ts';
 import { zlibFunctions } from './zlib-functions.ts';
 
 /** Bytes of the engine that they may take for the guest. */

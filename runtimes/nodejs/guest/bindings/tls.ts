@@ -17,7 +17,7 @@ const UV_EPROTO = -71;
 const OWNER = symbols['owner_symbol']!;
 const ON_PSK_EXCHANGE = symbols['onpskexchange']!;
 
-/** As engine/tls-connection.ts tells them. */
+/** As engine/tls-events.ts has them. */
 type Event = readonly [name: string, ...values: never[]];
 type Certificate = Record<string, unknown>;
 
