@@ -60,10 +60,18 @@ export class Stream extends Handle {
 
   readStart(): number {
     this.#isReading = true;
+    if (this.#unread === undefined) return this.startReading(true);
+    // What has been read already comes first, the end of the stream not before.
+    defer(() => this.#deliverUnread());
+    return 0;
+  }
+
+  #deliverUnread(): void {
     const unread = this.#unread;
+    if (unread === undefined || this.onread === undefined || !this.mayDeliver(this.#isReading)) return;
     this.#unread = undefined;
-    if (unread !== undefined) defer(() => this.onData(unread));
-    return this.startReading(true);
+    this.#fill(unread, this.onread);
+    if (this.#unread === undefined && this.mayDeliver(this.#isReading)) this.startReading(true);
   }
 
   readStop(): number {

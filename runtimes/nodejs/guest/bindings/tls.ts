@@ -73,6 +73,8 @@ class TLSWrap extends Stream implements StreamConsumer {
       }
     } finally {
       this.#isTelling = false;
+      // One has thrown, which is no reason not to tell the others.
+      if (this.#events.length > 0) defer(() => this.#tellAll());
     }
   }
 
