@@ -17,6 +17,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   clang: 'clang',
   'wasm-ld': 'lld',
   cc: 'gcc',
+  openssl: 'openssl',
 };
 const FILES: Readonly<Record<string, string>> = {
   '/usr/include/wasm32-wasi/wasi/api.h': 'wasi-libc',

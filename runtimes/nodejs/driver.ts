@@ -82,7 +82,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         snapshot,
       );
       // The guest has a copy; without this it stays until V8 happens to look.
-      snapshot?.buffer.transfer(0);
+      (snapshot?.buffer as ArrayBuffer | undefined)?.transfer(0);
       guest.useStack(process.execArgv.some((flag) => flag.startsWith('--stack-size')) ? STACK : SMALL_STACK);
       return {
         abi: 'reactor',

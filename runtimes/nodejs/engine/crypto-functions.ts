@@ -101,6 +101,25 @@ const FOR_TYPE: Readonly<Record<string, (type: unknown, given: readonly unknown[
 const isForType = (method: string, type: unknown, given: readonly unknown[]): boolean =>
   FOR_TYPE[method]?.(type, given) ?? true;
 
+/**
+ * After these a context has a store of its own. Node remembers where it is, also when the context gets the common one
+ * instead: that has to come first, as it does in the library.
+ */
+const OWN_STORE: ReadonlySet<string> = new Set([
+  'addCACert',
+  'addCRL',
+  'loadPKCS12',
+  'setAllowPartialTrustChain',
+]);
+const withOwnStore = new WeakSet();
+
+const checkStore = (context: object, method: string): void => {
+  if (OWN_STORE.has(method)) withOwnStore.add(context);
+  if (method === 'addRootCerts' && withOwnStore.has(context)) {
+    throw new TypeError('A context that has certificates of its own gets no others');
+  }
+};
+
 const memoryOf = (name: string, values: readonly unknown[]): number => WORKING_MEMORY[name]?.(values) ?? 0;
 
 const jobClass = (name: string) => binding[name] as new (...values: unknown[]) => NativeJob;
@@ -167,6 +186,7 @@ class CryptoCalls {
     if (object instanceof KeyObjectHandle && !isForType(name, object['getKeyType']!(), given)) {
       throw new TypeError(`A key of this type has no ${name}`);
     }
+    if (className === 'SecureContext') checkStore(object, name);
     if (CLASSES[className]!.keeps === true) this.#objects.grow(number, keptSize(values));
     const completed = COMPLETED[name]?.(given) ?? given;
     const native = constructors.get(className)!.prototype as Record<string, Native>;

@@ -39,10 +39,13 @@ const answerOfObject = (value: object, keep: Keep): Crossing => {
 const entriesOf = (value: object, keep: Keep): Crossing[] =>
   Object.entries(value).flatMap(([name, each]): Crossing[] => [name, answerOf(each, keep)]);
 
+/** OpenSSL begins its messages with the thread (ERR_print_errors_cb(3)), which is an address in the engine. */
+export const withoutThread = (message: string): string => message.replace(/^[0-9A-F]+(?=:error:)/, '0');
+
 const errorAnswer = (error: Error, keep: Keep): Crossing => [
   'error',
   error instanceof TypeError ? 'TypeError' : error instanceof RangeError ? 'RangeError' : 'Error',
-  error.message,
+  withoutThread(error.message),
   ...entriesOf(error, keep),
 ];
 

@@ -6,8 +6,9 @@ import { histogramFunctions } from './histogram-functions.ts';
 import { intlFunctions } from './intl-functions.ts';
 import { digestFunctions } from './digest-functions.ts';
 import { NativeObjects } from './native-objects.ts';
+import { rootCertificateFunctions } from './root-certificates.ts';
 import { tlsFunctions } from './tls-functions.ts';
-import type { TlsHost } from './tls-connection.ts';
+import type { TlsHost } from './tls-events.ts';
 import { zlibFunctions } from './zlib-functions.ts';
 
 /** Bytes of the engine that they may take for the guest. */
@@ -20,6 +21,7 @@ export const nativeFunctions = (host: NativeHost): Readonly<Record<string, HostF
   return {
     ...cryptoFunctions(objects, host),
     ...digestFunctions(objects),
+    ...rootCertificateFunctions(),
     ...tlsFunctions(objects, host),
     ...zlibFunctions(objects),
     ...intlFunctions(objects),

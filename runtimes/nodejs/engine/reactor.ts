@@ -85,7 +85,8 @@ export class Reactor {
 export class ReactorState {
   /** When the next timer is due, as `performance.now()` has it; Infinity for never. */
   timerAt = Infinity;
-  isTimerRef = true;
+  /** The library says so with the first timer that keeps the app alive; those of sockets do not. */
+  isTimerRef = false;
   /** The guest has work to do as soon as it can. */
   isWoken = false;
   hasImmediates = false;

@@ -36,6 +36,9 @@ describe('a signature', () => {
     ['KEY', ['{"kty":"EC"}', 2, undefined, undefined, undefined]],
     ['JWK', ['{"kty":"oct"}', 2, null, null]],
     ['ENCODING', [0, 2, 1, 1, 'aes-128-cbc', bytes]],
+    ['bytes3', [bytes]],
+    ['compression', [0x0102_0303]],
+    ['compression', [0x0201]],
   ])('%s takes %j', (signature, given) => {
     expect(accepts(signature, ...given)).toBe(true);
   });
@@ -68,6 +71,14 @@ describe('a signature', () => {
     ['KEY', ['5', 2, undefined, undefined, undefined]],
     ['KEY', [bytes, 1, undefined, 'text', undefined]],
     ['ENCODING', [6, 2, 1, 1, undefined, undefined]],
+    ['bytes48', [bytes]],
+    ['bytes48', ['text']],
+    // None, four, one twice, one unknown, one more than is counted.
+    ['compression', [0]],
+    ['compression', [0x0102_0304]],
+    ['compression', [0x01_01_02]],
+    ['compression', [0x04_01]],
+    ['compression', [0x02_01_01]],
   ])('%s refuses %j', (signature, given) => {
     expect(accepts(signature, ...given)).toBe(false);
   });

@@ -3,6 +3,9 @@
  * be sent and what has been decrypted are events for the guest, in the order in which they happened.
  */
 import { engineBinding } from './engine-binding.ts';
+import { withoutThread } from './native-answers.ts';
+import { TOLD, clientKey, protocolAt } from './tls-events.ts';
+import type { TlsContext, TlsEvent, TlsHost } from './tls-events.ts';
 
 type Native = (...values: unknown[]) => unknown;
 type NativeObject = Record<PropertyKey, unknown>;
@@ -32,44 +35,6 @@ const UV_ECANCELED = -125;
 /** Bytes a connection may receive without anything coming of it: it waits for the guest, or for more of a message. */
 const MOST_UNANSWERED = 1 << 20;
 
-/** Events that the library listens to, and answers later if at all. */
-const TOLD = [
-  'onhandshakestart',
-  'onhandshakedone',
-  'onclienthello',
-  'oncertcb',
-  'onnewsession',
-  'onkeylog',
-  'onocspresponse',
-  'onerror',
-] as const;
-
-/**
- * - `data` bytes, `readError` number of libuv: has been decrypted
- * - `output` bytes: is to be sent, then `written` is to be called
- * - `finish`: the sending side is to be shut down, then `shutDown` is to be called
- * - `written` and `shutDown`, status: what the guest asked for is done
- * - `servername` text: the client has named it
- * - `told` name, values: calls of the library's listeners
- */
-export type TlsEvent = readonly [name: string, ...values: unknown[]];
-
-/** What connections need of the world around. */
-export interface TlsHost {
-  /** Calls a listener of the connection that is being called; it answers with a number, bytes, or nothing. */
-  askTls(name: string, ...values: readonly (string | number | null | Uint8Array)[]): unknown;
-  /** There are events without a call; the guest is not running. */
-  tellTls(number: number): void;
-  /** Node's own loop is to have a turn. */
-  requestHostTurn(): void;
-}
-
-export interface TlsContext {
-  readonly native: object;
-  /** While the connection uses it. */
-  readonly hold: Disposable;
-}
-
 export class TlsConnection {
   readonly isServer: boolean;
   readonly #wrap: NativeObject;
@@ -81,8 +46,11 @@ export class TlsConnection {
   #shutdown: object | undefined;
   #isShutDown = false;
   #isWriting = false;
+  /** Bytes of the write that is under way. */
+  #writing = 0;
   /** Of the network, once it has failed. */
   #status = 0;
+  /** Bytes received since the last that were decrypted. */
   #unanswered = 0;
   /** How many calls of the native objects are under way. */
   #depth = 0;
@@ -116,9 +84,9 @@ export class TlsConnection {
     return this.#depth > 0;
   }
 
-  /** Whether bytes it was given are not sent yet. */
-  get isWriting(): boolean {
-    return this.#isWriting;
+  /** Bytes that wait in it: to be decrypted, to be encrypted, to be sent. */
+  get heldBytes(): number {
+    return this.#unanswered + this.#writing + (this.#wrap['writeQueueSize'] as number);
   }
 
   /** What has happened since the last time. */
@@ -135,12 +103,10 @@ export class TlsConnection {
 
   /** Bytes from the network; ours from now on. */
   receive(bytes: Uint8Array): void {
+    if (this.#unanswered > MOST_UNANSWERED) return;
     this.#unanswered += bytes.length;
-    if (this.#unanswered > MOST_UNANSWERED) {
-      this.#tell('readError', UV_ENOBUFS);
-      return;
-    }
-    this.#run(this.#stream, 'readBuffer', [bytes]);
+    if (this.#unanswered > MOST_UNANSWERED) this.#events.push(['readError', UV_ENOBUFS]);
+    else this.#run(this.#stream, 'readBuffer', [bytes]);
   }
 
   /** The peer sends no more. */
@@ -156,11 +122,15 @@ export class TlsConnection {
     const request = new WriteWrap();
     request['oncomplete'] = (status: number, _: unknown, error: unknown) => {
       this.#isWriting = false;
-      this.#tell('written', status, error);
+      this.#writing = 0;
+      this.#tell('written', status, typeof error === 'string' ? withoutThread(error) : undefined);
     };
     this.#isWriting = true;
+    this.#writing = bytes.length;
     const result = this.call('writeBuffer', [request, bytes]) as number;
-    if (result !== 0) this.#isWriting = false;
+    if (result === 0) return 0;
+    this.#isWriting = false;
+    this.#writing = 0;
     return result;
   }
 
@@ -198,9 +168,10 @@ export class TlsConnection {
     this.call('certCbDone', []);
   }
 
-  useContext(context: TlsContext): void {
-    this.#holds.push(context.hold);
-    this.call('setKeyCert', [context.native]);
+  /** OpenSSL takes what it needs of it. */
+  useContext({ native, hold }: TlsContext): void {
+    using _ = hold;
+    this.call('setKeyCert', [native]);
   }
 
   /** Frees what OpenSSL has of it. */
@@ -242,7 +213,6 @@ export class TlsConnection {
   }
 
   #tell(name: string, ...values: unknown[]): void {
-    this.#unanswered = 0;
     this.#events.push([name, ...values]);
     if (this.#depth > 0 || this.#isTelling) return;
     this.#isTelling = true;
@@ -275,13 +245,21 @@ export class TlsConnection {
     native['onread'] = (buffer: ArrayBuffer | undefined) => {
       const length = streamBaseState[kReadBytesOrError]!;
       if (buffer === undefined) this.#tell('readError', length);
-      else this.#tell('data', new Uint8Array(buffer, streamBaseState[kArrayBufferOffset], length));
+      else {
+        this.#unanswered = 0;
+        this.#tell('data', new Uint8Array(buffer, streamBaseState[kArrayBufferOffset], length));
+      }
     };
     for (const name of TOLD) {
       native[name] = (...values: unknown[]) => {
         if (name === 'onhandshakestart') this.isEstablished = false;
-        if (name === 'onhandshakedone') this.isEstablished = true;
+        if (name === 'onhandshakedone') {
+          this.isEstablished = true;
+          this.#unanswered = 0;
+        }
         if (name === 'oncertcb') this.isCertificateAwaited = true;
+        // It is another one when the guest hears of this.
+        if (name === 'onnewsession') values.push((native['getTLSTicket'] as Native).call(native));
         this.#tell('told', name, ...values);
       };
     }
@@ -308,18 +286,3 @@ export class TlsConnection {
     }
   }
 }
-
-/** Where one of the offered protocols begins, each of which has its length before it (RFC 7301, section 3.1). */
-const protocolAt = (offered: Uint8Array, offset: unknown): number | undefined => {
-  for (let at = 0; at < offered.length; at += 1 + offered[at]!) {
-    if (at === offset && at + 1 + offered[at]! <= offered.length) return at;
-  }
-  return undefined;
-};
-
-/** The answer of the guest: the length of the identity in two bytes, the identity, the key. */
-const clientKey = (answer: Uint8Array): { identity: string; psk: Uint8Array } | undefined => {
-  if (answer.length < 2) return undefined;
-  const end = 2 + answer[0]! * 256 + answer[1]!;
-  return { identity: Buffer.from(answer.subarray(2, end)).toString(), psk: answer.subarray(end) };
-};

@@ -9,7 +9,7 @@ import { NativeMemoryError } from './native-objects.ts';
 import type { NativeObjects } from './native-objects.ts';
 import { Signature } from './signature.ts';
 import { TlsConnection } from './tls-connection.ts';
-import type { TlsHost, TlsContext } from './tls-connection.ts';
+import type { TlsContext, TlsHost } from './tls-events.ts';
 import { taking } from './taking.ts';
 import type { Crossing } from './values.ts';
 
@@ -149,16 +149,26 @@ class TlsCalls {
     const connection = this.#objects.find(number, CONNECTION) as Connection | undefined;
     if (connection === undefined || connection.isDestroyed) throw notPossible(name);
     if (connection.isBusy && !ALWAYS.has(name)) throw notPossible(name);
-    const result = this.#run(connection, number as number, name, values);
+    const [given] = values;
+    // Twice: as it is, and encrypted or decrypted.
+    this.#count(connection, given instanceof Uint8Array ? 2 * given.length : 0);
+    const result = this.#run(connection, name, values);
     if (connection.isBusy) return [result];
-    if (!connection.isWriting) this.#objects.resize(number as number, SIZE);
+    this.#count(connection, 0);
     return [result, ...connection.takeEvents()];
   }
 
-  #run(connection: Connection, number: number, name: string, values: readonly Crossing[]): unknown {
+  /** What waits in the connection is the engine's memory. */
+  #count(connection: Connection, more: number): void {
+    if (connection.isDestroyed) return;
+    const isSmall = this.#objects.resize(connection.number, SIZE + connection.heldBytes + more);
+    if (!isSmall && more > 0) throw new NativeMemoryError();
+  }
+
+  #run(connection: Connection, name: string, values: readonly Crossing[]): unknown {
     switch (name) {
       case 'write':
-        return this.#write(connection, number, values[0]);
+        return this.#write(connection, values[0]);
       case 'certCbDone':
         if (!connection.isCertificateAwaited) throw notPossible(name);
         return connection.chooseCertificate(
@@ -179,12 +189,8 @@ class TlsCalls {
     }
   }
 
-  #write(connection: Connection, number: number, bytes: Crossing): number {
+  #write(connection: Connection, bytes: Crossing): number {
     if (!(bytes instanceof Uint8Array)) throw new TypeError("Arguments of TLS's write are not acceptable");
-    // Twice: as it is, and encrypted.
-    if (!connection.isWriting && !this.#objects.resize(number, SIZE + 2 * bytes.length)) {
-      throw new NativeMemoryError();
-    }
     return connection.write(Buffer.from(bytes));
   }
 

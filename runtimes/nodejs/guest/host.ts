@@ -56,6 +56,9 @@ export interface Host extends FileHost, HttpParserHost {
   tlsOpen(context: number, isServer: boolean, waits: boolean): Answer;
   /** What a method of it returned, then what has happened. `askTls` is called meanwhile. */
   tlsCall(number: number, name: string, ...values: unknown[]): Answer;
+  /** What contexts trust that are told nothing else. */
+  setRootCertificates(...certificates: unknown[]): Answer;
+  userRootCertificates(): Answer;
   freeNative(number: number): void;
   /** Frees objects that only hold each other. */
   collectGarbage(): void;

@@ -49,6 +49,7 @@ it('refuses what would take the memory, the files or the settings of the engine,
     'many large keys': true,
     'many compressors': true,
     'too many keys': NO_MEMORY,
+    'too many contexts of TLS': NO_MEMORY,
     'still works': ['86f7e437faa5a7fce15d1ddcb9eaeaea377667b8', 'Buffer 61'],
   });
 });

@@ -28,6 +28,7 @@ test.for([
   'buffers.cjs',
   'sockets.cjs',
   'uncaught.cjs',
+  'socket-timers.cjs',
 ])('%s prints the same in the guest', async (script) => {
   const [native, guest] = await Promise.all([
     printedByNode(script),

@@ -10,6 +10,7 @@ import { SecureContext } from './crypto-contexts.ts';
 import { Hash, Hmac, oneShotDigest } from './crypto-digests.ts';
 import { jobs } from './crypto-jobs.ts';
 import { forward, keyClasses } from './crypto-keys.ts';
+import { rootCertificates } from './root-certificates.ts';
 
 const FUNCTIONS = (
   'ECDHConvertKey certExportChallenge certExportPublicKey certVerifySpkac getCertificateCompressionAlgorithms ' +
@@ -100,11 +101,6 @@ const SETTINGS: Binding = {
   // The library looks up names in them, and the engine knows the numbers.
   getCachedAliases: () => Object.create(null) as object,
   getCachedMacAliases: () => Object.create(null) as object,
-  getExtraCACertificates: () => [],
-  getSystemCACertificates: () => [],
-  getUserRootCertificates: () => [],
-  resetRootCertStore: () => undefined,
-  startLoadingCertificatesOffThread: () => undefined,
 };
 
 export const createCrypto = (): Binding => ({
@@ -113,6 +109,7 @@ export const createCrypto = (): Binding => ({
   ...jobs,
   ...keyClasses,
   ...certificateClasses,
+  ...rootCertificates,
   CipherBase: made('CipherBase', 'update final setAutoPadding getAuthTag setAuthTag setAAD'),
   DiffieHellman: made('DiffieHellman', DIFFIE_HELLMAN),
   DiffieHellmanGroup: made('DiffieHellmanGroup', DIFFIE_HELLMAN),

@@ -17,7 +17,7 @@ const UV_EPROTO = -71;
 const OWNER = symbols['owner_symbol']!;
 const ON_PSK_EXCHANGE = symbols['onpskexchange']!;
 
-/** As engine/tls-connection.ts tells them. */
+/** As engine/tls-events.ts has them. */
 type Event = readonly [name: string, ...values: never[]];
 type Certificate = Record<string, unknown>;
 
@@ -32,7 +32,9 @@ class TLSWrap extends Stream implements StreamConsumer {
   #events: Event[] = [];
   #isTelling = false;
   #hasEnded = false;
-  #toldSession: unknown;
+  #isEstablished = false;
+  /** Session and ticket that a listener is being told of. */
+  #told: readonly [session: unknown, ticket: unknown] | undefined;
 
   constructor(below: Stream, context: SecureContext, isServer: boolean, waits: boolean) {
     super('TLSWRAP');
@@ -71,6 +73,8 @@ class TLSWrap extends Stream implements StreamConsumer {
       }
     } finally {
       this.#isTelling = false;
+      // One has thrown, which is no reason not to tell the others.
+      if (this.#events.length > 0) defer(() => this.#tellAll());
     }
   }
 
@@ -104,14 +108,26 @@ class TLSWrap extends Stream implements StreamConsumer {
   #tellListener(name: string, values: readonly unknown[]): void {
     const listener = this[name];
     if (this.#isDestroyed || typeof listener !== 'function') return;
-    // There may be a newer one already.
-    this.#toldSession = name === 'onnewsession' ? values[1] : undefined;
-    this.makeCallback(listener as never, ...values);
-    this.#toldSession = undefined;
+    if (name === 'onhandshakedone') this.#isEstablished = true;
+    if (name !== 'onnewsession') return void this.makeCallback(listener as never, ...values);
+    const [id, session, ticket] = values;
+    // There may be newer ones already.
+    this.#told = [session, ticket];
+    this.makeCallback(listener as never, id, session);
+    this.#told = undefined;
   }
 
   getSession(): unknown {
-    return this.#toldSession ?? this.ask('getSession');
+    return this.#told === undefined ? this.ask('getSession') : this.#told[0];
+  }
+
+  getTLSTicket(): unknown {
+    return this.#told === undefined ? this.ask('getTLSTicket') : this.#told[1];
+  }
+
+  /** What OpenSSL has decrypted goes to the app, paused or not. */
+  protected override mayDeliver(): boolean {
+    return !this.#isDestroyed;
   }
 
   /** It looks itself whether it is one. */
@@ -153,9 +169,12 @@ class TLSWrap extends Stream implements StreamConsumer {
     const below = this.#below;
     if (below === undefined) return;
     const result = below.writeBuffer(null, newBuffer(bytes));
-    // What was encrypted meanwhile goes out at once as well: the connection may be closed before the next turn.
-    if (typeof result === 'number') this.ask('written', result);
-    else result['oncomplete'] = (status: number) => this.ask('written', status);
+    // What was encrypted meanwhile goes out at once as well: the connection may be closed before the next turn. While
+    // there is none yet, an end has to wait for it, which it does as long as something is being sent.
+    if (typeof result === 'number') {
+      if (this.#isEstablished) this.ask('written', result);
+      else defer(() => this.ask('written', result));
+    } else result['oncomplete'] = (status: number) => this.ask('written', status);
   }
 
   #finish(): void {
@@ -241,7 +260,7 @@ class TLSWrap extends Stream implements StreamConsumer {
 const METHODS =
   'clientHelloDone enableALPNCb enableCertCb enableKeylogCallback enablePskCallback enableSessionCallbacks ' +
   'exportKeyingMaterial getALPNNegotiatedProtocol getCertificate getCipher getEphemeralKeyInfo getFinished ' +
-  'getPeerFinished getPeerX509Certificate getProtocol getServername getSharedSigalgs getTLSTicket ' +
+  'getPeerFinished getPeerX509Certificate getProtocol getServername getSharedSigalgs ' +
   'getX509Certificate hasPeerCertificate isSessionReused newSessionDone renegotiate requestOCSP ' +
   'setALPNProtocols setKeyCert setMaxSendFragment setOCSPResponse setPskIdentityHint setServername setSession ' +
   'setVerifyMode start verifyError writesIssuedByPrevListenerDone';

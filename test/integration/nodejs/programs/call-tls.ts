@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { CLASSES } from '../../../../runtimes/nodejs/engine/crypto-signatures.ts';
 import { nativeFunctions } from '../../../../runtimes/nodejs/engine/native-functions.ts';
 import { METHODS } from '../../../../runtimes/nodejs/engine/tls-functions.ts';
 import type { Crossing } from '../../../../runtimes/nodejs/engine/values.ts';
@@ -134,6 +135,29 @@ const anyCall = (connection: Connection): void => {
   call(connection, name, ...Array.from({ length: Math.floor(random() * 4) }, anything));
 };
 
+const settings = Object.entries(CLASSES['SecureContext']!.methods);
+const material = ['ca.pem', 'server.pem', 'server.key', 'client.pem', 'client.key', 'ca.key'].map((name) =>
+  readFileSync(join(directory, name), 'utf8'),
+);
+/** Changes a context, which connections may use, at any time. */
+const anySetting = (): void => {
+  const [name, signatures] = pick(settings);
+  const values = pick(signatures)
+    .split(' ')
+    .filter((word) => word !== '')
+    .map((word): Crossing => {
+      if (word.startsWith('data') || word === 'bytes')
+        return pick([...material, Buffer.from(pick(material)), '']);
+      if (word === 'bytes48') return Buffer.alloc(48, 2);
+      if (word.startsWith('boolean')) return pick<Crossing>([true, false, material[0]]);
+      if (word === 'text')
+        return pick(['ALL', 'HIGH:@SECLEVEL=0', 'TLS_AES_128_GCM_SHA256', 'P-256', 'auto', 'x', '']);
+      if (word.startsWith('text')) return pick<Crossing>([undefined, 'x']);
+      return pick([0, 1, 2, 769, 770, 771, 772, 0x101, 0x302_01, 2 ** 25, 2 ** 31, -1]);
+    });
+  functions['cryptoMethod']!(pick(contexts), name, ...values);
+};
+
 const open = (): void => {
   contexts.push(context());
   const [server, client] = [true, false].map((isServer): Connection => ({
@@ -169,5 +193,6 @@ for (let index = 0; index < count; index += 1) {
   const connection = pick(connections);
   if (random() < 0.5) call(connection, 'write', Buffer.alloc(pick([0, 1, 100, 20_000, 300_000]), 65));
   else anyCall(connection);
+  if (random() < 0.1) anySetting();
 }
 process.stdout.write(JSON.stringify({ exchanged, seen }));

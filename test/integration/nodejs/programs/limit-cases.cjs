@@ -1,6 +1,7 @@
 'use strict';
 /** What a guest must not get of the engine's memory and files. */
 const crypto = require('node:crypto');
+const tls = require('node:tls');
 const zlib = require('node:zlib');
 const { later, run } = require('./cases.cjs');
 
@@ -92,6 +93,12 @@ const cases = {
   'too many keys': () => {
     const held = [];
     for (let count = 0; count < 1000; count += 1) held.push(crypto.createSecretKey(Buffer.alloc(1 << 20)));
+    return held.length;
+  },
+  'too many contexts of TLS': () => {
+    const held = [];
+    const ca = '\n'.repeat(1 << 20);
+    for (let count = 0; count < 1000; count += 1) held.push(tls.createSecureContext({ ca }));
     return held.length;
   },
   'still works': () => [
