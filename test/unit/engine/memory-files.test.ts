@@ -17,7 +17,7 @@ import { MemoryDirectory } from '../../../src/engine/memory-files.ts';
 import { MemoryStore, loadMemoryFileSystem } from '../../../src/engine/memory-store.ts';
 import { Poller } from '../../../src/engine/poll.ts';
 
-const FileSystem = await loadMemoryFileSystem();
+const FileSystem = loadMemoryFileSystem();
 /** Regular files never wait: this one is only asked whether a failed call is worth repeating. */
 const POLLER = new Poller(new Control());
 const BUFFER_AT = 1024;
