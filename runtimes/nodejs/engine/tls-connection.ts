@@ -32,6 +32,9 @@ const UV_ENOBUFS = -105;
 const UV_ENOTCONN = -107;
 const UV_ECANCELED = -125;
 
+/** Bytes that OpenSSL is given at a time: some records, so that something comes of them (RFC 8446, section 5.1). */
+const PIECE = 65_536;
+
 /** Bytes a connection may receive without anything coming of it: it waits for the guest, or for more of a message. */
 const MOST_UNANSWERED = 1 << 20;
 
@@ -103,10 +106,14 @@ export class TlsConnection {
 
   /** Bytes from the network; ours from now on. */
   receive(bytes: Uint8Array): void {
-    if (this.#unanswered > MOST_UNANSWERED) return;
-    this.#unanswered += bytes.length;
-    if (this.#unanswered > MOST_UNANSWERED) this.#events.push(['readError', UV_ENOBUFS]);
-    else this.#run(this.#stream, 'readBuffer', [bytes]);
+    // A stream of JavaScript may give as much as it likes, most of which is answered at once.
+    for (let at = 0; at < bytes.length && !this.isDestroyed; at += PIECE) {
+      if (this.#unanswered > MOST_UNANSWERED) return;
+      const piece = bytes.subarray(at, at + PIECE);
+      this.#unanswered += piece.length;
+      if (this.#unanswered > MOST_UNANSWERED) this.#events.push(['readError', UV_ENOBUFS]);
+      else this.#run(this.#stream, 'readBuffer', [piece]);
+    }
   }
 
   /** The peer sends no more. */

@@ -24,6 +24,11 @@ const PATCHES: Readonly<Record<string, readonly Patch[]>> = {
       find: 'new WebAssembly.Instance(mod, {',
       replacement: "internalBinding('client_parser').instantiate({",
     },
+    // There is no HTTP/2: a server that is offered it would take it.
+    {
+      find: 'allowH2 = allowH2 != null ? allowH2 : true;',
+      replacement: 'allowH2 = false;',
+    },
   ],
   // There is one global object: expressions of another one would only keep `RegExp.$1` as it was.
   'internal/util': [

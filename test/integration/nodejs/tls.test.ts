@@ -36,6 +36,17 @@ test.for(['tls.cjs', 'https.cjs'])('%s prints the same in the guest', async (scr
   expect(native.split('\n').length).toBeGreaterThan(10);
 });
 
+test('fetch asks by HTTP/1 where the server would rather speak HTTP/2', async () => {
+  const printed = await printedByGuest({
+    directory,
+    script: 'fetch-without-http2.cjs',
+    readOnly: true,
+    env: { CERTIFICATES },
+    directories: [{ hostPath: CERTIFICATES, guestPath: CERTIFICATES, readOnly: true }],
+  });
+  expect(printed).toBe('["protocol","http/1.1"]\n["answer",[200,"hi"]]\n');
+});
+
 const CALLS = fileURLToPath(new URL('programs/call-tls.ts', import.meta.url));
 
 // TLSWrap ends the process, or worse, when it is asked something at the wrong time.

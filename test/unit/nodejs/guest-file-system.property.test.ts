@@ -197,7 +197,8 @@ const errnoOf = (action: () => unknown): unknown => {
     return action();
   } catch (error) {
     const { errno, code } = error as NodeJS.ErrnoException;
-    return errno ?? code;
+    // What Node leaves to std::filesystem (rmSync) fails with the number itself.
+    return errno === undefined ? code : -Math.abs(errno);
   }
 };
 

@@ -5,7 +5,7 @@ const { readFileSync } = require('node:fs');
 const { constants, createHash } = require('node:crypto');
 const net = require('node:net');
 const { join } = require('node:path');
-const { Duplex } = require('node:stream');
+const { Duplex, duplexPair } = require('node:stream');
 const tls = require('node:tls');
 const { tell, attempt, attemptLater } = require('./tell.cjs');
 
@@ -247,8 +247,21 @@ const contexts = () => {
   );
 };
 
+/** Streams of JavaScript hand over what was written in one piece, however large it is. */
+const largePieces = () =>
+  attemptLater('large pieces', async () => {
+    const [near, far] = duplexPair();
+    const server = new tls.TLSSocket(far, { isServer: true, ...identity('server') });
+    const client = tls.connect({ socket: near, ca, servername: 'localhost' });
+    client.end(Buffer.alloc(4 << 20, 'piece'));
+    let size = 0;
+    for await (const chunk of server) size += chunk.length;
+    tell('received', size);
+    client.destroy();
+  });
+
 const main = async () => {
-  for (const part of [versions, trust, negotiation, sessions, bodies, contexts]) {
+  for (const part of [versions, trust, negotiation, sessions, bodies, contexts, largePieces]) {
     tell(part.name, true);
     await part();
   }
