@@ -185,7 +185,9 @@ const measure = async (transport: string, mode: string): Promise<Outcome> => {
   for (let done = 0; done < RELOADS; done += TURN) {
     const begin = performance.now();
     const seen = await clients.during(async () => {
-      for (let version = done + 1; version <= done + TURN; version += 1) await reload(version);
+      for (let version = done + 1; version <= Math.min(done + TURN, RELOADS); version += 1) {
+        await reload(version);
+      }
     });
     disturbed.push(seen);
     const lasted = performance.now() - begin;

@@ -41,16 +41,20 @@ export const FILE_MODE = {
   socket: 0o140000,
 } as const;
 
-/** The kind of file in a mode, by {@link FILETYPE}. */
-const MODE_OF_FILETYPE: Readonly<Record<number, number>> = {
-  [FILETYPE.blockDevice]: FILE_MODE.blockDevice,
-  [FILETYPE.characterDevice]: FILE_MODE.characterDevice,
-  [FILETYPE.directory]: FILE_MODE.directory,
-  [FILETYPE.regularFile]: FILE_MODE.regularFile,
-  [FILETYPE.socketDatagram]: FILE_MODE.socket,
-  [FILETYPE.socketStream]: FILE_MODE.socket,
-  [FILETYPE.symbolicLink]: FILE_MODE.symbolicLink,
-};
+/** {@link FILETYPE} by the kind of file in a mode; of a pipe there is none. */
+export const FILETYPE_OF_MODE: ReadonlyMap<number, number> = new Map([
+  [FILE_MODE.characterDevice, FILETYPE.characterDevice],
+  [FILE_MODE.directory, FILETYPE.directory],
+  [FILE_MODE.blockDevice, FILETYPE.blockDevice],
+  [FILE_MODE.regularFile, FILETYPE.regularFile],
+  [FILE_MODE.symbolicLink, FILETYPE.symbolicLink],
+  [FILE_MODE.socket, FILETYPE.socketStream],
+]);
+
+const MODE_OF_FILETYPE: ReadonlyMap<number, number> = new Map([
+  [FILETYPE.socketDatagram, FILE_MODE.socket],
+  ...Array.from(FILETYPE_OF_MODE, ([mode, filetype]) => [filetype, mode] as const),
+]);
 
 /** preview1 witx, `$filestat`, and what stat(2) tells beyond that; times in nanoseconds since 1970. */
 export interface FileStat {
@@ -186,7 +190,7 @@ export abstract class Descriptor {
   stat(): FileStat | number {
     const { filetype } = this;
     // What is neither of these is a pipe.
-    const mode = (MODE_OF_FILETYPE[filetype] ?? FILE_MODE.fifo) | STREAM_PERMISSIONS;
+    const mode = (MODE_OF_FILETYPE.get(filetype) ?? FILE_MODE.fifo) | STREAM_PERMISSIONS;
     const times = { atim: 0n, mtim: 0n, ctim: 0n, birthtim: 0n };
     const room = { size: 0n, rdev: 0n, blksize: STREAM_BLOCK, blocks: 0n };
     return { dev: 0n, ino: 0n, filetype, nlink: 1n, ...room, ...times, mode };

@@ -1,6 +1,6 @@
 /** What the kernel keeps of a file beside its contents: asked and changed through a descriptor of it. */
 import { check, errno, libc } from '../os/libc.ts';
-import { FILETYPE, FILE_MODE } from './descriptor.ts';
+import { FILETYPE, FILETYPE_OF_MODE } from './descriptor.ts';
 import type { FileStat, FileSystemStat, FileTimes } from './descriptor.ts';
 import { WASI, failure } from './errno.ts';
 
@@ -65,15 +65,6 @@ const STATFS = {
 } as const;
 const STATFS_SIZE = 120;
 
-const FILETYPE_OF_MODE: Readonly<Record<number, number>> = {
-  [FILE_MODE.characterDevice]: FILETYPE.characterDevice,
-  [FILE_MODE.directory]: FILETYPE.directory,
-  [FILE_MODE.blockDevice]: FILETYPE.blockDevice,
-  [FILE_MODE.regularFile]: FILETYPE.regularFile,
-  [FILE_MODE.symbolicLink]: FILETYPE.symbolicLink,
-  [FILE_MODE.socket]: FILETYPE.socketStream,
-};
-
 const status = Buffer.alloc(STATX_SIZE);
 const number = (at: number): bigint => status.readBigUInt64LE(at);
 const time = (at: number): bigint =>
@@ -93,7 +84,7 @@ export const statHostFd = (fd: number): FileStat => {
   return {
     dev: device(STATX.dev),
     ino: number(STATX.ino),
-    filetype: FILETYPE_OF_MODE[mode & KIND_MASK] ?? FILETYPE.unknown,
+    filetype: FILETYPE_OF_MODE.get(mode & KIND_MASK) ?? FILETYPE.unknown,
     nlink: BigInt(status.readUInt32LE(STATX.nlink)),
     size: number(STATX.size),
     atim: time(STATX.atime),

@@ -38,7 +38,7 @@ const main = async (control: Control, launch: LaunchMessage): Promise<void> => {
   const opened = await driver.open(launch);
   const directories = [
     ...openDirectories(launch.directories, poller),
-    ...(await openMemoryFileSystems(opened.opensFiles ? launch.tmpfs : [])),
+    ...openMemoryFileSystems(opened.opensFiles ? launch.tmpfs : []),
   ];
   harden(launch.user);
   if (launch.virtualPorts === true) {

@@ -32,9 +32,7 @@ export const openDirectories = (mounts: readonly DirectoryMount[], poller: Polle
 const FIRST_DEVICE = 1n << 32n;
 
 /** One empty in-memory file system per guest path. */
-export const openMemoryFileSystems = async (
-  guestPaths: readonly string[],
-): Promise<readonly Descriptor[]> => {
+export const openMemoryFileSystems = (guestPaths: readonly string[]): readonly Descriptor[] => {
   if (guestPaths.length === 0) return [];
   const FileSystem = loadMemoryFileSystem();
   return guestPaths.map((guestPath, index) => {

@@ -29,7 +29,7 @@ export const mountFiles = async (
       directory,
       isSameOnHost: directories[index]!.hostPath === directories[index]!.guestPath,
     })),
-    ...(await openMemoryFileSystems(tmpfs)).map((directory) => ({
+    ...openMemoryFileSystems(tmpfs).map((directory) => ({
       path: directory.preopenPath!,
       directory,
       isSameOnHost: false,

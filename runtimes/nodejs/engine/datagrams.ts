@@ -1,4 +1,5 @@
 /** The engine's half of `internalBinding('udp_wrap')`: sockets of UDP, forwarded ports included. */
+import { ERRNO } from '../guest/errno.ts';
 import type { DatagramSocket } from '../../../src/engine/datagram-socket.ts';
 import { FDFLAG } from '../../../src/engine/descriptor.ts';
 import type { EngineServices } from '../../../src/engine/driver.ts';
@@ -13,11 +14,6 @@ import type { HandleTable } from './handle-table.ts';
 import { printedAddress } from './printed-address.ts';
 import type { TransferMemory } from './transfer-memory.ts';
 import { toUv } from './uv-error.ts';
-
-/** Errors of libuv the functions here answer themselves (uv/errno.h). */
-const UV_EBADF = -9;
-const UV_EINVAL = -22;
-const UV_ENOBUFS = -105;
 
 /** socket(7), ip(7), ipv6(7): by name the option of IPv4, then that of IPv6. */
 const SOL_SOCKET = 1;
@@ -105,7 +101,7 @@ class Datagrams extends OpenHandle {
       const result = this.#send(bytes, to);
       if (result !== -WASI.EAGAIN) return result < 0 ? toUv(result) : result + 1;
     }
-    if (this.#unsentSize + bytes.length > MAX_UNSENT) return UV_ENOBUFS;
+    if (this.#unsentSize + bytes.length > MAX_UNSENT) return ERRNO.ENOBUFS;
     this.#unsentSize += bytes.length;
     this.#unsent.push({ bytes: Uint8Array.from(bytes), to });
     this.addActivity(1);
@@ -185,7 +181,7 @@ export class GuestDatagrams {
   /** Binds a socket; its number, or an error. */
   bind(address: string, port: number, flags: number): number {
     const ip = numericAddress(address);
-    if (ip === undefined) return UV_EINVAL;
+    if (ip === undefined) return ERRNO.EINVAL;
     const isIpv6 = ip.length === 16;
     const socket = this.#services.openSocket(isIpv6 ? 6 : 4, 'datagram');
     if (typeof socket === 'number') return toUv(socket);
@@ -204,27 +200,27 @@ export class GuestDatagrams {
   connect(id: number, address: string, port: number): number {
     const ip = numericAddress(address);
     const found = this.#find(id);
-    if (ip === undefined || found === undefined) return UV_EINVAL;
+    if (ip === undefined || found === undefined) return ERRNO.EINVAL;
     return toUv(found.socket.connect({ ip, port }, this.#services.broker));
   }
 
   send(id: number, bytes: Uint8Array, address: string | undefined, port: number): number {
     const found = this.#find(id);
-    if (found === undefined) return UV_EBADF;
+    if (found === undefined) return ERRNO.EBADF;
     if (address === undefined) return found.send(bytes, undefined);
     const ip = numericAddress(address);
-    return ip === undefined ? UV_EINVAL : found.send(bytes, { ip, port });
+    return ip === undefined ? ERRNO.EINVAL : found.send(bytes, { ip, port });
   }
 
   receive(id: number, isOn: boolean): number {
     const found = this.#find(id);
     found?.receive(isOn);
-    return found === undefined ? UV_EBADF : 0;
+    return found === undefined ? ERRNO.EBADF : 0;
   }
 
   address(id: number, isPeer: boolean): string {
     const socket = this.#find(id)?.socket;
-    if (socket === undefined) return String(UV_EBADF);
+    if (socket === undefined) return String(ERRNO.EBADF);
     const found = isPeer ? socket.peerAddress() : socket.localAddress();
     return typeof found === 'number' ? String(toUv(found)) : printedAddress(found);
   }
@@ -233,7 +229,7 @@ export class GuestDatagrams {
   option(id: number, name: string, value: number | undefined): number {
     const found = this.#find(id);
     const option = OPTIONS[name]?.[found?.isIpv6 === true ? 1 : 0];
-    if (found === undefined || option === undefined) return UV_EBADF;
+    if (found === undefined || option === undefined) return ERRNO.EBADF;
     if (value !== undefined) return toUv(found.socket.setOption(...option, int(value)));
     const into = new Int32Array(1);
     const result = found.socket.getOption(...option, new Uint8Array(into.buffer));

@@ -1,4 +1,5 @@
 /** The engine's halves of the guest's handles: connections, listeners, standard streams, names. */
+import { ERRNO } from '../guest/errno.ts';
 import { isAscii } from 'node:buffer';
 import { fstatSync } from 'node:fs';
 import { FDFLAG } from '../../../src/engine/descriptor.ts';
@@ -20,13 +21,6 @@ import { Stream } from './stream.ts';
 import { toUv } from './uv-error.ts';
 import { BytesInMemory, VALUE_SIZE } from './values.ts';
 import type { Crossing } from './values.ts';
-
-/** Errors of libuv the functions here answer themselves (uv/errno.h). */
-const UV_EBADF = -9;
-const UV_EINVAL = -22;
-const UV_ENOTCONN = -107;
-const UV_EAI_AGAIN = -3001;
-const UV_EAI_NONAME = -3008;
 
 /** uv.h, uv_tcp_flags. */
 const UV_TCP_IPV6ONLY = 1;
@@ -103,14 +97,14 @@ export class GuestStreams {
 
   openStandardStream(fd: number): number {
     const stream = this.#services.streams[fd];
-    if (stream === undefined) return UV_EBADF;
+    if (stream === undefined) return ERRNO.EBADF;
     stream.setFlags(FDFLAG.nonblock);
     return this.table.add((id) => this.#newStream(id, stream, undefined)).id;
   }
 
   bind(address: string, port: number, flags: number): number {
     const ip = numericAddress(address);
-    if (ip === undefined) return UV_EINVAL;
+    if (ip === undefined) return ERRNO.EINVAL;
     const socket = this.#services.openSocket(ip.length === 4 ? 4 : 6, 'stream');
     if (typeof socket === 'number') return toUv(socket);
     socket.setFlags(FDFLAG.nonblock);
@@ -127,7 +121,7 @@ export class GuestStreams {
 
   listen(id: number, backlog: number): number {
     const handle = this.table.get(id);
-    if (!(handle instanceof BoundSocket)) return UV_EINVAL;
+    if (!(handle instanceof BoundSocket)) return ERRNO.EINVAL;
     const listener = this.#services.listeners.listen(handle.socket, backlog);
     if (typeof listener === 'number') return toUv(listener);
     listener.setFlags(FDFLAG.nonblock);
@@ -151,7 +145,7 @@ export class GuestStreams {
 
   connect(id: number, address: string, port: number): number {
     const ip = numericAddress(address);
-    if (ip === undefined) return UV_EINVAL;
+    if (ip === undefined) return ERRNO.EINVAL;
     const given = this.socketOf(id);
     const socket = given ?? this.#services.openSocket(ip.length === 4 ? 4 : 6, 'stream');
     if (typeof socket === 'number') return toUv(socket);
@@ -178,14 +172,14 @@ export class GuestStreams {
     const handle = this.table.get(id);
     const socket =
       handle instanceof BoundSocket && handle.listener !== undefined ? handle.listener : this.socketOf(id);
-    if (socket === undefined) return String(UV_ENOTCONN);
+    if (socket === undefined) return String(ERRNO.ENOTCONN);
     const found = isPeer ? socket.peerAddress() : socket.localAddress();
     return typeof found === 'number' ? String(toUv(found)) : printedAddress(found);
   }
 
   option(id: number, option: string, value: number): number {
     const socket = this.socketOf(id);
-    if (socket === undefined) return UV_EBADF;
+    if (socket === undefined) return ERRNO.EBADF;
     if (option === 'tos') return typeOfService(socket, value);
     if (option === 'nodelay') return toUv(socket.setOption(IPPROTO_TCP, TCP_NODELAY, int(value)));
     if (value > 0) socket.setOption(IPPROTO_TCP, TCP_KEEPIDLE, int(value));
@@ -196,7 +190,7 @@ export class GuestStreams {
   reset(id: number): number {
     const socket = this.socketOf(id);
     return socket === undefined
-      ? UV_EBADF
+      ? ERRNO.EBADF
       : toUv(socket.setOption(SOL_SOCKET, SO_LINGER, new Uint8Array(Int32Array.of(1, 0).buffer)));
   }
 
@@ -204,7 +198,8 @@ export class GuestStreams {
     this.table.countAlive(1);
     startLookUp(this.#services.broker, name, [4, 6], (found) => {
       this.table.countAlive(-1);
-      const error = typeof found === 'string' ? (found === 'try-again' ? UV_EAI_AGAIN : UV_EAI_NONAME) : 0;
+      const error =
+        typeof found === 'string' ? (found === 'try-again' ? ERRNO.EAI_AGAIN : ERRNO.EAI_NONAME) : 0;
       const list = typeof found === 'string' ? '' : found.map((ip) => canonicalIp(ip)).join(' ');
       this.#guest().post('addresses', lookup, error, list);
     });
@@ -280,13 +275,13 @@ const plainFunctions = (streams: () => GuestStreams): EngineFunctions['plain'] =
   },
   localActivity: (id: number, change: 1 | -1) => streams().table.get(id)?.addActivity(change),
   openStandardStream: (fd: number) => streams().openStandardStream(fd),
-  streamRead: (id: number, isOn: boolean) => streams().stream(id)?.read(isOn) ?? UV_EBADF,
+  streamRead: (id: number, isOn: boolean) => streams().stream(id)?.read(isOn) ?? ERRNO.EBADF,
   streamConsumer: (id: number, parser: number) => {
     const stream = streams().stream(id);
     if (stream !== undefined) stream.parser = parser;
     return undefined;
   },
-  streamShutdown: (id: number) => streams().stream(id)?.shutdown() ?? UV_ENOTCONN,
+  streamShutdown: (id: number) => streams().stream(id)?.shutdown() ?? ERRNO.ENOTCONN,
   tcpBind: (address: string, port: number, flags: number) => streams().bind(address, port, flags),
   tcpListen: (id: number, backlog: number) => streams().listen(id, backlog),
   tcpConnect: (id: number, address: string, port: number) => streams().connect(id, address, port),
@@ -313,12 +308,12 @@ const rawFunctions = (bridge: Bridge, streams: () => GuestStreams): EngineFuncti
   streamWrite: (_, values, result) => {
     const { address, length } = bridge.locate(values + VALUE_SIZE);
     const id = bridge.values.read(values) as number;
-    bridge.values.write(result, streams().stream(id)?.write(address, length) ?? UV_EBADF);
+    bridge.values.write(result, streams().stream(id)?.write(address, length) ?? ERRNO.EBADF);
   },
   streamWriteText: (_, values, result) => {
     const stream = streams().stream(bridge.values.read(values) as number);
     const written = bridge.withText(values + VALUE_SIZE, (address, length) => stream?.write(address, length));
-    bridge.values.write(result, written ?? UV_EBADF);
+    bridge.values.write(result, written ?? ERRNO.EBADF);
   },
   streamWriteLatin1: (_, values, result) => {
     const stream = streams().stream(bridge.values.read(values) as number);
@@ -327,6 +322,6 @@ const rawFunctions = (bridge: Bridge, streams: () => GuestStreams): EngineFuncti
       if (isAscii(bytes)) return stream?.write(address, length);
       return stream?.writeBytes(Buffer.from(bytes.toString(), 'latin1'));
     });
-    bridge.values.write(result, written ?? UV_EBADF);
+    bridge.values.write(result, written ?? ERRNO.EBADF);
   },
 });

@@ -2,6 +2,7 @@
  * A stream of the guest: a connection or a standard stream, read and written without blocking. What could not be
  * written at once waits here, so that the guest goes on.
  */
+import { ERRNO } from '../guest/errno.ts';
 import type { Descriptor } from '../../../src/engine/descriptor.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import type { EventPoll, Watch } from '../../../src/engine/event-poll.ts';
@@ -11,7 +12,7 @@ import { OpenHandle } from './handle-table.ts';
 import type { HandleTable } from './handle-table.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { TransferMemory } from './transfer-memory.ts';
-import { UV_EOF, toUv } from './uv-error.ts';
+import { toUv } from './uv-error.ts';
 
 /** What is told to the guest of a stream. */
 export interface StreamEvents {
@@ -32,8 +33,6 @@ export interface StreamOptions {
 }
 
 const SHUT_WR = 1;
-/** uv/errno.h */
-const UV_ENOBUFS = -105;
 /** Bytes that a write is counted as besides its own. */
 const PENDING_SIZE = 256;
 /** Reads of one stream before others have their turn. */
@@ -78,7 +77,7 @@ export class Stream extends OpenHandle {
       if (sent === length) return length * 2;
     }
     // Node's own memory would grow until there is none.
-    if (!this.#options.budget.take(length - sent + PENDING_SIZE)) return UV_ENOBUFS;
+    if (!this.#options.budget.take(length - sent + PENDING_SIZE)) return ERRNO.ENOBUFS;
     this.#pending.push({
       bytes: this.#options.memory.copy(address + sent, length - sent),
       size: length - sent,
@@ -145,7 +144,7 @@ export class Stream extends OpenHandle {
       } else if (length === -WASI.EAGAIN) return;
       else {
         this.read(false);
-        return guest.readError(this.id, length === 0 ? UV_EOF : toUv(length));
+        return guest.readError(this.id, length === 0 ? ERRNO.EOF : toUv(length));
       }
     }
   }

@@ -2,6 +2,7 @@
  * A connection of TLS that the engine's own Node computes: a TLSWrap on a stream that is nowhere connected. What is to
  * be sent and what has been decrypted are events for the guest, in the order in which they happened.
  */
+import { ERRNO } from '../guest/errno.ts';
 import { engineBinding } from './engine-binding.ts';
 import { withoutThread } from './native-answers.ts';
 import { TOLD, clientKey, protocolAt } from './tls-events.ts';
@@ -25,12 +26,6 @@ const { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kArrayBuffe
   kArrayBufferOffset: number;
 };
 const { onpskexchange: ON_PSK_EXCHANGE } = engineBinding('symbols') as { onpskexchange: symbol };
-
-/** uv/errno.h */
-const UV_EBUSY = -16;
-const UV_ENOBUFS = -105;
-const UV_ENOTCONN = -107;
-const UV_ECANCELED = -125;
 
 /** Bytes that OpenSSL is given at a time: some records, so that something comes of them (RFC 8446, section 5.1). */
 const PIECE = 65_536;
@@ -111,7 +106,7 @@ export class TlsConnection {
       if (this.#unanswered > MOST_UNANSWERED) return;
       const piece = bytes.subarray(at, at + PIECE);
       this.#unanswered += piece.length;
-      if (this.#unanswered > MOST_UNANSWERED) this.#events.push(['readError', UV_ENOBUFS]);
+      if (this.#unanswered > MOST_UNANSWERED) this.#events.push(['readError', ERRNO.ENOBUFS]);
       else this.#run(this.#stream, 'readBuffer', [piece]);
     }
   }
@@ -125,7 +120,7 @@ export class TlsConnection {
   write(bytes: Uint8Array): number {
     if (this.#status !== 0) return this.#status;
     // TLSWrap ends the process if it is given a second write.
-    if (this.#isWriting) return UV_EBUSY;
+    if (this.#isWriting) return ERRNO.EBUSY;
     const request = new WriteWrap();
     request['oncomplete'] = (status: number, _: unknown, error: unknown) => {
       this.#isWriting = false;
@@ -151,7 +146,7 @@ export class TlsConnection {
 
   /** A number of libuv; `finish` follows, and `shutDown` once that is done. */
   shutdown(): number {
-    if (this.#shutdown !== undefined) return UV_ENOTCONN;
+    if (this.#shutdown !== undefined) return ERRNO.ENOTCONN;
     const request = new ShutdownWrap();
     request['oncomplete'] = (status: number) => this.#tell('shutDown', status);
     this.#shutdown = request;
@@ -192,8 +187,8 @@ export class TlsConnection {
     this.#isToBeDestroyed = false;
     this.call('destroySSL', []);
     for (const request of this.#outputs.splice(0))
-      this.#run(this.#stream, 'finishWrite', [request, UV_ECANCELED]);
-    this.shutDown(UV_ECANCELED);
+      this.#run(this.#stream, 'finishWrite', [request, ERRNO.ECANCELED]);
+    this.shutDown(ERRNO.ECANCELED);
     for (const hold of this.#holds.splice(0)) hold[Symbol.dispose]();
   }
 

@@ -3,24 +3,13 @@
  * of, so that the guest has nothing to give back.
  */
 import { URLPattern } from 'node:url';
+import { URL_PATTERN_GETTERS } from '../guest/url-pattern-parts.ts';
 import type { HostFunction } from './bridge.ts';
 import { taking } from './taking.ts';
 
 /** Patterns that are kept: a program has few, and asks them often. Longer ones (in UTF-16 units) are made each time. */
 const MOST_KEPT = 256;
 const LONGEST_KEPT = 4096;
-
-const PARTS = [
-  'protocol',
-  'username',
-  'password',
-  'hostname',
-  'port',
-  'pathname',
-  'search',
-  'hash',
-  'hasRegExpGroups',
-] as const;
 
 type Values<Call extends (...values: never[]) => unknown> = Parameters<Call>;
 
@@ -47,7 +36,7 @@ export const urlPatternFunctions = (): Readonly<Record<string, HostFunction>> =>
   return {
     urlPatternParts: taking(['text'], (definition: string) => {
       const pattern = patternOf(definition);
-      return JSON.stringify(Object.fromEntries(PARTS.map((name) => [name, pattern[name]])));
+      return JSON.stringify(Object.fromEntries(URL_PATTERN_GETTERS.map((name) => [name, pattern[name]])));
     }),
     urlPatternTest: taking(['text', 'text'], (definition: string, values: string) =>
       patternOf(definition).test(...(JSON.parse(values) as Values<URLPattern['test']>)),

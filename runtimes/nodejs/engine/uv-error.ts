@@ -1,10 +1,7 @@
 /** Errors as libuv numbers them on Linux: negated errnos (uv/errno.h). The engine's own are negated WASI errnos. */
+import { ERRNO } from '../guest/errno.ts';
 import { constants } from 'node:os';
 import { WASI } from '../../../src/engine/errno.ts';
-
-/** uv/errno.h */
-export const UV_EOF = -4095;
-const UV_UNKNOWN = -4094;
 
 const uvOfWasi = new Map(
   Object.entries(WASI).flatMap(([name, wasi]) => {
@@ -16,4 +13,5 @@ const uvOfWasi = new Map(
 uvOfWasi.set(-WASI.ENOTCAPABLE, -constants.errno.EACCES);
 
 /** A negated WASI errno as an error of libuv; what is no error stays as it is. */
-export const toUv = (result: number): number => (result < 0 ? (uvOfWasi.get(result) ?? UV_UNKNOWN) : result);
+export const toUv = (result: number): number =>
+  result < 0 ? (uvOfWasi.get(result) ?? ERRNO.UNKNOWN) : result;

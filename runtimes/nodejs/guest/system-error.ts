@@ -2,17 +2,6 @@
 import { errorMap } from './constants.ts';
 import type { FilePath } from './file-host.ts';
 
-/** Error numbers of libuv that the bindings themselves tell apart or answer with; those of Linux, negated. */
-export const ERRNO = {
-  EPERM: -1,
-  ENOENT: -2,
-  EBADF: -9,
-  EEXIST: -17,
-  ENOTDIR: -20,
-  EINVAL: -22,
-  ENOSYS: -38,
-} as const;
-
 const textOf = (path: FilePath): string =>
   typeof path === 'string' ? path : (path as Uint8Array & { toString(): string }).toString();
 

@@ -84,7 +84,7 @@ const absent = (): never => {
 };
 
 const llhttp = compileLlhttp(librarySources);
-const [directory] = await openMemoryFileSystems(['/']);
+const [directory] = openMemoryFileSystems(['/']);
 const files = new GuestFileSystem([{ path: '/', directory: directory!, isSameOnHost: false }], new FdTable());
 const before = process.memoryUsage.rss();
 await createNodeGuest({ ...readGuestBytes(), script: Buffer.from(SCRIPT) }, MEMORY, {

@@ -1,11 +1,11 @@
 /** `internalBinding('cares_wrap')`: names are looked up by the supervisor, as far as the app may reach them. */
+import { ERRNO } from '../errno.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { Request } from './handles.ts';
 import { defer } from './timers.ts';
 
-const UV_EAI_NONAME = -3008;
 const FAMILY_BOTH = 0;
 
 class GetAddrInfoReqWrap extends Request {
@@ -46,7 +46,8 @@ export const onAddresses = (lookup: number, error: number, list: string): void =
   const all = list === '' ? [] : list.split(' ');
   const wanted = all.filter((address) => family === FAMILY_BOTH || (family === 6) === address.includes(':'));
   const complete = request['oncomplete'] as OnAddresses;
-  if (error !== 0 || wanted.length === 0) request.makeCallback(complete, error === 0 ? UV_EAI_NONAME : error);
+  if (error !== 0 || wanted.length === 0)
+    request.makeCallback(complete, error === 0 ? ERRNO.EAI_NONAME : error);
   else request.makeCallback(complete, null, wanted);
 };
 
@@ -79,7 +80,7 @@ export const createDns = (): Binding => ({
   QueryReqWrap,
   ChannelWrap,
   getaddrinfo,
-  getnameinfo: () => UV_EAI_NONAME,
+  getnameinfo: () => ERRNO.EAI_NONAME,
   canonicalizeIP: (address: string) => host.canonicalIp(address),
   convertIpv6StringToBuffer: (address: string) => host.ipv6Bytes(address),
   strerror: (code: number) =>

@@ -2,7 +2,8 @@
 import { errorMap } from '../constants.ts';
 import { host } from '../host.ts';
 import { launched } from '../launch.ts';
-import { ERRNO, check, codedError } from '../system-error.ts';
+import { ERRNO } from '../errno.ts';
+import { check, codedError } from '../system-error.ts';
 import { DIRECTORY, FIFO, REGULAR_FILE, SOCKET, STAT, SYMBOLIC_LINK, isKind, statOf } from './file-status.ts';
 import { lazily } from './util.ts';
 

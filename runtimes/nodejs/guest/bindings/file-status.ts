@@ -1,7 +1,8 @@
 /** What `internalBinding('fs')` tells and changes of files beside their contents. */
 import type { FilePath } from '../file-host.ts';
 import { host } from '../host.ts';
-import { ERRNO, check } from '../system-error.ts';
+import { ERRNO } from '../errno.ts';
+import { check } from '../system-error.ts';
 import { bytesOf } from './buffer.ts';
 import { validFd } from './file-contents.ts';
 import { isRequest, perform } from './file-request.ts';

@@ -1,7 +1,8 @@
 /** What `internalBinding('fs')` does with names, directories and links. */
 import type { FilePath } from '../file-host.ts';
 import { host } from '../host.ts';
-import { ERRNO, check, codedError, systemError } from '../system-error.ts';
+import { ERRNO } from '../errno.ts';
+import { check, codedError, systemError } from '../system-error.ts';
 import { asBuffer, inEncoding, isTextEncoding } from './file-names.ts';
 import { perform } from './file-request.ts';
 import type { FileRequest } from './file-request.ts';

@@ -3,7 +3,7 @@ import { AsyncWrap } from '../async-context.ts';
 import type { Binding } from '../binding-shape.ts';
 import type { FilePath } from '../file-host.ts';
 import { host } from '../host.ts';
-import { ERRNO } from '../system-error.ts';
+import { ERRNO } from '../errno.ts';
 import { bytesOf } from './buffer.ts';
 import { callBack } from './file-request.ts';
 import { STAT_FIELDS } from './file-status.ts';

@@ -1,12 +1,10 @@
 /** `internalBinding('js_stream')`: a stream of JavaScript where the library wants a handle (js_stream.cc). */
+import { ERRNO } from '../errno.ts';
 import type { Binding } from '../binding-shape.ts';
 import { newBuffer } from './buffer.ts';
 import { Request } from './handles.ts';
 import { Stream } from './streams.ts';
 import type { Completion, WriteResult } from './streams.ts';
-
-const UV_EOF = -4095;
-const UV_ECANCELED = -125;
 
 type Method = (...values: unknown[]) => number;
 
@@ -46,13 +44,13 @@ class JSStream extends Stream {
   }
 
   emitEOF(): void {
-    this.onReadError(UV_EOF);
+    this.onReadError(ERRNO.EOF);
   }
 
   #ask(name: string, ...values: unknown[]): number {
     const method = this[name];
-    if (typeof method !== 'function') return UV_ECANCELED;
-    return (this.makeCallback(method as Method, ...values) as number | undefined) ?? UV_ECANCELED;
+    if (typeof method !== 'function') return ERRNO.ECANCELED;
+    return (this.makeCallback(method as Method, ...values) as number | undefined) ?? ERRNO.ECANCELED;
   }
 }
 

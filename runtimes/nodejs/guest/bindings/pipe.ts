@@ -2,6 +2,7 @@
  * `internalBinding('pipe_wrap')`: the app's standard streams where they are pipes, and Unix sockets. No process but
  * the app itself can be at the other end of one of those, so that they never leave the guest.
  */
+import { ERRNO } from '../errno.ts';
 import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { encode } from './buffer.ts';
@@ -9,13 +10,6 @@ import { Request } from './handles.ts';
 import { StandardStream } from './standard-stream.ts';
 import { defer } from './timers.ts';
 
-const UV_EACCES = -13;
-const UV_EADDRINUSE = -98;
-const UV_ECONNREFUSED = -111;
-const UV_EINVAL = -22;
-const UV_EOF = -4095;
-const UV_ENOENT = -2;
-const UV_EPIPE = -32;
 /** open(2): O_CREAT | O_EXCL, which are alike on all of Linux. */
 const CREATE_NEW = 0o300;
 const SOCKET_MODE = 0o755;
@@ -61,10 +55,10 @@ export class Pipe extends StandardStream {
   }
 
   bind(path: string): number {
-    if (path.length >= PATH_SIZE) return UV_EINVAL;
+    if (path.length >= PATH_SIZE) return ERRNO.EINVAL;
     // What the app finds in its files: an empty one, for it has no sockets.
     const fd = path.startsWith('\0') ? 0 : host.openFile(path, CREATE_NEW, SOCKET_MODE);
-    if (fd === UV_EEXIST || listening.has(path)) return UV_EADDRINUSE;
+    if (fd === ERRNO.EEXIST || listening.has(path)) return ERRNO.EADDRINUSE;
     if (fd < 0) return fd;
     if (fd > 0) host.closeFile(fd);
     this.#path = path;
@@ -72,7 +66,7 @@ export class Pipe extends StandardStream {
   }
 
   listen(): number {
-    if (this.#path === '') return UV_EINVAL;
+    if (this.#path === '') return ERRNO.EINVAL;
     listening.set(this.#path, this);
     this.adopt(host.openLocal());
     host.localActivity(this.id, 1);
@@ -94,17 +88,17 @@ export class Pipe extends StandardStream {
 
   /** Why nobody answers there; undefined where the server may be asked. */
   #refusal(path: string, server: Pipe | undefined): number | undefined {
-    if (path.length >= PATH_SIZE) return UV_EINVAL;
+    if (path.length >= PATH_SIZE) return ERRNO.EINVAL;
     if (server !== undefined) {
       // connect(2) needs the right to write to the socket.
-      const isForbidden = !path.startsWith('\0') && host.accessPath(path, W_OK) === UV_EACCES;
-      return isForbidden ? UV_EACCES : undefined;
+      const isForbidden = !path.startsWith('\0') && host.accessPath(path, W_OK) === ERRNO.EACCES;
+      return isForbidden ? ERRNO.EACCES : undefined;
     }
-    return host.accessPath(path, 0) < 0 ? UV_ENOENT : UV_ECONNREFUSED;
+    return host.accessPath(path, 0) < 0 ? ERRNO.ENOENT : ERRNO.ECONNREFUSED;
   }
 
   #accept(client: Pipe): number {
-    if (this.isClosed) return UV_ECONNREFUSED;
+    if (this.isClosed) return ERRNO.ECONNREFUSED;
     const accepted = new Pipe(this.#kind);
     accepted.adopt(host.openLocal());
     accepted.#peer = client;
@@ -139,7 +133,7 @@ export class Pipe extends StandardStream {
   protected override send(bytes: Uint8Array): number {
     if (!this.#isLocal) return super.send(bytes);
     const peer = this.#peer;
-    if (peer === undefined || peer.isClosed) return UV_EPIPE;
+    if (peer === undefined || peer.isClosed) return ERRNO.EPIPE;
     peer.#receive(bytes.slice());
     return bytes.length * 2;
   }
@@ -154,7 +148,7 @@ export class Pipe extends StandardStream {
 
   protected override end(): number {
     if (!this.#isLocal) return super.end();
-    if (this.#peer !== undefined) this.#peer.#receive(UV_EOF);
+    if (this.#peer !== undefined) this.#peer.#receive(ERRNO.EOF);
     return 0;
   }
 
@@ -184,7 +178,7 @@ export class Pipe extends StandardStream {
       listening.delete(this.#path);
       if (!this.#path.startsWith('\0')) host.unlinkFile(this.#path);
     }
-    if (this.#peer !== undefined) this.#peer.#receive(UV_EOF);
+    if (this.#peer !== undefined) this.#peer.#receive(ERRNO.EOF);
     super.release();
   }
 
@@ -195,8 +189,6 @@ export class Pipe extends StandardStream {
 
   setPendingInstances(): void {}
 }
-
-const UV_EEXIST = -17;
 
 export const createPipe = (): Binding => ({
   Pipe,

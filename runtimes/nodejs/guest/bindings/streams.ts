@@ -2,6 +2,7 @@
  * Streams of libuv: what sockets, pipes and terminals have in common (stream_base.cc). The engine reads and writes; a
  * write it could not finish at once is told when it is.
  */
+import { ERRNO } from '../errno.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { host } from '../host.ts';
@@ -223,7 +224,7 @@ export class Stream extends Handle {
     this.#unread = at < bytes.length ? bytes.slice(at) : undefined;
   }
 
-  /** The end of the stream (UV_EOF) or an error. */
+  /** The end of the stream (ERRNO.EOF) or an error. */
   onReadError(status: number): void {
     if (this.consumer?.onStreamError?.(status) === true) return;
     const { onread } = this;
@@ -260,14 +261,12 @@ export class Stream extends Handle {
     if (pending.length === 0 && shutdown === undefined) return;
     defer(() => {
       for (const { request } of pending) {
-        request.makeCallback(request['oncomplete'] as Completion, UV_ECANCELED, this, undefined);
+        request.makeCallback(request['oncomplete'] as Completion, ERRNO.ECANCELED, this, undefined);
       }
-      shutdown?.makeCallback(shutdown['oncomplete'] as Completion, UV_ECANCELED);
+      shutdown?.makeCallback(shutdown['oncomplete'] as Completion, ERRNO.ECANCELED);
     });
   }
 }
-
-const UV_ECANCELED = -125;
 
 const joined = (parts: readonly Uint8Array[]): Uint8Array => {
   if (parts.length === 1) return parts[0]!;

@@ -1,4 +1,5 @@
 /** `internalBinding('tcp_wrap')`: connections and listeners (tcp_wrap.cc). */
+import { ERRNO } from '../errno.ts';
 import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { Request } from './handles.ts';
@@ -8,9 +9,6 @@ const KIND = { SOCKET: 0, SERVER: 1 } as const;
 /** uv.h, uv_tcp_flags. */
 const UV_TCP_IPV6ONLY = 1;
 const UV_TCP_REUSEPORT = 2;
-const UV_EINVAL = -22;
-const UV_ENOTCONN = -107;
-const UV_ENOTSUP = -95;
 
 /** An address as `getsockname` fills it in. */
 interface Address {
@@ -51,7 +49,7 @@ export class TCP extends Stream {
   }
 
   open(): number {
-    return UV_ENOTSUP;
+    return ERRNO.ENOTSUP;
   }
 
   bind(address: string, port: number, flags = 0): number {
@@ -101,7 +99,7 @@ export class TCP extends Stream {
   #address(into: Address, found: string): number {
     // family, port, address; or an error alone
     const [family = '', port, address] = found.split(' ');
-    if (address === undefined) return Number(family) || UV_ENOTCONN;
+    if (address === undefined) return Number(family) || ERRNO.ENOTCONN;
     into.address = address;
     into.family = family;
     into.port = Number(port);
@@ -129,7 +127,7 @@ export class TCP extends Stream {
   }
 
   reset(callback?: () => void): number {
-    if (this.isClosed) return UV_EINVAL;
+    if (this.isClosed) return ERRNO.EINVAL;
     if (this.id !== 0) host.tcpReset(this.id);
     this.close(callback);
     return 0;

@@ -1,10 +1,10 @@
 /** `internalBinding('tty_wrap')` and `('signal_wrap')`: the app's terminal, and signals. */
+import { ERRNO } from '../errno.ts';
 import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { Handle } from './handles.ts';
 import { StandardStream } from './standard-stream.ts';
 
-const UV_ENOTSUP = -95;
 const TERMINAL = 'TTY';
 
 class TTY extends StandardStream {
@@ -19,7 +19,7 @@ class TTY extends StandardStream {
   }
 
   setRawMode(): number {
-    return UV_ENOTSUP;
+    return ERRNO.ENOTSUP;
   }
 }
 

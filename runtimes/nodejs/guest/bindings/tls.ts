@@ -2,6 +2,7 @@
  * `internalBinding('tls_wrap')`: TLS above another handle (crypto_tls.cc). OpenSSL is the engine's; what is to be sent
  * goes out, and what comes in is read, by the handle below.
  */
+import { ERRNO } from '../errno.ts';
 import type { Binding } from '../binding-shape.ts';
 import { symbols } from '../constants.ts';
 import { host } from '../host.ts';
@@ -12,8 +13,6 @@ import { SecureContext } from './crypto-contexts.ts';
 import { ShutdownWrap, Stream } from './streams.ts';
 import { defer } from './timers.ts';
 
-const UV_EOF = -4095;
-const UV_EPROTO = -71;
 const OWNER = symbols['owner_symbol']!;
 const ON_PSK_EXCHANGE = symbols['onpskexchange']!;
 
@@ -93,7 +92,7 @@ class TLSWrap extends Stream implements StreamConsumer {
       case 'data':
         return this.#isDestroyed ? undefined : this.onData(first);
       case 'readError':
-        if (first === UV_EOF) this.#hasEnded = true;
+        if (first === ERRNO.EOF) this.#hasEnded = true;
         return this.#isDestroyed ? undefined : this.onReadError(first);
       case 'servername': {
         const owner = (this[OWNER] ?? this) as { servername: unknown };
@@ -160,7 +159,7 @@ class TLSWrap extends Stream implements StreamConsumer {
 
   onStreamError(status: number): boolean {
     if (this.#isDestroyed) return false;
-    if (status === UV_EOF) this.ask('receiveEnd');
+    if (status === ERRNO.EOF) this.ask('receiveEnd');
     else this.onReadError(status);
     return true;
   }
@@ -200,7 +199,7 @@ class TLSWrap extends Stream implements StreamConsumer {
   }
 
   protected override send(bytes: Uint8Array): number {
-    if (this.#isDestroyed) return UV_EPROTO;
+    if (this.#isDestroyed) return ERRNO.EPROTO;
     const result = this.ask('write', bytes) as number;
     return result < 0 ? result : bytes.length * 2 + 1;
   }
@@ -216,7 +215,7 @@ class TLSWrap extends Stream implements StreamConsumer {
   /** It is shut down when the handle below is. */
   protected override end(): number {
     const result = this.ask('shutdown') as number | undefined;
-    return result === undefined ? UV_EPROTO : result === 0 ? 1 : result;
+    return result === undefined ? ERRNO.EPROTO : result === 0 ? 1 : result;
   }
 
   // What sockets of TLS do.

@@ -1,12 +1,10 @@
 /** `internalBinding('udp_wrap')`: sockets of UDP (udp_wrap.cc). */
+import { ERRNO } from '../errno.ts';
 import type { Binding } from '../binding-shape.ts';
 import { shapedBinding } from '../binding-shape.ts';
 import { host } from '../host.ts';
 import { newBuffer } from './buffer.ts';
 import { Handle, Request } from './handles.ts';
-
-const UV_EBADF = -9;
-const UV_ENOTSUP = -95;
 
 class SendWrap extends Request {
   constructor() {
@@ -59,7 +57,7 @@ export class UDP extends Handle {
   }
 
   open(): number {
-    return UV_ENOTSUP;
+    return ERRNO.ENOTSUP;
   }
 
   // The library puts the methods for IPv6 into the place of those for IPv4: they must not call each other.
@@ -88,7 +86,7 @@ export class UDP extends Handle {
   }
 
   disconnect(): number {
-    return UV_ENOTSUP;
+    return ERRNO.ENOTSUP;
   }
 
   /** With an address and a port, or without either for the connected peer. */
@@ -125,7 +123,7 @@ export class UDP extends Handle {
   }
 
   #address(into: Address, isPeer: boolean): number {
-    if (this.id === 0) return UV_EBADF;
+    if (this.id === 0) return ERRNO.EBADF;
     const [family = '', port, address] = host.udpAddress(this.id, isPeer).split(' ');
     if (address === undefined) return Number(family);
     Object.assign(into, { address, family, port: Number(port) });
@@ -150,7 +148,7 @@ export class UDP extends Handle {
 
   bufferSize(size: number, isReceive: boolean, context: object): number | undefined {
     const name = isReceive ? 'receiveBuffer' : 'sendBuffer';
-    const set = this.id === 0 ? UV_EBADF : size === 0 ? 0 : host.udpOption(this.id, name, size);
+    const set = this.id === 0 ? ERRNO.EBADF : size === 0 ? 0 : host.udpOption(this.id, name, size);
     const result = set < 0 ? set : host.udpOption(this.id, name);
     if (result >= 0) return result;
     const syscall = isReceive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
@@ -195,7 +193,7 @@ for (const name of [
   'dropSourceSpecificMembership',
   'setMulticastInterface',
 ]) {
-  Object.defineProperty(UDP.prototype, name, { value: () => UV_ENOTSUP, writable: true });
+  Object.defineProperty(UDP.prototype, name, { value: () => ERRNO.ENOTSUP, writable: true });
 }
 
 export const createUdp = (): Binding => ({

@@ -1,19 +1,10 @@
 /** `internalBinding('url_pattern')` (node_url_pattern.cc): the engine compares, here is the class programs see. */
 import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
+import { URL_PATTERN_GETTERS, URL_PATTERN_PARTS } from '../url-pattern-parts.ts';
 
 /** What may be given for a pattern or an input, in the order it is read. */
-const MEMBERS = [
-  'protocol',
-  'username',
-  'password',
-  'hostname',
-  'port',
-  'pathname',
-  'search',
-  'hash',
-  'baseURL',
-] as const;
+const MEMBERS = [...URL_PATTERN_PARTS, 'baseURL'] as const;
 
 const isObject = (value: unknown): value is object =>
   (typeof value === 'object' && value !== null) || typeof value === 'function';
@@ -115,7 +106,7 @@ const { part } = URLPattern;
 // Programs see the class.
 delete (URLPattern as { part?: unknown }).part;
 
-for (const name of [...MEMBERS.filter((member) => member !== 'baseURL'), 'hasRegExpGroups']) {
+for (const name of URL_PATTERN_GETTERS) {
   const { get } = {
     get(this: unknown): unknown {
       return part(this, name);
