@@ -2,11 +2,12 @@
 import { announcedRuntime } from '../src/runtime/registry.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import { nodejsRuntime } from './nodejs/index.ts';
+import { pythonRuntime } from './python/index.ts';
 import { wasmRuntime } from './wasm/index.ts';
 
 export const RUNTIMES: readonly Runtime[] = [
   wasmRuntime,
   nodejsRuntime,
-  announcedRuntime('python', ['requirements.txt', 'pyproject.toml', 'app.py']),
+  pythonRuntime,
   announcedRuntime('postgres', []),
 ];

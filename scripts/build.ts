@@ -5,12 +5,13 @@
  * needs are bundled along, with their licences; all others stay outside.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
 import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-loop.ts';
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
+import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 rmSync(`${root}dist`, { recursive: true, force: true });
@@ -68,6 +69,15 @@ writeFileSync(
   `${root}dist/drivers/nodejs/quickjs.wasm`,
   straightenInterpreter(redirectPromiseCalls(quickjs)),
 );
+
+const pyodide = `${root}node_modules/pyodide`;
+writeFileSync(
+  `${root}dist/drivers/python/python.wasm`,
+  redirectFunctions(readFileSync(`${pyodide}/pyodide.asm.wasm`)),
+);
+mkdirSync(`${root}dist/drivers/python/lib`);
+// Where CPython looks for it: sys.platlibdir and the version, below PYTHONHOME.
+copyFileSync(`${pyodide}/python_stdlib.zip`, `${root}dist/drivers/python/lib/python314.zip`);
 
 const licences = BUNDLED.map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,

@@ -23,8 +23,26 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }
+  class Table {
+    readonly length: number;
+    get(index: number): unknown;
+    set(index: number, value: unknown): void;
+    grow(count: number): number;
+  }
+  class Global<Type extends 'i32' = 'i32'> {
+    constructor(descriptor: { value: Type; mutable: boolean }, value: number);
+    value: number;
+  }
   type HostFunction = (...args: never[]) => unknown;
-  type Imports = Record<string, Record<string, HostFunction | Memory>>;
+  /** A function whose promise suspends the guest's stack (JavaScript Promise Integration). */
+  class Suspending {
+    constructor(implementation: HostFunction);
+  }
+  /** A function of a guest, called on a stack of its own that may be suspended. */
+  function promising<Parameters extends unknown[], Result>(
+    implementation: (...args: Parameters) => Result,
+  ): (...args: Parameters) => Promise<Result>;
+  type Imports = Record<string, Record<string, HostFunction | Suspending | Memory | Table | Global>>;
   class Instance {
     constructor(module: Module, imports: Imports);
     readonly exports: Record<string, unknown>;

@@ -1,0 +1,190 @@
+/** System calls on descriptors: those of Emscripten and, for reading and writing, of WASI. */
+import { constants } from 'node:fs';
+import { FILETYPE } from '../../../../src/engine/descriptor.ts';
+import type { Descriptor } from '../../../../src/engine/descriptor.ts';
+import { WASI } from '../../../../src/engine/errno.ts';
+import { POLLIN, POLLOUT } from '../../../../src/engine/poll-events.ts';
+import type { GuestFileSystem } from '../../../nodejs/engine/guest-file-system.ts';
+import { MemoryPipe } from '../memory-pipe.ts';
+import { fromLinux, waiting, zeroTerminated } from './calls.ts';
+import type { Call, CallContext, WaitingCall } from './calls.ts';
+import type { DescriptorNumbers } from './descriptor-numbers.ts';
+import { writeEntries } from './file-layouts.ts';
+
+/** fcntl.h of musl */
+const F_DUPFD = 0;
+const F_GETFD = 1;
+const F_SETFD = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const F_DUPFD_CLOEXEC = 1030;
+const O_RDWR = 2;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+const O_LARGEFILE = 0o100000;
+const FD_CLOEXEC = 1;
+const AT_FDCWD = -100;
+/** sys/ioctl.h */
+const FIONBIO = 0x5421;
+const TIOCGWINSZ = 0x5413;
+const TCGETS = 0x5401;
+
+export const descriptorCalls = (
+  context: CallContext,
+  files: GuestFileSystem,
+  numbers: DescriptorNumbers,
+): Record<string, Call> => {
+  const { memory, fds } = context;
+  return {
+    __syscall_openat: (directory: number, path: number, flags: number, values: number) => {
+      const name = zeroTerminated(memory, path);
+      const base =
+        directory === AT_FDCWD || name[0] === 0x2f ? undefined : numbers.directoryPaths.get(directory);
+      const whole = base === undefined ? name : Buffer.concat([Buffer.from(`${base}/`, 'latin1'), name]);
+      const mode = (flags & constants.O_CREAT) === 0 ? 0 : memory.view.getInt32(values, true);
+      const opened = fromLinux(
+        files.openDescriptor(whole, flags & ~(O_CLOEXEC | O_LARGEFILE | O_NONBLOCK), mode & 0o755),
+      );
+      if (typeof opened === 'number') return opened;
+      const fd = fds.add(opened);
+      if (fd >= 0 && opened.filetype === FILETYPE.directory) {
+        const real = files.realPath(whole);
+        if (typeof real !== 'number') numbers.directoryPaths.set(fd, real.toString('latin1'));
+      }
+      return fd;
+    },
+    __syscall_getdents64: (fd: number, address: number, size: number) => {
+      const entries = numbers.entries(fd);
+      if (typeof entries === 'number') return entries;
+      const { length, taken } = writeEntries(memory, { address, size }, entries);
+      if (taken === 0 && entries.length > 0) return -WASI.EINVAL;
+      entries.splice(0, taken);
+      return length;
+    },
+    __syscall_dup: (fd: number) => numbers.duplicate(fd),
+    __syscall_dup3: (fd: number, to: number) => (fd === to ? -WASI.EINVAL : numbers.duplicateTo(fd, to)),
+    __syscall_pipe: (address: number) => {
+      const [input, output] = MemoryPipe.pipe();
+      memory.view.setInt32(address, fds.add(input), true);
+      memory.view.setInt32(address + 4, fds.add(output), true);
+      return 0;
+    },
+  };
+};
+
+/** Settings of descriptors. */
+export const controlCalls = (context: CallContext, numbers: DescriptorNumbers): Record<string, Call> => {
+  const { memory, fds, nonBlocking } = context;
+  const control = (fd: number, command: number, values: number): number => {
+    const descriptor = fds.get(fd);
+    if (descriptor === undefined) return -WASI.EBADF;
+    switch (command) {
+      case F_DUPFD:
+      case F_DUPFD_CLOEXEC:
+        return numbers.duplicate(fd);
+      case F_GETFD:
+        return FD_CLOEXEC;
+      case F_SETFD:
+        return 0;
+      case F_GETFL:
+        return O_RDWR | (nonBlocking.has(descriptor) ? O_NONBLOCK : 0);
+      case F_SETFL:
+        return setNonBlocking(context, descriptor, (memory.view.getInt32(values, true) & O_NONBLOCK) !== 0);
+      default:
+        return -WASI.EINVAL;
+    }
+  };
+  return {
+    __syscall_fcntl64: control,
+    // pyodide's own sockets come first there; it has none here.
+    _try_fcntl64: () => 0,
+    __syscall_ioctl: (fd: number, request: number, values: number) => {
+      const descriptor = fds.get(fd);
+      if (descriptor === undefined) return -WASI.EBADF;
+      const address = memory.view.getUint32(values, true);
+      if (request === FIONBIO) {
+        return setNonBlocking(context, descriptor, memory.view.getInt32(address, true) !== 0);
+      }
+      const isTerminal = descriptor.filetype === FILETYPE.characterDevice;
+      return isTerminal && (request === TIOCGWINSZ || request === TCGETS) ? 0 : -WASI.ENOTTY;
+    },
+  };
+};
+
+/** Those of files that are open; the last ones are WASI's, whose errnos are not negated. */
+export const openFileCalls = (
+  { memory, fds }: CallContext,
+  numbers: DescriptorNumbers,
+): Record<string, Call> => ({
+  __syscall_fchmod: (fd: number, mode: number) => fds.get(fd)?.setMode(mode) ?? -WASI.EBADF,
+  __syscall_fchown32: (fd: number) => (fds.get(fd) === undefined ? -WASI.EBADF : -WASI.EPERM),
+  __syscall_ftruncate64: (fd: number, size: bigint) => fds.get(fd)?.setSize(size) ?? -WASI.EBADF,
+  __syscall_fdatasync: (fd: number) => fds.get(fd)?.sync(true) ?? -WASI.EBADF,
+  __syscall_fallocate: (fd: number, mode: number, offset: bigint, length: bigint) =>
+    mode === 0 ? (fds.get(fd)?.allocate(offset, length) ?? -WASI.EBADF) : -WASI.ENOTSUP,
+  __syscall_fadvise64: () => 0,
+  fd_close: (fd: number) => -numbers.close(fd),
+  fd_sync: (fd: number) => -(fds.get(fd)?.sync(false) ?? -WASI.EBADF),
+  fd_seek: (fd: number, offset: bigint, whence: number, result: number) => {
+    const descriptor = fds.get(fd);
+    if (descriptor === undefined) return WASI.EBADF;
+    numbers.rewind(fd);
+    const at = descriptor.seek(offset, whence);
+    if (typeof at === 'number') return -at;
+    memory.view.setBigInt64(result, at, true);
+    return 0;
+  },
+  fd_fdstat_get: (fd: number, address: number) => {
+    const descriptor = fds.get(fd);
+    if (descriptor === undefined) return WASI.EBADF;
+    memory.slice(address, 24).fill(0);
+    memory.view.setUint8(address, descriptor.filetype);
+    memory.view.setBigUint64(address + 8, descriptor.rights, true);
+    return 0;
+  },
+});
+
+/** Reads and writes, which may wait. */
+export const transferCalls = (context: CallContext): Record<string, WaitingCall> => {
+  const { memory, fds } = context;
+  const transfer =
+    (events: number, action: (descriptor: Descriptor) => number) =>
+    (fd: number, iovecs: number, count: number, result: number): number | Promise<number> => {
+      const descriptor = fds.get(fd);
+      if (descriptor === undefined) return WASI.EBADF;
+      const tell = (length: number): number => {
+        if (length < 0) return -length;
+        memory.refresh();
+        memory.view.setUint32(result, length, true);
+        return 0;
+      };
+      const length = waiting(context, descriptor, events, () => {
+        memory.readIovecs(iovecs, count);
+        return action(descriptor);
+      });
+      return typeof length === 'number' ? tell(length) : length.then(tell);
+    };
+  const at =
+    (action: (descriptor: Descriptor, offset: bigint) => number) =>
+    (fd: number, iovecs: number, count: number, offset: bigint, result: number): number => {
+      const descriptor = fds.get(fd);
+      if (descriptor === undefined) return WASI.EBADF;
+      memory.readIovecs(iovecs, count);
+      const length = action(descriptor, offset);
+      if (length < 0) return -length;
+      memory.view.setUint32(result, length, true);
+      return 0;
+    };
+  return {
+    fd_read: transfer(POLLIN, (descriptor) => descriptor.read(memory)),
+    fd_write: transfer(POLLOUT, (descriptor) => descriptor.write(memory)),
+    fd_pread: at((descriptor, offset) => descriptor.pread(memory, offset)),
+    fd_pwrite: at((descriptor, offset) => descriptor.pwrite(memory, offset)),
+  };
+};
+
+const setNonBlocking = ({ nonBlocking }: CallContext, descriptor: Descriptor, isOn: boolean): number => {
+  if (isOn) nonBlocking.add(descriptor);
+  else nonBlocking.delete(descriptor);
+  return 0;
+};

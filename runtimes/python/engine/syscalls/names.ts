@@ -1,0 +1,107 @@
+/** Addresses of names (getaddrinfo(3)), and names of addresses as numbers. */
+import { startLookUp } from '../../../../src/engine/name-lookup.ts';
+import type { EngineServices } from '../../../../src/engine/driver.ts';
+import { AF_INET, SockaddrBuffer, formatIp } from '../../../../src/engine/socket-address.ts';
+import type { InterpreterExports } from '../interpreter-exports.ts';
+import { zeroTerminated } from './calls.ts';
+import type { CallContext, WaitingCall } from './calls.ts';
+import { readAddress } from './socket-addresses.ts';
+
+/** netdb.h of musl */
+const EAI = { NONAME: -2, AGAIN: -3, FAMILY: -6, SERVICE: -8, OVERFLOW: -12 } as const;
+const AI_PASSIVE = 1;
+const NI_NAMEREQD = 8;
+const AF_UNSPEC = 0;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
+/** struct addrinfo and a socket address, in bytes. */
+const INFO_SIZE = 32;
+const ADDRESS_SIZE = 28;
+const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
+const ANY = new Uint8Array(4);
+/** Services that programs name (services(5)). */
+const SERVICES: Readonly<Record<string, number>> = {
+  http: 80,
+  https: 443,
+  smtp: 25,
+  ftp: 21,
+  ssh: 22,
+  domain: 53,
+};
+/** The interpreter was built without IPv6. */
+const IPV4 = [4] as const;
+
+export const nameCalls = (
+  { memory, threads }: CallContext,
+  { broker }: EngineServices,
+  exports: () => InterpreterExports,
+): Record<string, WaitingCall> => {
+  const scratch = new SockaddrBuffer();
+  /** A list of addresses in the guest's memory. */
+  const writeList = (
+    ips: readonly Uint8Array[],
+    { port, types, result }: { port: number; types: readonly number[]; result: number },
+  ): number => {
+    const { malloc } = exports();
+    let previous = result;
+    for (const ip of ips) {
+      for (const type of types) {
+        const info = malloc(INFO_SIZE);
+        const address = malloc(ADDRESS_SIZE);
+        memory.refresh();
+        const { bytes, length } = scratch.set({ ip, port });
+        memory.slice(address, ADDRESS_SIZE).set(bytes);
+        const protocol = type === SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+        const words = [0, AF_INET, type, protocol, length[0]!, address, 0, 0];
+        for (const [index, word] of words.entries()) memory.view.setInt32(info + 4 * index, word, true);
+        memory.view.setInt32(previous, info, true);
+        previous = info + 28;
+      }
+    }
+    return 0;
+  };
+  return {
+    getaddrinfo: (node: number, service: number, hints: number, result: number) => {
+      const hint = (index: number): number =>
+        hints === 0 ? 0 : memory.view.getInt32(hints + 4 * index, true);
+      const [flags, family, type] = [hint(0), hint(1), hint(2)];
+      if (family !== AF_UNSPEC && family !== AF_INET) return EAI.FAMILY;
+      const text = service === 0 ? '0' : zeroTerminated(memory, service).toString();
+      const port = /^\d+$/.test(text) ? Number(text) : SERVICES[text];
+      if (port === undefined) return EAI.SERVICE;
+      const types = type === 0 ? [SOCK_STREAM, SOCK_DGRAM] : [type];
+      const request = { port, types, result };
+      if (node === 0) return writeList([(flags & AI_PASSIVE) === 0 ? LOOPBACK : ANY], request);
+      const name = zeroTerminated(memory, node).toString();
+      return threads.suspend<number>((resume) =>
+        startLookUp(broker, name, IPV4, (found) => {
+          memory.refresh();
+          if (typeof found !== 'string') resume(writeList(found, request));
+          else resume(found === 'try-again' ? EAI.AGAIN : EAI.NONAME);
+        }),
+      );
+    },
+    getnameinfo: (
+      address: number,
+      length: number,
+      host: number,
+      hostSize: number,
+      service: number,
+      serviceSize: number,
+      flags: number,
+    ) => {
+      if ((flags & NI_NAMEREQD) !== 0) return EAI.NONAME;
+      const { ip, port } = readAddress(memory, address, length);
+      const put = (at: number, size: number, text: string): boolean => {
+        if (at === 0 || size === 0) return true;
+        if (text.length >= size) return false;
+        memory.slice(at, size).set(Buffer.from(`${text}\0`));
+        return true;
+      };
+      return put(host, hostSize, formatIp(ip)) && put(service, serviceSize, String(port)) ? 0 : EAI.OVERFLOW;
+    },
+    getprotobyname: () => 0,
+  };
+};

@@ -1,0 +1,144 @@
+/** What the interpreter asks of its process: clocks, randomness, environment, memory, its end. */
+import { WASI } from '../../../../src/engine/errno.ts';
+import { clockResolution, readClock } from '../../../../src/engine/clock.ts';
+import { fillRandom } from '../../../../src/engine/random.ts';
+import type { InterpreterExports } from '../interpreter-exports.ts';
+import type { Call, CallContext } from './calls.ts';
+
+const MILLISECONDS = 1000;
+const PAGE = 65_536;
+/** Memory grows by so many pages at least: 16 MiB. */
+const GROWTH = 256;
+const NOBODY = 65_534;
+
+/** The interpreter wants to end. */
+export class Exit extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`exit ${status}`);
+    this.status = status;
+  }
+}
+
+export const processCalls = (
+  { memory }: CallContext,
+  env: Readonly<Record<string, string>>,
+  exports: () => InterpreterExports,
+): Record<string, Call> => {
+  const variables = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
+  const exit = (status: number): never => {
+    throw new Exit(status);
+  };
+  return {
+    proc_exit: exit,
+    exit,
+    _abort_js: () => exit(134),
+    environ_sizes_get: (count: number, size: number) => {
+      memory.view.setUint32(count, variables.length, true);
+      memory.view.setUint32(
+        size,
+        variables.reduce((sum, { length }) => sum + length, 0),
+        true,
+      );
+      return 0;
+    },
+    environ_get: (pointers: number, address: number) => {
+      let at = address;
+      for (const [index, variable] of variables.entries()) {
+        memory.view.setUint32(pointers + 4 * index, at, true);
+        memory.slice(at, variable.length).set(variable);
+        at += variable.length;
+      }
+      return 0;
+    },
+    clock_time_get: (clock: number, _precision: bigint, address: number) => {
+      memory.view.setBigUint64(address, readClock(clock), true);
+      return 0;
+    },
+    clock_res_get: (clock: number, address: number) => {
+      memory.view.setBigUint64(address, clockResolution(clock), true);
+      return 0;
+    },
+    random_get: (address: number, length: number) => {
+      fillRandom(memory.slice(address, length));
+      return 0;
+    },
+    emscripten_get_now: () => performance.now() as never,
+    emscripten_date_now: () => Date.now() as never,
+    emscripten_resize_heap: (size: number) => {
+      const { memory: own } = exports();
+      const missing = Math.ceil(((size >>> 0) - own.buffer.byteLength) / PAGE);
+      try {
+        own.grow(Math.max(missing, GROWTH));
+        return 1;
+      } catch {
+        return 0;
+      }
+    },
+    emscripten_get_heap_max: () => 0x8000_0000,
+    __syscall_getuid32_js: () => NOBODY,
+    _emscripten_get_progname: () => undefined,
+    emscripten_runtime_keepalive_push: () => undefined,
+    emscripten_runtime_keepalive_pop: () => undefined,
+    _emscripten_runtime_keepalive_clear: () => undefined,
+    _setitimer_js: () => -WASI.ENOSYS,
+    _mmap_js: () => -WASI.ENOSYS,
+    _munmap_js: () => -WASI.ENOSYS,
+    _emscripten_system: () => -WASI.ENOSYS,
+    ...calendarCalls(memory),
+  };
+};
+
+/** Days before a month in a year without a leap day. */
+const dayOfYear = (date: Date): number =>
+  Math.floor(
+    (Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()) -
+      Date.UTC(date.getUTCFullYear(), 0, 1)) /
+      86_400_000,
+  );
+
+/** Local time is UTC, unless TZ says otherwise; see the README. */
+const calendarCalls = (memory: CallContext['memory']): Record<string, Call> => {
+  /** struct tm: seconds, minutes, hours, day, month, year since 1900, weekday, day of the year, summer time, offset, zone. */
+  const write = (address: number, date: Date): void => {
+    const fields = [
+      date.getUTCSeconds(),
+      date.getUTCMinutes(),
+      date.getUTCHours(),
+      date.getUTCDate(),
+      date.getUTCMonth(),
+      date.getUTCFullYear() - 1900,
+      date.getUTCDay(),
+      dayOfYear(date),
+      0,
+      0,
+    ];
+    for (const [index, field] of fields.entries()) memory.view.setInt32(address + 4 * index, field, true);
+  };
+  const read = (address: number): Date => {
+    const field = (index: number): number => memory.view.getInt32(address + 4 * index, true);
+    return new Date(Date.UTC(field(5) + 1900, field(4), field(3), field(2), field(1), field(0)));
+  };
+  const toTime = (address: number): bigint => {
+    const date = read(address);
+    write(address, date);
+    return BigInt(Math.floor(date.getTime() / MILLISECONDS));
+  };
+  const fromTime = (seconds: bigint, address: number): number => {
+    write(address, new Date(Number(seconds) * MILLISECONDS));
+    return 0;
+  };
+  return {
+    _gmtime_js: fromTime,
+    _localtime_js: fromTime,
+    _mktime_js: toTime,
+    _timegm_js: toTime,
+    _tzset_js: (offset: number, daylight: number, standard: number, summer: number) => {
+      memory.view.setInt32(offset, 0, true);
+      memory.view.setInt32(daylight, 0, true);
+      for (const name of [standard, summer]) memory.slice(name, 4).set(Buffer.from('UTC\0'));
+      return undefined;
+    },
+  };
+};

@@ -1,0 +1,273 @@
+/**
+ * The guest's threads: stacks of V8 that are suspended while they wait (JavaScript Promise Integration), one of them
+ * running at a time. CPython's own lock decides who runs Python; a thread that waits has released it, and one that has
+ * used up its time does so where CPython would hand it over as well.
+ */
+import type { Descriptor } from '../../../src/engine/descriptor.ts';
+import type { EventPoll, Watch } from '../../../src/engine/event-poll.ts';
+import { MemoryPipe } from './memory-pipe.ts';
+import type { InterpreterExports } from './interpreter-exports.ts';
+
+/** Bytes of a thread's stack in the guest's memory: what CPython asks for on Linux is 8 MiB, what it needs far less. */
+const STACK_SIZE = 1 << 20;
+/** WebAssembly's C ABI (tool-conventions, "Basic C ABI"). */
+const STACK_ALIGNMENT = 16;
+/** CPython's default (sys.getswitchinterval), in ms. */
+const SLICE_MS = 5;
+/** Ids of threads are addresses in CPython; these are none. */
+const FIRST_ID = 4096;
+/** parking_lot.c, `struct _PySemaphore` without semaphores of POSIX: the counter lies behind a mutex and a condition. */
+const COUNTER_OFFSET = 72;
+
+interface Thread {
+  readonly id: number;
+  /** Values by key (pthread_getspecific(3)). */
+  readonly specific: Map<number, number>;
+  /** Where its stack in the guest's memory begins and ends. */
+  readonly top: number;
+  readonly bottom: number;
+  /** What `__stack_pointer` is when it goes on. */
+  stackPointer: number;
+}
+
+/** A thread that waits: what it waits for, and how it is told. */
+interface Wait {
+  /** As performance.now() has it; Infinity for never. */
+  readonly deadline: number;
+  readonly onDeadline: () => void;
+}
+
+export type Resume<Value> = (value: Value) => void;
+
+export class Threads {
+  readonly #events: EventPoll;
+  #exports!: InterpreterExports;
+  #current!: Thread;
+  #lastId = FIRST_ID;
+  readonly #runnable: { thread: Thread; go: () => void }[] = [];
+  readonly #waits = new Set<Wait>();
+  /** Who waits for a lock: called to look whether it is free. */
+  readonly #locks = new Set<() => void>();
+  #sliceEnd = 0;
+  /** Called as soon as the thread that runs waits or has ended. */
+  #onPause: () => void = () => {};
+  readonly #descriptors = new Map<Descriptor, DescriptorWait>();
+
+  constructor(events: EventPoll) {
+    this.#events = events;
+  }
+
+  get currentId(): number {
+    return this.#current.id;
+  }
+
+  get specific(): Map<number, number> {
+    return this.#current.specific;
+  }
+
+  /** Is somebody else to have the processor now? */
+  get isSliceOver(): boolean {
+    return this.#runnable.length > 0 && performance.now() >= this.#sliceEnd;
+  }
+
+  /** Runs the guest's main thread, and all that it starts; resolves with what it returns. */
+  async run(exports: InterpreterExports, main: () => Promise<number>): Promise<number> {
+    this.#exports = exports;
+    const ran: { outcome?: Promise<number>; isOver: boolean } = { isOver: false };
+    this.#add({
+      top: exports.emscripten_stack_get_base(),
+      bottom: exports.emscripten_stack_get_end(),
+      stackPointer: exports.__stack_pointer.value,
+      begin: () => {
+        const end = (): void => {
+          ran.isOver = true;
+          this.#onPause();
+        };
+        ran.outcome = main();
+        ran.outcome.then(end, end);
+      },
+    });
+    while (!ran.isOver) await this.#turn();
+    return await ran.outcome!;
+  }
+
+  /** Starts `function_(argument)` on a stack of its own. */
+  start(function_: number, argument: number): number {
+    const bottom = this.#exports.malloc(STACK_SIZE);
+    const top = bottom + STACK_SIZE;
+    const enter = WebAssembly.promising(
+      this.#exports.__indirect_function_table.get(function_) as (argument: number) => number,
+    );
+    return this.#add({
+      top,
+      bottom,
+      stackPointer: (top - STACK_ALIGNMENT) & ~(STACK_ALIGNMENT - 1),
+      begin: () => {
+        const end = (): void => {
+          this.#exports.free(bottom);
+          this.#onPause();
+        };
+        enter(argument).then(end, end);
+      },
+    });
+  }
+
+  /** What the running thread gives V8 to be suspended; it goes on with what `resume` is called with. */
+  suspend<Value>(arm: (resume: Resume<Value>) => void): Promise<Value> {
+    const thread = this.#current;
+    thread.stackPointer = this.#exports.__stack_pointer.value;
+    const { promise, resolve } = Promise.withResolvers<Value>();
+    arm((value) => this.#runnable.push({ thread, go: () => resolve(value) }));
+    this.#onPause();
+    return promise;
+  }
+
+  /** The same, at most until a time; `arm` returns how the wait is given up. */
+  suspendUntil<Value>(
+    deadline: number,
+    late: Value,
+    arm: (resume: Resume<Value>) => () => void,
+  ): Promise<Value> {
+    return this.suspend<Value>((resume) => {
+      const wait: Wait = {
+        deadline,
+        onDeadline: () => {
+          this.#waits.delete(wait);
+          giveUp();
+          resume(late);
+        },
+      };
+      const giveUp = arm((value) => {
+        this.#waits.delete(wait);
+        resume(value);
+      });
+      if (deadline !== Infinity) this.#waits.add(wait);
+    });
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.suspendUntil(performance.now() + ms, undefined, () => () => {});
+  }
+
+  /** Lets the others go first. */
+  yield(): Promise<void> {
+    return this.suspend<void>((resume) => resume());
+  }
+
+  /** Waits for a semaphore of CPython; its address. Nanoseconds, or less than 0 for ever. */
+  acquire(semaphore: number, nanoseconds: bigint): number | Promise<number> {
+    if (this.#take(semaphore)) return 0;
+    if (nanoseconds === 0n) return -1;
+    const deadline = nanoseconds < 0n ? Infinity : performance.now() + Number(nanoseconds) / 1e6;
+    return this.suspendUntil(deadline, -1, (resume) => {
+      const look = (): void => {
+        if (!this.#take(semaphore)) return;
+        this.#locks.delete(look);
+        resume(0);
+      };
+      this.#locks.add(look);
+      return () => this.#locks.delete(look);
+    });
+  }
+
+  /** Calls back once, as soon as a descriptor is ready for one of the events. Returns how to give that up. */
+  onReady(descriptor: Descriptor, events: number, callback: () => void): () => void {
+    if (descriptor instanceof MemoryPipe) return descriptor.onReady(events, callback);
+    const wait = this.#descriptors.get(descriptor) ?? new DescriptorWait(this.#events, descriptor);
+    this.#descriptors.set(descriptor, wait);
+    return wait.add(events, callback);
+  }
+
+  /** A descriptor is closed: who waits for it is told. */
+  forget(descriptor: Descriptor): void {
+    this.#descriptors.get(descriptor)?.close();
+    this.#descriptors.delete(descriptor);
+  }
+
+  #add({ begin, ...stack }: Omit<Thread, 'id' | 'specific'> & { begin: () => void }): number {
+    const thread = { id: (this.#lastId += FIRST_ID), specific: new Map<number, number>(), ...stack };
+    this.#runnable.push({ thread, go: begin });
+    return thread.id;
+  }
+
+  #take(semaphore: number): boolean {
+    const view = new DataView(this.#exports.memory.buffer);
+    const counter = view.getInt32(semaphore + COUNTER_OFFSET, true);
+    if (counter <= 0) return false;
+    view.setInt32(semaphore + COUNTER_OFFSET, counter - 1, true);
+    return true;
+  }
+
+  async #turn(): Promise<void> {
+    for (const look of this.#locks) look();
+    const events = this.#events;
+    events.wait(this.#runnable.length > 0 ? 0 : this.#patience());
+    if (events.isHostDue) await events.hostTurn();
+    this.#wakeLate();
+    const next = this.#runnable.shift();
+    if (next === undefined) return;
+    const { thread, go } = next;
+    const paused = Promise.withResolvers<void>();
+    this.#onPause = paused.resolve;
+    this.#current = thread;
+    this.#exports.__stack_pointer.value = thread.stackPointer;
+    this.#exports.emscripten_stack_set_limits(thread.top, thread.bottom);
+    this.#sliceEnd = performance.now() + SLICE_MS;
+    go();
+    await paused.promise;
+  }
+
+  #patience(): number {
+    let deadline = Infinity;
+    for (const wait of this.#waits) deadline = Math.min(deadline, wait.deadline);
+    return Math.max(0, deadline - performance.now());
+  }
+
+  #wakeLate(): void {
+    if (this.#waits.size === 0) return;
+    const now = performance.now();
+    for (const wait of this.#waits.values().toArray()) if (wait.deadline <= now) wait.onDeadline();
+  }
+}
+
+/** All threads that wait for one descriptor. */
+class DescriptorWait {
+  readonly #watch: Watch;
+  readonly #waiting = new Map<() => void, number>();
+
+  constructor(events: EventPoll, descriptor: Descriptor) {
+    this.#watch = events.watch(descriptor, 0, (ready) => this.#tell(ready));
+  }
+
+  add(events: number, callback: () => void): () => void {
+    this.#waiting.set(callback, events);
+    this.#update();
+    return () => {
+      this.#waiting.delete(callback);
+      this.#update();
+    };
+  }
+
+  close(): void {
+    this.#watch[Symbol.dispose]();
+    for (const callback of this.#waiting.keys().toArray()) callback();
+    this.#waiting.clear();
+  }
+
+  /** Errors and hang-ups, which nobody asked for, are for everybody. */
+  #tell(ready: number): void {
+    for (const [callback, events] of this.#waiting.entries().toArray()) {
+      if ((ready & events) === 0 && (ready & ~POLL_DATA) === 0) continue;
+      this.#waiting.delete(callback);
+      callback();
+    }
+    this.#update();
+  }
+
+  #update(): void {
+    this.#watch.change([...this.#waiting.values()].reduce((all, events) => all | events, 0));
+  }
+}
+
+/** POLLIN, POLLPRI and POLLOUT (poll(2)). */
+const POLL_DATA = 1 | 2 | 4;

@@ -1,0 +1,175 @@
+/**
+ * Makes the interpreter of npm's `pyodide` one with threads: see redirected-functions.ts. Its code is read as bytes and
+ * changed in places that were looked at in one version; any other is refused.
+ */
+import { createHash } from 'node:crypto';
+import { readUnsigned, unsigned } from '../../nodejs/rewrite/leb128.ts';
+import type { Cursor } from '../../nodejs/rewrite/leb128.ts';
+import { KIND, SECTION, WasmModule } from '../../nodejs/rewrite/wasm-module.ts';
+import { REDIRECTED, REDIRECTED_NAMES } from '../redirected-functions.ts';
+import type { Signature } from '../redirected-functions.ts';
+
+/** SHA-256 of `pyodide.asm.wasm` in pyodide 314.0.7 (CPython 3.14.2). */
+const KNOWN = 'cc36e3cab04fdfc9a63ff13eb52eae2b911bf46c025cc7b281f394bd3de1d5e6';
+
+const FUNCTION_TYPE = 0x60;
+const LOCAL_GET = 0x20;
+const I32_CONST = 0x41;
+const NOP = 0x01;
+const CALL_INDIRECT = 0x11;
+const END = 0x0b;
+
+/**
+ * `join_thread` of Modules/_threadmodule.c, from its load of `handle->has_os_handle` (offset 28) on: a thread is waited
+ * for by the event of its exit already, before pthread_join(3) is called, which is nothing but an error here.
+ */
+const HAS_OS_HANDLE = Buffer.from([LOCAL_GET, 0, 0x28, 2, 28]);
+const HAS_NONE = Buffer.from([I32_CONST, 0, NOP, NOP, NOP]);
+/** What follows in that function, and nowhere else: i32.const "Failed joining thread", call, …, return -1. */
+const FAILED_JOINING = Buffer.from('41b3aa0e10a020417f0f0b', 'hex');
+/** The load lies at most so many bytes before. */
+const NEARBY = 120;
+
+/** @throws {RangeError} where it is not the version whose functions are known */
+export const redirectFunctions = (bytes: Uint8Array): Uint8Array => {
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  if (digest !== KNOWN) {
+    throw new RangeError(
+      `pyodide.asm.wasm is not that of pyodide 314.0.7, for which this was made: ${digest}`,
+    );
+  }
+  const module = new WasmModule(withoutJoining(bytes));
+  const types = functionTypes(module);
+  const imported = importedTypes(module);
+  const typeOf = [...imported, ...declaredTypes(module)];
+  const exported = exportedFunctions(module);
+  const firstSlot = tableSize(module);
+  const bodies = new Map<number, Uint8Array>();
+  for (const [index, name] of REDIRECTED_NAMES.entries()) {
+    const number = exported.get(name);
+    if (number === undefined) throw new RangeError(`the interpreter has no function ${name}`);
+    const type = typeOf[number]!;
+    if (!isSame(types[type]!, REDIRECTED[name])) throw new RangeError(`${name} has another signature`);
+    bodies.set(number - imported.length, callOf(type, types[type]!, firstSlot + index));
+  }
+  replaceBodies(module, bodies);
+  return module.bytes();
+};
+
+const withoutJoining = (bytes: Uint8Array): Uint8Array => {
+  const changed = Buffer.from(bytes);
+  const end = changed.indexOf(FAILED_JOINING);
+  const start = changed.lastIndexOf(HAS_OS_HANDLE, end);
+  if (end < 0 || start < 0 || end - start > NEARBY || changed.includes(FAILED_JOINING, end + 1)) {
+    throw new RangeError('join_thread looks different');
+  }
+  changed.set(HAS_NONE, start);
+  return changed;
+};
+
+const isSame = (one: Signature, other: Signature): boolean =>
+  JSON.stringify([one.parameters, one.results]) === JSON.stringify([other.parameters, other.results]);
+
+const functionTypes = (module: WasmModule): Signature[] => {
+  const { count, items } = module.vector(SECTION.type);
+  const cursor = { at: 0 };
+  return Array.from({ length: count }, () => {
+    if (items[cursor.at] !== FUNCTION_TYPE) throw new RangeError('a type is none of a function');
+    cursor.at += 1;
+    return { parameters: valueTypes(items, cursor), results: valueTypes(items, cursor) };
+  });
+};
+
+const valueTypes = (items: Uint8Array, cursor: Cursor): number[] => {
+  const count = readUnsigned(items, cursor);
+  cursor.at += count;
+  return [...items.subarray(cursor.at - count, cursor.at)];
+};
+
+/** Types of the functions that are imported; beside them there are only globals. */
+const importedTypes = (module: WasmModule): number[] => {
+  const { count, items } = module.vector(SECTION.import);
+  const cursor = { at: 0 };
+  const types: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    for (let name = 0; name < 2; name += 1) {
+      const length = readUnsigned(items, cursor);
+      cursor.at += length;
+    }
+    const kind = items[cursor.at];
+    cursor.at += 1;
+    if (kind === KIND.function) types.push(readUnsigned(items, cursor));
+    else if (kind === KIND.global) cursor.at += 2;
+    else throw new RangeError('something is imported that is neither a function nor a global');
+  }
+  return types;
+};
+
+const declaredTypes = (module: WasmModule): number[] => {
+  const { count, items } = module.vector(SECTION.function);
+  const cursor = { at: 0 };
+  return Array.from({ length: count }, () => readUnsigned(items, cursor));
+};
+
+const exportedFunctions = (module: WasmModule): Map<string, number> => {
+  const { count, items } = module.vector(SECTION.export);
+  const cursor = { at: 0 };
+  const found = new Map<string, number>();
+  for (let index = 0; index < count; index += 1) {
+    const length = readUnsigned(items, cursor);
+    const name = Buffer.from(items.subarray(cursor.at, cursor.at + length)).toString();
+    cursor.at += length;
+    const kind = items[cursor.at];
+    cursor.at += 1;
+    const number = readUnsigned(items, cursor);
+    if (kind === KIND.function) found.set(name, number);
+  }
+  return found;
+};
+
+/** Of the only table; what is at its end is free for who grows it. */
+const tableSize = (module: WasmModule): number => {
+  const { items } = module.vector(SECTION.table);
+  // Type of the elements, then the flags of the limits.
+  return readUnsigned(items, { at: 2 });
+};
+
+/** A body that calls a slot of the table with its own parameters. */
+const callOf = (type: number, { parameters }: Signature, slot: number): Uint8Array => {
+  const code = [
+    ...parameters.flatMap((_, index) => [LOCAL_GET, ...unsigned(index)]),
+    I32_CONST,
+    ...signed(slot),
+    CALL_INDIRECT,
+    ...unsigned(type),
+    0,
+    END,
+  ];
+  // No locals of its own.
+  return Uint8Array.from([0, ...code]);
+};
+
+/** A number that is not negative, in the signed form: bit 6 of its last byte is 0. */
+const signed = (value: number): number[] => {
+  const bytes = unsigned(value);
+  const last = bytes.at(-1)!;
+  return last < 0x40 ? bytes : [...bytes.slice(0, -1), last | 0x80, 0];
+};
+
+const replaceBodies = (module: WasmModule, bodies: ReadonlyMap<number, Uint8Array>): void => {
+  const { count, items } = module.vector(SECTION.code);
+  const cursor = { at: 0 };
+  const parts: Uint8Array[] = [];
+  let kept = 0;
+  for (let index = 0; index < count; index += 1) {
+    const start = cursor.at;
+    const length = readUnsigned(items, cursor);
+    cursor.at += length;
+    const body = bodies.get(index);
+    if (body === undefined) continue;
+    parts.push(items.subarray(kept, start), Uint8Array.from(unsigned(body.length)), body);
+    kept = cursor.at;
+  }
+  parts.push(items.subarray(kept));
+  module.replace(SECTION.code, { count, items: Buffer.concat(parts) });
+};
