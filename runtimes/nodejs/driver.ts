@@ -11,7 +11,7 @@ import { GuestDatagrams } from './engine/datagrams.ts';
 import type { Guest } from './engine/guest.ts';
 import { WasmrunError } from '../../src/errors.ts';
 import { isOutOfMemory } from './engine/guest-errors.ts';
-import { GuestFileSystem } from './engine/guest-file-system.ts';
+import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 import { HttpParsers } from './engine/http-parser.ts';
 import { launchOf } from './engine/launch.ts';
 import type { Launch, NodeOptions } from './engine/launch.ts';

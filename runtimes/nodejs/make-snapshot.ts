@@ -5,7 +5,7 @@
  */
 import { rename, writeFile } from 'node:fs/promises';
 import { FdTable } from '../../src/engine/fd-table.ts';
-import { GuestFileSystem } from './engine/guest-file-system.ts';
+import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 import { HttpParsers } from './engine/http-parser.ts';
 import { librarySources } from './engine/library.ts';
 import { compileLlhttp } from './engine/llhttp.ts';

@@ -5,7 +5,7 @@ import type { Descriptor } from '../../src/engine/descriptor.ts';
 import type { Driver, OpenedGuest } from '../../src/engine/driver.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
-import { GuestFileSystem } from '../nodejs/engine/guest-file-system.ts';
+import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 import { runInterpreter } from './engine/interpreter.ts';
 import type { PythonOptions } from './python-app.ts';
 

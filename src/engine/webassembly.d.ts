@@ -35,9 +35,10 @@ declare namespace WebAssembly {
   }
   type HostFunction = (...args: never[]) => unknown;
   /** A function whose promise suspends the guest's stack (JavaScript Promise Integration). */
-  class Suspending {
-    constructor(implementation: HostFunction);
+  interface Suspending {
+    readonly [Symbol.toStringTag]: string;
   }
+  const Suspending: new (implementation: HostFunction) => Suspending;
   /** A function of a guest, called on a stack of its own that may be suspended. */
   function promising<Parameters extends unknown[], Result>(
     implementation: (...args: Parameters) => Result,

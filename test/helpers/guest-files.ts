@@ -3,7 +3,7 @@ import { Control } from '../../src/engine/control.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
 import { openDirectories, openMemoryFileSystems } from '../../src/engine/mounts.ts';
 import { Poller } from '../../src/engine/poll.ts';
-import { GuestFileSystem } from '../../runtimes/nodejs/engine/guest-file-system.ts';
+import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 
 export interface MountedDirectory {
   readonly hostPath: string;

@@ -7,7 +7,7 @@ import { FILETYPE } from '../../../src/engine/descriptor.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { Bridge, HostFunction } from './bridge.ts';
 import { copyFile, listTree, makeDirectories, removeTree } from './file-trees.ts';
-import type { GuestFileSystem, GuestPath } from './guest-file-system.ts';
+import type { GuestFileSystem, GuestPath } from '../../../src/engine/guest-file-system.ts';
 
 /** Identity in the sandbox: nobody, whoever the engine runs as. */
 const NOBODY = 65_534;

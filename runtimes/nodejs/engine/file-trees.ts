@@ -4,9 +4,9 @@ import type { Descriptor, FileStat } from '../../../src/engine/descriptor.ts';
 import { FILETYPE } from '../../../src/engine/descriptor.ts';
 import { WASI, toLinux } from '../../../src/engine/errno.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import { listDirectory } from './guest-file-system.ts';
-import type { GuestFileSystem, GuestPath } from './guest-file-system.ts';
-import { linuxResult } from './open-files.ts';
+import { listDirectory } from '../../../src/engine/guest-file-system.ts';
+import type { GuestFileSystem, GuestPath } from '../../../src/engine/guest-file-system.ts';
+import { linuxResult } from '../../../src/engine/open-files.ts';
 
 const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE, O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } = constants;
 const CHUNK_SIZE = 256 * 1024;

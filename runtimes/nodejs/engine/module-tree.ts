@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { FILETYPE } from '../../../src/engine/descriptor.ts';
-import type { GuestFileSystem } from './guest-file-system.ts';
+import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 
 /** File types of {@link FILETYPE} by name. */
 type Listing = ReadonlyMap<string, number>;

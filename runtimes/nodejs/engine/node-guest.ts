@@ -10,7 +10,7 @@ import { fileFunctions } from './file-functions.ts';
 import { coreFunctions } from './functions.ts';
 import { Guest } from './guest.ts';
 import type { EngineFunctions, GuestParts, MakeFunctions } from './guest.ts';
-import type { GuestFileSystem } from './guest-file-system.ts';
+import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { withMemoryLimit } from './memory-limit.ts';
 import { httpFunctions } from './http-functions.ts';
 import type { HttpParsers } from './http-parser.ts';

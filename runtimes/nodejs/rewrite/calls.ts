@@ -1,6 +1,6 @@
 /** Where the functions of a WebAssembly module call each other. */
-import { readUnsigned, skipNumber } from './leb128.ts';
-import type { Cursor } from './leb128.ts';
+import { readUnsigned, skipNumber } from '../../../src/wasm/leb128.ts';
+import type { Cursor } from '../../../src/wasm/leb128.ts';
 
 export interface Call {
   /** Index of the function that is called. */

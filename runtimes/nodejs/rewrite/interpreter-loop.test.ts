@@ -4,7 +4,7 @@ import { QuickJS } from 'quickjs-wasi';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { straightenInterpreter } from './interpreter-loop.ts';
-import { readSigned } from './leb128.ts';
+import { readSigned } from '../../../src/wasm/leb128.ts';
 
 const require = createRequire(import.meta.url);
 const original = readFileSync(require.resolve('quickjs-wasi/quickjs.wasm'));

@@ -10,9 +10,9 @@
  *
  * A loop of simple instructions takes two thirds of the time then.
  */
-import { readSigned, readUnsigned, unsigned } from './leb128.ts';
-import type { Cursor } from './leb128.ts';
-import { SECTION, WasmModule } from './wasm-module.ts';
+import { readSigned, readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
+import type { Cursor } from '../../../src/wasm/leb128.ts';
+import { SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
 
 /** Instructions. */
 const OP = {

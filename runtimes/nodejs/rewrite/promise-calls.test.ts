@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import { callsIn } from './calls.ts';
-import { readUnsigned } from './leb128.ts';
+import { readUnsigned } from '../../../src/wasm/leb128.ts';
 import { redirectPromiseCalls } from './promise-calls.ts';
-import { SECTION, WasmModule } from './wasm-module.ts';
+import { SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
 
 const require = createRequire(import.meta.url);
 const original = readFileSync(require.resolve('quickjs-wasi/quickjs.wasm'));

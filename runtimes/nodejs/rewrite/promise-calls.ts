@@ -9,9 +9,9 @@
 import { createHash } from 'node:crypto';
 import { callsIn } from './calls.ts';
 import type { Call } from './calls.ts';
-import { readUnsigned, unsigned } from './leb128.ts';
-import type { Cursor } from './leb128.ts';
-import { KIND, SECTION, WasmModule } from './wasm-module.ts';
+import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
+import type { Cursor } from '../../../src/wasm/leb128.ts';
+import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
 
 /** SHA-256 of `quickjs.wasm` of quickjs-wasi 3.6.2, the only one that this was tried on. */
 const KNOWN = 'd4c9375f2b1ca4dc95f72c8aa2982a7a9951ac8011490d79c6582df732b4bbd9';

@@ -2,7 +2,7 @@
 export interface InterpreterExports {
   readonly memory: WebAssembly.Memory;
   readonly __indirect_function_table: WebAssembly.Table;
-  readonly __stack_pointer: WebAssembly.Global<'i32'>;
+  readonly __stack_pointer: WebAssembly.Global;
   __wasm_call_ctors(): void;
   emscripten_stack_init(): void;
   emscripten_stack_get_base(): number;
@@ -12,7 +12,7 @@ export interface InterpreterExports {
   free(address: number): void;
   __errno_location(): number;
   /** Python/pylifecycle.c: as `python` is started from a shell. */
-  Py_BytesMain(count: number, values: number): number;
+  readonly Py_BytesMain: (count: number, values: number) => number;
   /** Gives CPython's lock back; the thread's state. */
   PyEval_SaveThread(): number;
   PyEval_RestoreThread(state: number): void;

@@ -5,7 +5,7 @@
 import type { EngineServices } from '../../../src/engine/driver.ts';
 import type { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import type { GuestFileSystem } from '../../nodejs/engine/guest-file-system.ts';
+import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { REDIRECTED, REDIRECTED_NAMES } from '../redirected-functions.ts';
 import type { InterpreterExports } from './interpreter-exports.ts';
 import { adapterModule, lateTrampolineModule, trampolineModule } from './linking-modules.ts';
@@ -83,7 +83,8 @@ export const runInterpreter = async (
   services.control.onStop((signal) => signals.raise(signal));
   const values = writeArguments(exports, memory, args);
   try {
-    return await threads.run(exports, () => WebAssembly.promising(exports.Py_BytesMain)(args.length, values));
+    const { Py_BytesMain } = exports;
+    return await threads.run(exports, () => WebAssembly.promising(Py_BytesMain)(args.length, values));
   } catch (error) {
     if (error instanceof Exit) return error.status;
     throw error;

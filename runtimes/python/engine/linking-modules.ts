@@ -2,7 +2,7 @@
  * Small WebAssembly modules between the interpreter and the engine. A stack of the guest can only be suspended while
  * nothing but WebAssembly is on it, and a table takes nothing but functions of WebAssembly.
  */
-import { unsigned } from '../../nodejs/rewrite/leb128.ts';
+import { unsigned } from '../../../src/wasm/leb128.ts';
 import { TYPE } from '../redirected-functions.ts';
 import type { Signature } from '../redirected-functions.ts';
 
@@ -83,11 +83,12 @@ const TRAMPOLINE = numbers(1 + MOST);
  */
 export const trampolineModule = (): WebAssembly.Module => {
   const found = MOST + 1;
-  const attempt = (count: number): number[] => [
-    ...[LOCAL_GET, found, REFERENCE, REF_TEST, count, IF, NO_RESULT],
-    ...Array.from({ length: count }, (_, index) => [LOCAL_GET, index + 1]).flat(),
-    ...[LOCAL_GET, found, REFERENCE, REF_CAST, count, CALL_REF, count, RETURN, END],
-  ];
+  const attempt = (count: number): number[] =>
+    [
+      [LOCAL_GET, found, REFERENCE, REF_TEST, count, IF, NO_RESULT],
+      ...Array.from({ length: count }, (_, index) => [LOCAL_GET, index + 1]),
+      [LOCAL_GET, found, REFERENCE, REF_CAST, count, CALL_REF, count, RETURN, END],
+    ].flat();
   return new WebAssembly.Module(
     Uint8Array.from([
       ...HEADER,
@@ -125,9 +126,9 @@ export const lateTrampolineModule = (): WebAssembly.Module =>
         code(
           [0],
           [
-            ...TRAMPOLINE.parameters.flatMap((_, index) => [LOCAL_GET, index]),
-            ...[I32_CONST, 0, CALL_INDIRECT, 0, 0],
-          ],
+            ...TRAMPOLINE.parameters.map((_, index) => [LOCAL_GET, index]),
+            [I32_CONST, 0, CALL_INDIRECT, 0, 0],
+          ].flat(),
         ),
       ]),
     ]),

@@ -22,9 +22,10 @@ export const threadCalls = (threads: Threads, memory: GuestMemory): Record<Threa
       threads.specific.set(key, value);
       return 0;
     },
-    _PySemaphore_Wait: new WebAssembly.Suspending(((semaphore: number, timeout: bigint) =>
-      threads.acquire(semaphore, timeout)) as never),
-    emscripten_thread_sleep: new WebAssembly.Suspending(((ms: number) => threads.sleep(ms)) as never),
+    _PySemaphore_Wait: new WebAssembly.Suspending((semaphore: number, timeout: bigint) =>
+      threads.acquire(semaphore, timeout),
+    ),
+    emscripten_thread_sleep: new WebAssembly.Suspending((ms: number) => threads.sleep(ms)),
   };
   return calls as Record<ThreadFunction, never>;
 };

@@ -3,9 +3,9 @@
  * changed in places that were looked at in one version; any other is refused.
  */
 import { createHash } from 'node:crypto';
-import { readUnsigned, unsigned } from '../../nodejs/rewrite/leb128.ts';
-import type { Cursor } from '../../nodejs/rewrite/leb128.ts';
-import { KIND, SECTION, WasmModule } from '../../nodejs/rewrite/wasm-module.ts';
+import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
+import type { Cursor } from '../../../src/wasm/leb128.ts';
+import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
 import { REDIRECTED, REDIRECTED_NAMES } from '../redirected-functions.ts';
 import type { Signature } from '../redirected-functions.ts';
 

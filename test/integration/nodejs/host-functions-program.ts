@@ -6,7 +6,7 @@
  */
 import { openMemoryFileSystems } from '../../../src/engine/mounts.ts';
 import { FdTable } from '../../../src/engine/fd-table.ts';
-import { GuestFileSystem } from '../../../runtimes/nodejs/engine/guest-file-system.ts';
+import { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { HttpParsers } from '../../../runtimes/nodejs/engine/http-parser.ts';
 import { librarySources } from '../../../runtimes/nodejs/engine/library.ts';
 import { compileLlhttp } from '../../../runtimes/nodejs/engine/llhttp.ts';

@@ -10,7 +10,7 @@ import {
   makeDirectories,
   removeTree,
 } from '../../../runtimes/nodejs/engine/file-trees.ts';
-import type { GuestFileSystem } from '../../../runtimes/nodejs/engine/guest-file-system.ts';
+import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { FILETYPE } from '../../../src/engine/descriptor.ts';
 import type { FileStat } from '../../../src/engine/descriptor.ts';
 import { mountFiles } from '../../helpers/guest-files.ts';

@@ -2,7 +2,7 @@
 import { Descriptor, FILETYPE } from '../../../../src/engine/descriptor.ts';
 import type { DirectoryEntry } from '../../../../src/engine/descriptor.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
-import { listDirectory } from '../../../nodejs/engine/guest-file-system.ts';
+import { listDirectory } from '../../../../src/engine/guest-file-system.ts';
 import type { CallContext } from './calls.ts';
 
 /** What a number stands for that is free again while the descriptor itself lives on under another one. */

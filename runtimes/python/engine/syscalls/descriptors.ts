@@ -4,7 +4,7 @@ import { FILETYPE } from '../../../../src/engine/descriptor.ts';
 import type { Descriptor } from '../../../../src/engine/descriptor.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
 import { POLLIN, POLLOUT } from '../../../../src/engine/poll-events.ts';
-import type { GuestFileSystem } from '../../../nodejs/engine/guest-file-system.ts';
+import type { GuestFileSystem } from '../../../../src/engine/guest-file-system.ts';
 import { MemoryPipe } from '../memory-pipe.ts';
 import { fromLinux, waiting, zeroTerminated } from './calls.ts';
 import type { Call, CallContext, WaitingCall } from './calls.ts';

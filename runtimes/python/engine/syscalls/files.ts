@@ -1,7 +1,7 @@
 /** System calls that name files by their paths. */
 import { WASI } from '../../../../src/engine/errno.ts';
 import type { FileTimes } from '../../../../src/engine/descriptor.ts';
-import type { GuestFileSystem } from '../../../nodejs/engine/guest-file-system.ts';
+import type { GuestFileSystem } from '../../../../src/engine/guest-file-system.ts';
 import { fromLinux, zeroTerminated } from './calls.ts';
 import type { Call, CallContext } from './calls.ts';
 import { writeStat } from './file-layouts.ts';
@@ -58,7 +58,7 @@ export const fileCalls = (
     },
     __syscall_fstat64: statOf,
     __syscall_faccessat: (directory: number, path: number, mode: number) =>
-      fromLinux(files.access(pathAt(directory, path), mode)) as number,
+      fromLinux(files.access(pathAt(directory, path), mode)),
     __syscall_chdir: (path: number) => {
       const result = fromLinux(files.changeDirectory(zeroTerminated(memory, path)));
       return typeof result === 'number' ? result : 0;
@@ -76,19 +76,16 @@ export const fileCalls = (
       return path.length;
     },
     __syscall_mkdirat: (directory: number, path: number, mode: number) =>
-      fromLinux(files.makeDirectory(pathAt(directory, path), mode & ~UMASK)) as number,
-    __syscall_rmdir: (path: number) =>
-      fromLinux(files.removeDirectory(zeroTerminated(memory, path))) as number,
+      fromLinux(files.makeDirectory(pathAt(directory, path), mode & ~UMASK)),
+    __syscall_rmdir: (path: number) => fromLinux(files.removeDirectory(zeroTerminated(memory, path))),
     __syscall_unlinkat: (directory: number, path: number, flags: number) => {
       const name = pathAt(directory, path);
-      return fromLinux(
-        (flags & AT_REMOVEDIR) === 0 ? files.unlink(name) : files.removeDirectory(name),
-      ) as number;
+      return fromLinux((flags & AT_REMOVEDIR) === 0 ? files.unlink(name) : files.removeDirectory(name));
     },
     __syscall_renameat: (from: number, path: number, to: number, target: number) =>
-      fromLinux(files.rename(pathAt(from, path), pathAt(to, target))) as number,
+      fromLinux(files.rename(pathAt(from, path), pathAt(to, target))),
     __syscall_symlinkat: (target: number, directory: number, path: number) =>
-      fromLinux(files.symlink(zeroTerminated(memory, target), pathAt(directory, path))) as number,
+      fromLinux(files.symlink(zeroTerminated(memory, target), pathAt(directory, path))),
     __syscall_readlinkat: (directory: number, path: number, address: number, size: number) => {
       const target = fromLinux(files.readLink(pathAt(directory, path)));
       if (typeof target === 'number') return target;
@@ -97,21 +94,21 @@ export const fileCalls = (
       return part.length;
     },
     __syscall_chmod: (path: number, mode: number) =>
-      fromLinux(files.setMode(zeroTerminated(memory, path), mode)) as number,
+      fromLinux(files.setMode(zeroTerminated(memory, path), mode)),
     __syscall_fchmodat2: (directory: number, path: number, mode: number) =>
-      fromLinux(files.setMode(pathAt(directory, path), mode)) as number,
+      fromLinux(files.setMode(pathAt(directory, path), mode)),
     __syscall_fchownat: (directory: number, path: number) =>
-      fromLinux(files.setOwner(pathAt(directory, path), true, false)) as number,
+      fromLinux(files.setOwner(pathAt(directory, path), true, false)),
     __syscall_truncate64: (path: number, size: bigint) => {
       const O_WRONLY = 1;
       return fromLinux(
         files.using(zeroTerminated(memory, path), O_WRONLY, 0, (file) => -Math.abs(file.setSize(size))),
-      ) as number;
+      );
     },
     __syscall_utimensat: (directory: number, path: number, times: number, flags: number) => {
       if (path === 0) return fds.get(directory)?.setTimes(timesAt(times)) ?? -WASI.EBADF;
       const follow = (flags & AT_SYMLINK_NOFOLLOW) === 0;
-      return fromLinux(files.setTimes(pathAt(directory, path), follow, timesAt(times))) as number;
+      return fromLinux(files.setTimes(pathAt(directory, path), follow, timesAt(times)));
     },
     __syscall_mknodat: () => -WASI.EPERM,
     __syscall_umask_js: () => UMASK,

@@ -64,8 +64,8 @@ export const processCalls = (
       fillRandom(memory.slice(address, length));
       return 0;
     },
-    emscripten_get_now: () => performance.now() as never,
-    emscripten_date_now: () => Date.now() as never,
+    emscripten_get_now: () => performance.now(),
+    emscripten_date_now: () => Date.now(),
     emscripten_resize_heap: (size: number) => {
       const { memory: own } = exports();
       const missing = Math.ceil(((size >>> 0) - own.buffer.byteLength) / PAGE);

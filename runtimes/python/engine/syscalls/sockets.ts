@@ -263,14 +263,14 @@ export const waitingSocketCalls = (
     ) => send(fd, { load: () => memory.loadBuffer(buffer, size), flags }, { address, length }),
     __syscall_recvmsg: (fd: number, header: number, flags: number) => {
       const { load } = messageAt(header);
-      const done = (length: number): number => {
+      const noted = (length: number): number => {
         // No address of a stream, and nothing beside the data.
         for (const index of [5, 6]) if (length >= 0) memory.view.setUint32(header + 4 * index, 0, true);
         return length;
       };
       const name = { address: memory.view.getUint32(header, true), length: header + 4 };
       const length = receive(fd, { load, flags }, name);
-      return typeof length === 'number' ? done(length) : length.then(done);
+      return typeof length === 'number' ? noted(length) : length.then(noted);
     },
     __syscall_sendmsg: (fd: number, header: number, flags: number) => {
       const { load, name } = messageAt(header);

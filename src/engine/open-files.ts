@@ -1,8 +1,8 @@
 /** What a guest has open, by number, as a program on Linux has it. Results are values, or negated errno numbers of Linux. */
-import type { Descriptor, FileStat, FileTimes } from '../../../src/engine/descriptor.ts';
-import { WASI, toLinux } from '../../../src/engine/errno.ts';
-import type { FdTable } from '../../../src/engine/fd-table.ts';
-import { GuestMemory } from '../../../src/engine/guest-memory.ts';
+import type { Descriptor, FileStat, FileTimes } from './descriptor.ts';
+import { WASI, toLinux } from './errno.ts';
+import type { FdTable } from './fd-table.ts';
+import { GuestMemory } from './guest-memory.ts';
 
 /** As many bytes at a time go through the engine's own memory. */
 const CHUNK_SIZE = 256 * 1024;

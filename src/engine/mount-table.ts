@@ -2,9 +2,9 @@
  * What a guest's absolute path stands for: a place beneath one of the mounted directories, or one of the directories
  * that lead to them and of which nothing else exists. Paths are strings of one character a byte (latin1).
  */
-import { Descriptor, FILETYPE } from '../../../src/engine/descriptor.ts';
-import type { DirectoryEntry, OpenRequest } from '../../../src/engine/descriptor.ts';
-import { WASI } from '../../../src/engine/errno.ts';
+import { Descriptor, FILETYPE } from './descriptor.ts';
+import type { DirectoryEntry, OpenRequest } from './descriptor.ts';
+import { WASI } from './errno.ts';
 
 /** A directory the guest finds at an absolute path without a slash at its end; `/` for all there is. */
 export interface GuestMount {

@@ -3,7 +3,7 @@
  * engine has. Results are values, or negated errno numbers of Linux (libuv's). A path is text, or bytes that are none.
  */
 import { constants } from 'node:fs';
-import { FDFLAG, FILETYPE } from '../../../src/engine/descriptor.ts';
+import { FDFLAG, FILETYPE } from './descriptor.ts';
 import type {
   Descriptor,
   DirectoryEntry,
@@ -11,9 +11,9 @@ import type {
   FileSystemStat,
   FileTimes,
   OpenRequest,
-} from '../../../src/engine/descriptor.ts';
-import { WASI, toLinux } from '../../../src/engine/errno.ts';
-import type { FdTable } from '../../../src/engine/fd-table.ts';
+} from './descriptor.ts';
+import { WASI, toLinux } from './errno.ts';
+import type { FdTable } from './fd-table.ts';
 import { MountTable } from './mount-table.ts';
 import type { GuestMount, Place } from './mount-table.ts';
 import { OpenFiles, linuxResult } from './open-files.ts';
