@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
 import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-loop.ts';
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
+import { compileLibrary } from './compile-python-library.ts';
 import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -75,9 +76,23 @@ writeFileSync(
   `${root}dist/drivers/python/python.wasm`,
   redirectFunctions(readFileSync(`${pyodide}/pyodide.asm.wasm`)),
 );
-mkdirSync(`${root}dist/drivers/python/lib`);
-// Where CPython looks for it: sys.platlibdir and the version, below PYTHONHOME.
-copyFileSync(`${pyodide}/python_stdlib.zip`, `${root}dist/drivers/python/lib/python314.zip`);
+await buildPythonLibrary();
+
+/** Where CPython looks for it: sys.platlibdir and the version, below PYTHONHOME. */
+async function buildPythonLibrary(): Promise<void> {
+  const python = `${root}dist/drivers/python`;
+  const name = 'python314.zip';
+  const sourceDirectory = `${python}/sources`;
+  mkdirSync(`${python}/lib`);
+  mkdirSync(sourceDirectory);
+  copyFileSync(`${pyodide}/python_stdlib.zip`, `${sourceDirectory}/${name}`);
+  await compileLibrary({
+    module: `${python}/python.wasm`,
+    sourceDirectory,
+    targetDirectory: `${python}/lib`,
+  });
+  rmSync(sourceDirectory, { recursive: true });
+}
 
 const licences = BUNDLED.map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,

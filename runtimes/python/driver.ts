@@ -6,7 +6,7 @@ import type { Driver, OpenedGuest } from '../../src/engine/driver.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
 import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
-import { runInterpreter } from './engine/interpreter.ts';
+import { createInterpreter, runInterpreter } from './engine/interpreter.ts';
 import type { PythonOptions } from './python-app.ts';
 
 const open = (launch: LaunchMessage): OpenedGuest => {
@@ -26,7 +26,9 @@ const open = (launch: LaunchMessage): OpenedGuest => {
           const files = new GuestFileSystem(mountsOf(launch, directories), fds);
           files.changeDirectory(options.workingDirectory);
           const { args, env } = services;
-          return services.exit(await runInterpreter(module, { files, fds, services, args, env }));
+          return services.exit(
+            await runInterpreter(createInterpreter(module, { files, fds, services, env }), args),
+          );
         },
       };
     },

@@ -26,19 +26,46 @@ export interface InterpreterOptions {
   readonly files: GuestFileSystem;
   readonly fds: FdTable;
   readonly services: EngineServices;
-  /** `argv`, the program's name first. */
-  readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** An interpreter of which nothing has run yet. */
+export interface Interpreter {
+  readonly exports: InterpreterExports;
+  readonly memory: GuestMemory;
+  readonly threads: Threads;
 }
 
 type Functions = Record<string, (...values: never[]) => unknown>;
 
-/** Runs `python` with its arguments; resolves with its exit status. */
+/**
+ * Runs `python` with its arguments; resolves with its exit status.
+ * @param args - `argv`, the program's name first
+ */
 export const runInterpreter = async (
-  module: WebAssembly.Module,
-  options: InterpreterOptions,
+  { exports, memory, threads }: Interpreter,
+  args: readonly string[],
 ): Promise<number> => {
-  const { fds, files, services, args, env } = options;
+  exports.__wasm_call_ctors();
+  const values = writeArguments(exports, memory, args);
+  return exitStatus(
+    threads.run(exports, () => WebAssembly.promising(exports.Py_BytesMain)(args.length, values)),
+  );
+};
+
+/** What a run of the interpreter ends with, however it ends. */
+const exitStatus = async (run: Promise<number>): Promise<number> => {
+  try {
+    return await run;
+  } catch (error) {
+    if (error instanceof Exit) return error.status;
+    throw error;
+  }
+};
+
+/** An interpreter that can be run once. */
+export const createInterpreter = (module: WebAssembly.Module, options: InterpreterOptions): Interpreter => {
+  const { fds, files, services, env } = options;
   const memory = new GuestMemory();
   const threads = new Threads(services.events);
   const context: CallContext = { memory, fds, threads, nonBlocking: new WeakSet() };
@@ -79,16 +106,8 @@ export const runInterpreter = async (
   }).exports;
   table.set(0, call);
   exports.emscripten_stack_init();
-  exports.__wasm_call_ctors();
   services.control.onStop((signal) => signals.raise(signal));
-  const values = writeArguments(exports, memory, args);
-  try {
-    const { Py_BytesMain } = exports;
-    return await threads.run(exports, () => WebAssembly.promising(Py_BytesMain)(args.length, values));
-  } catch (error) {
-    if (error instanceof Exit) return error.status;
-    throw error;
-  }
+  return { exports, memory, threads };
 };
 
 /** pyodide's own ways to wait, which it asks for a promise first. */

@@ -1,0 +1,52 @@
+/** At build: Python's library with its code compiled, by the interpreter that is to use it. */
+import { readFileSync } from 'node:fs';
+import { FdTable } from '../src/engine/fd-table.ts';
+import { GuestFileSystem } from '../src/engine/guest-file-system.ts';
+import { openDirectories } from '../src/engine/mounts.ts';
+import type { Poller } from '../src/engine/poll.ts';
+import { createInterpreter, runInterpreter } from '../runtimes/python/engine/interpreter.ts';
+import { IsolatedStream, isolatedServices, noEvents } from '../runtimes/python/engine/isolated-services.ts';
+
+const PROGRAM = new URL('../runtimes/python/guest/compile_library.py', import.meta.url);
+
+/** Absolute paths on the host. */
+export interface LibraryPaths {
+  /** The interpreter. */
+  readonly module: string;
+  /** Of the library as it is, `python314.zip`. */
+  readonly sourceDirectory: string;
+  /** Where the compiled one is to be written, by the same name. */
+  readonly targetDirectory: string;
+}
+
+/** @throws {Error} with what the interpreter said, where it failed */
+export const compileLibrary = async ({
+  module,
+  sourceDirectory,
+  targetDirectory,
+}: LibraryPaths): Promise<void> => {
+  const mounts = [
+    { hostPath: sourceDirectory, guestPath: '/lib', readOnly: true },
+    { hostPath: targetDirectory, guestPath: '/out', readOnly: false },
+  ];
+  // Files of the host never wait.
+  const directories = openDirectories(mounts, undefined as unknown as Poller);
+  let said = '';
+  const fds = new FdTable();
+  for (let fd = 0; fd < 3; fd += 1) fds.add(new IsolatedStream((bytes) => (said += bytes)));
+  const files = new GuestFileSystem(
+    directories.map((directory) => ({ path: directory.preopenPath!, directory, isSameOnHost: false })),
+    fds,
+  );
+  const interpreter = createInterpreter(new WebAssembly.Module(readFileSync(module)), {
+    files,
+    fds,
+    services: isolatedServices(noEvents, () => {}),
+    env: { PYTHONHOME: '/' },
+  });
+  const program = readFileSync(PROGRAM, 'utf8');
+  const archives = ['/lib/python314.zip', '/out/python314.zip'];
+  const status = await runInterpreter(interpreter, ['python', '-c', program, ...archives]);
+  for (const directory of directories) directory.close();
+  if (status !== 0) throw new Error(`Python's library could not be compiled (${status}): ${said}`);
+};
