@@ -13,6 +13,7 @@ import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-lo
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 import { compileLibrary } from './compile-python-library.ts';
 import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
+import { separateData } from '../runtimes/python/rewrite/separate-data.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 rmSync(`${root}dist`, { recursive: true, force: true });
@@ -72,10 +73,9 @@ writeFileSync(
 );
 
 const pyodide = `${root}node_modules/pyodide`;
-writeFileSync(
-  `${root}dist/drivers/python/python.wasm`,
-  redirectFunctions(readFileSync(`${pyodide}/pyodide.asm.wasm`)),
-);
+const interpreter = separateData(redirectFunctions(readFileSync(`${pyodide}/pyodide.asm.wasm`)));
+writeFileSync(`${root}dist/drivers/python/python.wasm`, interpreter.module);
+writeFileSync(`${root}dist/drivers/python/python.memory`, interpreter.memory);
 await buildPythonLibrary();
 
 /** Where CPython looks for it: sys.platlibdir and the version, below PYTHONHOME. */
@@ -88,6 +88,7 @@ async function buildPythonLibrary(): Promise<void> {
   copyFileSync(`${pyodide}/python_stdlib.zip`, `${sourceDirectory}/${name}`);
   await compileLibrary({
     module: `${python}/python.wasm`,
+    initialMemory: `${python}/python.memory`,
     sourceDirectory,
     targetDirectory: `${python}/lib`,
   });

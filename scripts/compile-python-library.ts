@@ -13,6 +13,8 @@ const PROGRAM = new URL('../runtimes/python/guest/compile_library.py', import.me
 export interface LibraryPaths {
   /** The interpreter. */
   readonly module: string;
+  /** What its memory holds at first. */
+  readonly initialMemory: string;
   /** Of the library as it is, `python314.zip`. */
   readonly sourceDirectory: string;
   /** Where the compiled one is to be written, by the same name. */
@@ -22,6 +24,7 @@ export interface LibraryPaths {
 /** @throws {Error} with what the interpreter said, where it failed */
 export const compileLibrary = async ({
   module,
+  initialMemory,
   sourceDirectory,
   targetDirectory,
 }: LibraryPaths): Promise<void> => {
@@ -46,7 +49,12 @@ export const compileLibrary = async ({
   });
   const program = readFileSync(PROGRAM, 'utf8');
   const archives = ['/lib/python314.zip', '/out/python314.zip'];
-  const status = await runInterpreter(interpreter, ['python', '-c', program, ...archives]);
+  const status = await runInterpreter(interpreter, readFileSync(initialMemory), [
+    'python',
+    '-c',
+    program,
+    ...archives,
+  ]);
   for (const directory of directories) directory.close();
   if (status !== 0) throw new Error(`Python's library could not be compiled (${status}): ${said}`);
 };

@@ -12,6 +12,7 @@ import type { PythonOptions } from './python-app.ts';
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as PythonOptions;
   const bytes = readFileSync(launch.module);
+  const initialMemory = readFileSync(options.initialMemory);
   return {
     opensFiles: true,
     prepare: (directories) => {
@@ -27,7 +28,11 @@ const open = (launch: LaunchMessage): OpenedGuest => {
           files.changeDirectory(options.workingDirectory);
           const { args, env } = services;
           return services.exit(
-            await runInterpreter(createInterpreter(module, { files, fds, services, env }), args),
+            await runInterpreter(
+              createInterpreter(module, { files, fds, services, env }),
+              initialMemory,
+              args,
+            ),
           );
         },
       };

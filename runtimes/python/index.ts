@@ -27,7 +27,10 @@ const prepare = (app: App): GuestProgram => {
   const entry = app.module ?? findEntry(app.directory);
   const directory = realpathSync(app.directory);
   const sitePackages = findSitePackages(directory);
-  const options: PythonOptions = { workingDirectory: directory };
+  const options: PythonOptions = {
+    initialMemory: packageFile('dist/drivers/python/python.memory'),
+    workingDirectory: directory,
+  };
   return {
     modulePath: packageFile('dist/drivers/python/python.wasm'),
     driver: driverPath('python'),

@@ -40,12 +40,15 @@ type Functions = Record<string, (...values: never[]) => unknown>;
 
 /**
  * Runs `python` with its arguments; resolves with its exit status.
+ * @param initialMemory - what the build took out of the module
  * @param args - `argv`, the program's name first
  */
 export const runInterpreter = async (
   { exports, memory, threads }: Interpreter,
+  initialMemory: Uint8Array,
   args: readonly string[],
 ): Promise<number> => {
+  memory.bytes.set(initialMemory);
   exports.__wasm_call_ctors();
   const values = writeArguments(exports, memory, args);
   return exitStatus(
