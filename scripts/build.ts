@@ -5,6 +5,7 @@
  * needs are bundled along, with their licences; all others stay outside.
  */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -93,6 +94,12 @@ async function buildPythonLibrary(): Promise<void> {
     targetDirectory: `${python}/lib`,
   });
   rmSync(sourceDirectory, { recursive: true });
+  // What snapshots of apps are made of, besides the apps.
+  const hash = createHash('sha256');
+  for (const file of ['python.wasm', 'python.memory', 'main.cjs', `lib/${name}`]) {
+    hash.update(readFileSync(`${python}/${file}`));
+  }
+  writeFileSync(`${python}/build-id`, hash.digest('hex'));
 }
 
 const licences = BUNDLED.map(

@@ -1,13 +1,17 @@
 /** At build: Python's library with its code compiled, by the interpreter that is to use it. */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { FdTable } from '../src/engine/fd-table.ts';
 import { GuestFileSystem } from '../src/engine/guest-file-system.ts';
 import { openDirectories } from '../src/engine/mounts.ts';
 import type { Poller } from '../src/engine/poll.ts';
-import { createInterpreter, runInterpreter } from '../runtimes/python/engine/interpreter.ts';
+import { createInterpreter, initialMemory, runInterpreter } from '../runtimes/python/engine/interpreter.ts';
 import { IsolatedStream, isolatedServices, noEvents } from '../runtimes/python/engine/isolated-services.ts';
 
-const PROGRAM = new URL('../runtimes/python/guest/compile_library.py', import.meta.url);
+const GUEST = fileURLToPath(new URL('../runtimes/python/guest', import.meta.url));
+const PROGRAM = '/guest/compile_library.py';
+/** Modules of ours, to be found where the library's own are. */
+const OWN_MODULES = ['/guest/_wasmrun_snapshot.py'];
 
 /** Absolute paths on the host. */
 export interface LibraryPaths {
@@ -22,15 +26,11 @@ export interface LibraryPaths {
 }
 
 /** @throws {Error} with what the interpreter said, where it failed */
-export const compileLibrary = async ({
-  module,
-  initialMemory,
-  sourceDirectory,
-  targetDirectory,
-}: LibraryPaths): Promise<void> => {
+export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
   const mounts = [
-    { hostPath: sourceDirectory, guestPath: '/lib', readOnly: true },
-    { hostPath: targetDirectory, guestPath: '/out', readOnly: false },
+    { hostPath: paths.sourceDirectory, guestPath: '/lib', readOnly: true },
+    { hostPath: GUEST, guestPath: '/guest', readOnly: true },
+    { hostPath: paths.targetDirectory, guestPath: '/out', readOnly: false },
   ];
   // Files of the host never wait.
   const directories = openDirectories(mounts, undefined as unknown as Poller);
@@ -41,20 +41,19 @@ export const compileLibrary = async ({
     directories.map((directory) => ({ path: directory.preopenPath!, directory, isSameOnHost: false })),
     fds,
   );
-  const interpreter = createInterpreter(new WebAssembly.Module(readFileSync(module)), {
+  const program = {
+    module: new WebAssembly.Module(readFileSync(paths.module)),
+    initialMemory: readFileSync(paths.initialMemory),
+  };
+  const interpreter = createInterpreter(program.module, {
+    memory: initialMemory(program),
     files,
     fds,
     services: isolatedServices(noEvents, () => {}),
     env: { PYTHONHOME: '/' },
   });
-  const program = readFileSync(PROGRAM, 'utf8');
   const archives = ['/lib/python314.zip', '/out/python314.zip'];
-  const status = await runInterpreter(interpreter, readFileSync(initialMemory), [
-    'python',
-    '-c',
-    program,
-    ...archives,
-  ]);
+  const status = await runInterpreter(interpreter, ['python', PROGRAM, ...archives, ...OWN_MODULES]);
   for (const directory of directories) directory.close();
   if (status !== 0) throw new Error(`Python's library could not be compiled (${status}): ${said}`);
 };

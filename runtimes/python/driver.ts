@@ -1,43 +1,45 @@
 /** Runs a Python app in the engine: CPython as WebAssembly, and here the threads and the system calls. */
-import { readFileSync } from 'node:fs';
-import { FDFLAG } from '../../src/engine/descriptor.ts';
+import { constants, openSync, readFileSync } from 'node:fs';
 import type { Descriptor } from '../../src/engine/descriptor.ts';
 import type { Driver, OpenedGuest } from '../../src/engine/driver.ts';
-import { FdTable } from '../../src/engine/fd-table.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
-import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
-import { createInterpreter, runInterpreter } from './engine/interpreter.ts';
+import { AppStart } from './engine/app-start.ts';
+import { SnapshotFile } from './engine/snapshot-file.ts';
 import type { PythonOptions } from './python-app.ts';
 
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as PythonOptions;
   const bytes = readFileSync(launch.module);
   const initialMemory = readFileSync(options.initialMemory);
+  const snapshot = options.snapshot === undefined ? undefined : openSnapshot(options.snapshot);
   return {
     opensFiles: true,
     prepare: (directories) => {
-      const module = new WebAssembly.Module(bytes);
+      const start = new AppStart({
+        program: { module: new WebAssembly.Module(bytes), initialMemory },
+        mounts: mountsOf(launch, directories),
+        tmpfs: launch.tmpfs,
+        args: launch.args,
+        env: launch.env,
+        conditions: options.conditions,
+        snapshot,
+      });
       return {
         abi: 'reactor',
-        run: async (services) => {
-          const fds = new FdTable();
-          for (const stream of services.streams) fds.add(stream);
-          // Nobody else is to wait while one thread reads; what is written is written.
-          services.streams[0].flags |= FDFLAG.nonblock;
-          const files = new GuestFileSystem(mountsOf(launch, directories), fds);
-          files.changeDirectory(options.workingDirectory);
-          const { args, env } = services;
-          return services.exit(
-            await runInterpreter(
-              createInterpreter(module, { files, fds, services, env }),
-              initialMemory,
-              args,
-            ),
-          );
-        },
+        run: async (services) => services.exit(await start.run(services)),
       };
     },
   };
+};
+
+/** Undefined where it cannot be had, and the app is started without. */
+const openSnapshot = (path: string): SnapshotFile | undefined => {
+  const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
+  try {
+    return new SnapshotFile(openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
+  } catch {
+    return undefined;
+  }
 };
 
 const mountsOf = (launch: LaunchMessage, directories: readonly Descriptor[]) =>

@@ -1,12 +1,14 @@
 /** Runtime for apps that are written in Python. */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { packageFile } from '../../src/os/package-file.ts';
 import { WasmrunError } from '../../src/errors.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
 import type { App, GuestProgram, Runtime } from '../../src/runtime/runtime.ts';
 import type { PythonOptions } from './python-app.ts';
+import { importedModules } from './imported-modules.ts';
 import { findSitePackages } from './site-packages.ts';
+import { snapshotPath } from './snapshot-path.ts';
 
 /** What describes a Python app; the first two name its dependencies only. */
 const MARKS = ['requirements.txt', 'pyproject.toml', 'app.py', 'main.py', 'wsgi.py'] as const;
@@ -20,22 +22,29 @@ export const pythonRuntime: Runtime = {
   name: 'python',
   runsFile: (name) => name.endsWith('.py'),
   detect: (directory) => Promise.resolve(MARKS.find((name) => existsSync(join(directory, name)))),
-  prepare: (app) => Promise.resolve(prepare(app)),
+  prepare: (app) => prepare(app),
 };
 
-const prepare = (app: App): GuestProgram => {
+const prepare = async (app: App): Promise<GuestProgram> => {
   const entry = app.module ?? findEntry(app.directory);
   const directory = realpathSync(app.directory);
   const sitePackages = findSitePackages(directory);
+  const file = join(realpathSync(dirname(entry)), basename(entry));
+  const snapshot = await snapshotPath(file).catch(() => undefined);
   const options: PythonOptions = {
     initialMemory: packageFile('dist/drivers/python/python.memory'),
-    workingDirectory: directory,
+    ...(snapshot !== undefined && { snapshot }),
+    conditions: {
+      build: readFileSync(packageFile('dist/drivers/python/build-id'), 'utf8'),
+      workingDirectory: directory,
+      imports: importedModules(file),
+    },
   };
   return {
     modulePath: packageFile('dist/drivers/python/python.wasm'),
     driver: driverPath('python'),
     options,
-    args: ['python', join(realpathSync(dirname(entry)), basename(entry)), ...app.args],
+    args: ['python', file, ...app.args],
     env: {
       PYTHONHOME: '/',
       // What is printed is seen at once.

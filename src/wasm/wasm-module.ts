@@ -10,6 +10,7 @@ export const SECTION = {
   import: 2,
   function: 3,
   table: 4,
+  memory: 5,
   export: 7,
   element: 9,
   code: 10,

@@ -70,14 +70,22 @@ export class Threads {
     return this.#runnable.length > 0 && performance.now() >= this.#sliceEnd;
   }
 
-  /** Runs the guest's main thread, and all that it starts; resolves with what it returns. */
-  async run(exports: InterpreterExports, main: () => Promise<number>): Promise<number> {
+  /**
+   * Runs the guest's main thread, and all that it starts; resolves with what it returns.
+   * @param specific - its values by key, where it goes on from a snapshot
+   */
+  async run<Result>(
+    exports: InterpreterExports,
+    main: () => Promise<Result>,
+    specific: Iterable<readonly [number, number]> = [],
+  ): Promise<Result> {
     this.#exports = exports;
-    const ran: { outcome?: Promise<number>; isOver: boolean } = { isOver: false };
+    const ran: { outcome?: Promise<Result>; isOver: boolean } = { isOver: false };
     this.#add({
       top: exports.emscripten_stack_get_base(),
       bottom: exports.emscripten_stack_get_end(),
       stackPointer: exports.__stack_pointer.value,
+      specific: new Map(specific),
       begin: () => {
         const end = (): void => {
           ran.isOver = true;
@@ -102,6 +110,7 @@ export class Threads {
       top,
       bottom,
       stackPointer: (top - STACK_ALIGNMENT) & ~(STACK_ALIGNMENT - 1),
+      specific: new Map(),
       begin: () => {
         const end = (): void => {
           this.#exports.free(bottom);
@@ -184,8 +193,8 @@ export class Threads {
     this.#descriptors.delete(descriptor);
   }
 
-  #add({ begin, ...stack }: Omit<Thread, 'id' | 'specific'> & { begin: () => void }): number {
-    const thread = { id: (this.#lastId += FIRST_ID), specific: new Map<number, number>(), ...stack };
+  #add({ begin, ...state }: Omit<Thread, 'id'> & { begin: () => void }): number {
+    const thread = { id: (this.#lastId += FIRST_ID), ...state };
     this.#runnable.push({ thread, go: begin });
     return thread.id;
   }

@@ -1,14 +1,16 @@
 /**
- * Takes the interpreter apart into its code and what its memory holds at first. Most starts go on from a snapshot of
- * the memory, and need the code only. Most exports go too: V8 makes an object for each of several thousand at every
- * start.
+ * Takes the interpreter apart into its code and what its memory holds at first: most starts go on from a snapshot of
+ * the memory, which is there before the interpreter is. Most exports go too: V8 makes an object for each of several
+ * thousand at every start.
  */
-import { readSigned, readUnsigned } from '../../../src/wasm/leb128.ts';
-import { SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
+import { readSigned, readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
+import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
 import { EXPORTED_NAMES } from '../engine/interpreter-exports.ts';
 
 const I32_CONST = 0x41;
 const END = 0x0b;
+/** What the memory is imported as. */
+const MEMORY_IMPORT = ['env', 'memory'] as const;
 
 export interface SeparatedInterpreter {
   readonly module: Uint8Array;
@@ -26,6 +28,7 @@ export const separateData = (bytes: Uint8Array): SeparatedInterpreter => {
   for (const { address, content } of segments) memory.set(content, address);
   module.remove(SECTION.data);
   module.remove(SECTION.dataCount);
+  importMemory(module);
   keepExports(module);
   return { module: module.bytes(), memory };
 };
@@ -47,6 +50,16 @@ const dataSegments = (module: WasmModule): { address: number; content: Uint8Arra
     cursor.at += length;
     return { address, content: items.subarray(cursor.at - length, cursor.at) };
   });
+};
+
+const importMemory = (module: WasmModule): void => {
+  const { items: limits } = module.vector(SECTION.memory);
+  module.append(SECTION.import, [
+    ...MEMORY_IMPORT.flatMap((name) => [...unsigned(name.length), ...Buffer.from(name)]),
+    KIND.memory,
+    ...limits,
+  ]);
+  module.remove(SECTION.memory);
 };
 
 const keepExports = (module: WasmModule): void => {

@@ -21,10 +21,16 @@ export class Exit extends Error {
   }
 }
 
+export interface ProcessOptions {
+  readonly env: Readonly<Record<string, string>>;
+  /** Told of every number of random bytes that the guest takes. */
+  readonly onRandom?: ((length: number) => void) | undefined;
+  exports(): InterpreterExports;
+}
+
 export const processCalls = (
   { memory }: CallContext,
-  env: Readonly<Record<string, string>>,
-  exports: () => InterpreterExports,
+  { env, onRandom, exports }: ProcessOptions,
 ): Record<string, Call> => {
   const variables = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
   const exit = (status: number): never => {
@@ -61,6 +67,7 @@ export const processCalls = (
       return 0;
     },
     random_get: (address: number, length: number) => {
+      onRandom?.(length);
       fillRandom(memory.slice(address, length));
       return 0;
     },
