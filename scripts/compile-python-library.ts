@@ -43,7 +43,7 @@ export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
   );
   const program = {
     module: new WebAssembly.Module(readFileSync(paths.module)),
-    initialMemory: readFileSync(paths.initialMemory),
+    initialMemory: () => readFileSync(paths.initialMemory),
   };
   const interpreter = createInterpreter(program.module, {
     memory: initialMemory(program),

@@ -10,13 +10,13 @@ import type { PythonOptions } from './python-app.ts';
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as PythonOptions;
   const bytes = readFileSync(launch.module);
-  const initialMemory = readFileSync(options.initialMemory);
-  const snapshot = options.snapshot === undefined ? undefined : openSnapshot(options.snapshot);
+  const initialMemory = openSync(options.initialMemory, constants.O_RDONLY);
+  const snapshot = options.snapshot === undefined ? undefined : new SnapshotFile(options.snapshot);
   return {
     opensFiles: true,
     prepare: (directories) => {
       const start = new AppStart({
-        program: { module: new WebAssembly.Module(bytes), initialMemory },
+        program: { module: new WebAssembly.Module(bytes), initialMemory: () => readFileSync(initialMemory) },
         mounts: mountsOf(launch, directories),
         tmpfs: launch.tmpfs,
         args: launch.args,
@@ -30,16 +30,6 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       };
     },
   };
-};
-
-/** Undefined where it cannot be had, and the app is started without. */
-const openSnapshot = (path: string): SnapshotFile | undefined => {
-  const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
-  try {
-    return new SnapshotFile(openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
-  } catch {
-    return undefined;
-  }
 };
 
 const mountsOf = (launch: LaunchMessage, directories: readonly Descriptor[]) =>

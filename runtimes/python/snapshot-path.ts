@@ -35,5 +35,7 @@ const prune = async (directory: string): Promise<void> => {
     }),
   );
   const oldest = times.toSorted((one, other) => other.time - one.time).slice(KEPT - 1);
-  await Promise.all(oldest.map(({ path }) => rm(path, { force: true })));
+  await Promise.all(
+    oldest.flatMap(({ path }) => [path, `${path}.next`].map((each) => rm(each, { force: true }))),
+  );
 };

@@ -46,8 +46,8 @@ type Functions = Record<string, (...values: never[]) => unknown>;
 /** The interpreter as the build has made it. */
 export interface Program {
   readonly module: WebAssembly.Module;
-  /** What its memory holds at first. */
-  readonly initialMemory: Uint8Array;
+  /** Reads what its memory holds at first. */
+  initialMemory(): Uint8Array;
 }
 
 /** As the module declares its memory, in pages. */
@@ -65,7 +65,7 @@ export const createMemory = (size = 0): WebAssembly.Memory =>
 /** The memory of an interpreter that begins at the beginning. */
 export const initialMemory = (program: Program): WebAssembly.Memory => {
   const memory = createMemory();
-  new Uint8Array(memory.buffer).set(program.initialMemory);
+  new Uint8Array(memory.buffer).set(program.initialMemory());
   return memory;
 };
 
