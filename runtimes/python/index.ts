@@ -1,59 +1,59 @@
 /** Runtime for apps that are written in Python. */
-import { existsSync, realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { packageFile } from '../../src/os/package-file.ts';
-import { WasmrunError } from '../../src/errors.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
 import type { App, GuestProgram, Runtime } from '../../src/runtime/runtime.ts';
-import type { PythonOptions } from './python-app.ts';
+import { ENTRIES, hasModule, isModuleName } from './app-entry.ts';
+import { describePythonApp } from './python-app.ts';
+import type { PythonApp, PythonOptions } from './python-app.ts';
 import { findSitePackages } from './site-packages.ts';
 
-/** What describes a Python app; the first two name its dependencies only. */
-const MARKS = ['requirements.txt', 'pyproject.toml', 'app.py', 'main.py', 'wsgi.py'] as const;
-/** What is run where nothing is named, in this order: as Flask looks for them, then as people call them. */
-const ENTRIES = ['wsgi.py', 'app.py', 'main.py', 'server.py', '__main__.py'] as const;
+/** What describes a Python app; the first two only say what it needs. */
+const MARKS = ['requirements.txt', 'pyproject.toml', ...ENTRIES.slice(0, 3)] as const;
 
 /** Where the guest finds Python's library. */
 const LIBRARY = '/lib';
 
+/** Where programs leave what they need no longer than they run. */
+const TEMPORARY_FILES = '/tmp';
+
 export const pythonRuntime: Runtime = {
   name: 'python',
   runsFile: (name) => name.endsWith('.py'),
+  runsModule: (directory, name, isChosen) =>
+    isChosen
+      ? isModuleName(name)
+      : hasModule(name, [directory, ...findSitePackages(directory, {}).directories]),
   detect: (directory) => Promise.resolve(MARKS.find((name) => existsSync(join(directory, name)))),
-  prepare: (app) => Promise.resolve(prepare(app)),
+  prepare: (app: App) =>
+    Promise.resolve(toGuestProgram(app, describePythonApp(app, process.env['VIRTUAL_ENV']))),
 };
 
-const prepare = (app: App): GuestProgram => {
-  const entry = app.module ?? findEntry(app.directory);
-  const directory = realpathSync(app.directory);
-  const sitePackages = findSitePackages(directory);
+const toGuestProgram = (
+  { args }: App,
+  { entry, directory, sitePackages, directories, notices }: PythonApp,
+): GuestProgram => {
   const options: PythonOptions = { workingDirectory: directory };
   return {
     modulePath: packageFile('dist/drivers/python/python.wasm'),
     driver: driverPath('python'),
     options,
-    args: ['python', join(realpathSync(dirname(entry)), basename(entry)), ...app.args],
+    args: ['python', ...entry.args, ...args],
     env: {
       PYTHONHOME: '/',
       // What is printed is seen at once.
       PYTHONUNBUFFERED: '1',
       // The app's directory is read-only.
       PYTHONDONTWRITEBYTECODE: '1',
-      HOME: '/tmp',
+      HOME: TEMPORARY_FILES,
       ...(sitePackages.length > 0 && { PYTHONPATH: sitePackages.join(':') }),
     },
+    notices,
     directories: [
       { hostPath: packageFile('dist/drivers/python/lib'), guestPath: LIBRARY, readOnly: true },
-      { hostPath: directory, guestPath: directory, readOnly: true },
+      ...directories,
     ],
-    tmpfs: ['/tmp'],
+    tmpfs: [TEMPORARY_FILES],
   };
-};
-
-const findEntry = (directory: string): string => {
-  const found = ENTRIES.find((name) => existsSync(join(directory, name)));
-  if (found !== undefined) return join(directory, found);
-  throw new WasmrunError('APP_NOT_RUNNABLE', `${directory} has no ${ENTRIES.join(', ')}`, {
-    hint: 'name the file to run: wasmrun os DIR --module server/start.py, or [app] module in .wasmrun.toml',
-  });
 };

@@ -80,6 +80,9 @@ export const runInterpreter = async (
   table.set(0, call);
   exports.emscripten_stack_init();
   exports.__wasm_call_ctors();
+  // Python/emscripten_signal.c: from now on the interpreter asks for signals.
+  memory.refresh();
+  memory.bytes[exports.Py_EMSCRIPTEN_SIGNAL_HANDLING.value] = 1;
   services.control.onStop((signal) => signals.raise(signal));
   const values = writeArguments(exports, memory, args);
   try {
@@ -145,6 +148,7 @@ const fillTable = (exports: InterpreterExports, threadFunctions: Functions, plai
     ...threadFunctions,
     setsockopt: inC(plain['setsockopt']!),
     socketpair: inC(plain['socketpair']!),
+    uname: inC(plain['uname']!),
   } as unknown as Record<string, never>;
   const functions = new WebAssembly.Instance(adapterModule(REDIRECTED), { host }).exports;
   for (const [index, name] of REDIRECTED_NAMES.entries()) table.set(first + index, functions[name]);

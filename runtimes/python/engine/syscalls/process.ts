@@ -21,6 +21,17 @@ export class Exit extends Error {
   }
 }
 
+/** struct utsname of musl (sys/utsname.h): six texts of so many bytes. */
+const UNAME_FIELD = 65;
+/** As CPython's own build for Emscripten has them: code that asks for Linux would ask for more than there is. */
+const SYSTEM = 'Emscripten';
+const RELEASE = '5.0.3';
+const VERSION = '#1';
+const MACHINE = 'wasm32';
+
+/** What the sandbox is called by the app in it. */
+export const hostName = (env: Readonly<Record<string, string>>): string => env['HOSTNAME'] ?? 'sandbox';
+
 export const processCalls = (
   { memory }: CallContext,
   env: Readonly<Record<string, string>>,
@@ -49,6 +60,15 @@ export const processCalls = (
         memory.view.setUint32(pointers + 4 * index, at, true);
         memory.slice(at, variable.length).set(variable);
         at += variable.length;
+      }
+      return 0;
+    },
+    // Redirected, see redirected-functions.ts.
+    uname: (address: number) => {
+      for (const [index, field] of [SYSTEM, hostName(env), RELEASE, VERSION, MACHINE, ''].entries()) {
+        const room = memory.slice(address + UNAME_FIELD * index, UNAME_FIELD);
+        room.fill(0);
+        room.set(Buffer.from(field).subarray(0, UNAME_FIELD - 1));
       }
       return 0;
     },
