@@ -10,7 +10,7 @@ import type { PythonApp, PythonOptions } from './python-app.ts';
 import { findSitePackages } from './site-packages.ts';
 
 /** What describes a Python app; the first two only say what it needs. */
-const MARKS = ['requirements.txt', 'pyproject.toml', ...ENTRIES.slice(0, 3)] as const;
+const MARKS = ['requirements.txt', 'pyproject.toml', ...ENTRIES] as const;
 
 /** Where the guest finds Python's library. */
 const LIBRARY = '/lib';

@@ -52,7 +52,7 @@ export const installedPackages = (sitePackages: string): InstalledPackage[] =>
   });
 
 /** Extension modules on Linux and macOS (PEP 3149). */
-const COMPILED = /\.(?:cpython-\w[\w-]*|abi3|so)?\.?so$/;
+const COMPILED = /\.so$/;
 
 const textOf = (path: string): string => {
   try {
