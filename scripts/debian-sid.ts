@@ -41,7 +41,7 @@ export const unpackFromSid = (packages: readonly string[], directory: string): v
 /** Where this machine gets Debian from. */
 const mirror = (): string => {
   const { stdout } = spawnSync('apt-get', ['indextargets', '--format', '$(REPO_URI)'], { encoding: 'utf8' });
-  const [first] = stdout.split('\n').filter((line) => !line.includes('security'));
+  const first = stdout.split('\n').find((line) => !line.includes('security'));
   if (first === undefined || first === '') throw new Error('apt knows no mirror of Debian');
   return first;
 };

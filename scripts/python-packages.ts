@@ -13,10 +13,10 @@ const DIRECTORY = fileURLToPath(new URL('../.test-tools/python', import.meta.url
 export const PYTHON_PACKAGES = join(DIRECTORY, 'usr/lib/python3/dist-packages');
 
 const PACKAGES = [
-  ...['flask', 'werkzeug', 'jinja2', 'click', 'itsdangerous', 'blinker', 'markupsafe'],
+  ['flask', 'werkzeug', 'jinja2', 'click', 'itsdangerous', 'blinker', 'markupsafe'],
   // An application server for asyncio, and a framework for it.
-  ...['uvicorn', 'starlette', 'anyio', 'h11', 'idna', 'sniffio', 'typing-extensions'],
-].map((name) => `python3-${name}`);
+  ['uvicorn', 'starlette', 'anyio', 'h11', 'idna', 'sniffio', 'typing-extensions'],
+].flatMap((names) => names.map((name) => `python3-${name}`));
 
 /**
  * Downloads and unpacks the packages unless that has been done. Needs apt.

@@ -48,7 +48,6 @@ export const runInterpreter = async (
   const plain: Functions = {
     ...fileCalls(context, files, numbers.directoryPaths),
     ...descriptorCalls(context, files, numbers),
-    ...controlCalls(context, numbers),
     ...openFileCalls(context, numbers),
     ...socketCalls(context, services, sockets),
     ...processCalls(context, env, () => exports),
@@ -58,6 +57,7 @@ export const runInterpreter = async (
     ...Object.fromEntries(ASYNC_HOOKS.map((name) => [name, () => null])),
   };
   const suspending: Functions = {
+    ...controlCalls(context, numbers),
     ...transferCalls(context),
     ...waitingSocketCalls(context, services, sockets),
     ...pollCalls(context, services),
