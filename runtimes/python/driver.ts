@@ -1,9 +1,9 @@
 /** Runs a Python app in the engine: CPython as WebAssembly, and here the threads and the system calls. */
 import { readFileSync } from 'node:fs';
 import { FDFLAG } from '../../src/engine/descriptor.ts';
-import type { Descriptor } from '../../src/engine/descriptor.ts';
 import type { Driver, OpenedGuest } from '../../src/engine/driver.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
+import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
 import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 import { runInterpreter } from './engine/interpreter.ts';
@@ -23,7 +23,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
           for (const stream of services.streams) fds.add(stream);
           // Nobody else is to wait while one thread reads; what is written is written.
           services.streams[0].flags |= FDFLAG.nonblock;
-          const files = new GuestFileSystem(mountsOf(launch, directories), fds);
+          const files = new GuestFileSystem(guestMounts(launch, directories), fds);
           files.changeDirectory(options.workingDirectory);
           const { args, env } = services;
           return services.exit(await runInterpreter(module, { files, fds, services, args, env }));
@@ -32,14 +32,5 @@ const open = (launch: LaunchMessage): OpenedGuest => {
     },
   };
 };
-
-const mountsOf = (launch: LaunchMessage, directories: readonly Descriptor[]) =>
-  directories.map((directory) => {
-    const path = directory.preopenPath ?? '/';
-    const isSameOnHost = launch.directories.some(
-      ({ guestPath, hostPath }) => guestPath === path && hostPath === path,
-    );
-    return { path, directory, isSameOnHost };
-  });
 
 export const driver: Driver = { open };

@@ -127,6 +127,12 @@ export interface DescriptorWatcher extends Disposable {
 const STREAM_PERMISSIONS = 0o600;
 const STREAM_BLOCK = 4096n;
 
+/** In characters. */
+export interface WindowSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** Commands of fcntl(2) for locks of records, and the size of their struct flock in bytes: Linux on 64 bits. */
 export const RECORD_LOCK = { get: 5, set: 6, size: 32 } as const;
 /** F_UNLCK (fcntl.h) */
@@ -144,6 +150,11 @@ export abstract class Descriptor {
 
   get nonBlocking(): boolean {
     return (this.flags & FDFLAG.nonblock) !== 0;
+  }
+
+  /** Of a terminal; undefined for all else. */
+  windowSize(): WindowSize | undefined {
+    return undefined;
   }
 
   /** Host descriptors to poll for this one; empty means always ready. */

@@ -31,6 +31,7 @@ const AT_FDCWD = -100;
 const FIONBIO = 0x5421;
 const TIOCGWINSZ = 0x5413;
 const TCGETS = 0x5401;
+const WINSIZE_BYTES = 8;
 
 export const descriptorCalls = (
   context: CallContext,
@@ -139,8 +140,14 @@ export const controlCalls = (
       if (request === FIONBIO) {
         return setNonBlocking(context, descriptor, memory.view.getInt32(address, true) !== 0);
       }
-      const isTerminal = descriptor.filetype === FILETYPE.characterDevice;
-      return isTerminal && (request === TIOCGWINSZ || request === TCGETS) ? 0 : -WASI.ENOTTY;
+      const size = descriptor.windowSize();
+      if (size === undefined || (request !== TIOCGWINSZ && request !== TCGETS)) return -WASI.ENOTTY;
+      if (request === TIOCGWINSZ) {
+        memory.slice(address, WINSIZE_BYTES).fill(0);
+        memory.view.setUint16(address, size.rows, true);
+        memory.view.setUint16(address + 2, size.columns, true);
+      }
+      return 0;
     },
   };
 };
