@@ -30,10 +30,14 @@ export const pythonRuntime: Runtime = {
     Promise.resolve(toGuestProgram(app, describePythonApp(app, process.env['VIRTUAL_ENV']))),
 };
 
+/** Where Linux keeps what is known of the world's time zones (tzselect(8)); others do without, or install `tzdata`. */
+const TIME_ZONES = '/usr/share/zoneinfo';
+
 const toGuestProgram = (
   { args }: App,
   { entry, directory, sitePackages, directories, notices }: PythonApp,
 ): GuestProgram => {
+  const hasTimeZones = existsSync(TIME_ZONES);
   const options: PythonOptions = { workingDirectory: directory };
   return {
     modulePath: packageFile('dist/drivers/python/python.wasm'),
@@ -47,11 +51,15 @@ const toGuestProgram = (
       // The app's directory is read-only.
       PYTHONDONTWRITEBYTECODE: '1',
       HOME: TEMPORARY_FILES,
+      // There are no accounts to look that up in.
+      USER: 'nobody',
+      ...(hasTimeZones && { PYTHONTZPATH: TIME_ZONES }),
       ...(sitePackages.length > 0 && { PYTHONPATH: sitePackages.join(':') }),
     },
     notices,
     directories: [
       { hostPath: packageFile('dist/drivers/python/lib'), guestPath: LIBRARY, readOnly: true },
+      ...(hasTimeZones ? [{ hostPath: TIME_ZONES, guestPath: TIME_ZONES, readOnly: true }] : []),
       ...directories,
     ],
     tmpfs: [TEMPORARY_FILES],

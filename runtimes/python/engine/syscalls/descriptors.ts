@@ -179,7 +179,10 @@ export const openFileCalls = (
     const descriptor = fds.get(fd);
     if (descriptor === undefined) return WASI.EBADF;
     memory.slice(address, 24).fill(0);
-    memory.view.setUint8(address, descriptor.filetype);
+    // A device is a terminal for isatty(3) of Emscripten.
+    const isOtherDevice =
+      descriptor.filetype === FILETYPE.characterDevice && descriptor.windowSize() === undefined;
+    memory.view.setUint8(address, isOtherDevice ? FILETYPE.unknown : descriptor.filetype);
     memory.view.setBigUint64(address + 8, descriptor.rights, true);
     return 0;
   },
