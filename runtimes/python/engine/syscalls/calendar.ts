@@ -88,9 +88,12 @@ const halves = (year: number): readonly [Date, Date] => [new Date(year, 0, 1), n
 /** Minutes east of UTC outside of summer time. */
 const standardMinutes = (year: number): number => Math.min(...halves(year).map(minutesEastOf));
 
-/** `CET`, where one of the two languages that have names for zones has one for it, or `+0530`. */
+/** Each has names for the zones of its own part of the world (CLDR). */
+const LANGUAGES = ['en-US', 'en-GB', 'en-AU', 'en-NZ', 'en-IN', 'en-ZA'];
+
+/** `CET`, where a language has a name for it, or `+0900`. */
 const zoneName = (date: Date): string => {
-  for (const language of ['en-US', 'en-GB']) {
+  for (const language of LANGUAGES) {
     const parts = new Intl.DateTimeFormat(language, { timeZoneName: 'short' }).formatToParts(date);
     const name = parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
     if (/^[A-Z]+$/.test(name)) return name;
