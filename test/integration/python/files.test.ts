@@ -152,7 +152,6 @@ test.each([
   ['Europe/Berlin', '2025-06-15 17:06:40 CEST +0200 166'],
   ['America/New_York', '2025-06-15 11:06:40 EDT -0400 166'],
   ['Australia/Sydney', '2025-06-16 01:06:40 AEST +1000 167'],
-  ['Nowhere/At_All', '2025-06-15 15:06:40 UTC +0000 166'],
 ])('local time in %s', async (zone, expected) => {
   const printed = await printedByPython(TIME, { env: { TZ: zone } });
   expect(printed.split('\n')).toContain(`${expected} 1750000000.0`);
