@@ -1,12 +1,13 @@
 /**
  * Installs what the tests need beyond npm: nftables and iproute2 to look at the kernel, clang with WASI's
- * libc to rebuild the guests, a C compiler and a load generator for their native peers, and the firewalls of
- * others to get along with. Debian and root only; elsewhere it says what is missing.
+ * libc to rebuild the guests, a C compiler and a load generator for their native peers, the firewalls of
+ * others to get along with, and Flask. Debian and root only; elsewhere it says what is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { FIREWALL_TREE, unpackFirewalls } from './firewall-packages.ts';
+import { PYTHON_PACKAGES, unpackPythonPackages } from './python-packages.ts';
 
 /** Something to look for → the Debian package that brings it. */
 const PROGRAMS: Readonly<Record<string, string>> = {
@@ -39,6 +40,7 @@ const run = (file: string, ...args: string[]): number =>
 
 const isDebianRoot = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
 const lacksFirewalls = !existsSync(FIREWALL_TREE);
+const lacksPython = !existsSync(PYTHON_PACKAGES);
 
 const install = (): boolean => {
   if (run('apt-get', 'update', '-qq') !== 0) return false;
@@ -47,10 +49,12 @@ const install = (): boolean => {
     if (run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing) !== 0) return false;
   }
   console.log(`unpacking firewalls, which are not installed, to ${FIREWALL_TREE}`);
-  return unpackFirewalls();
+  if (!unpackFirewalls()) return false;
+  console.log(`unpacking packages of Python, which are not installed, to ${PYTHON_PACKAGES}`);
+  return unpackPythonPackages();
 };
 
-if (missing.length > 0 || lacksFirewalls) {
+if (missing.length > 0 || lacksFirewalls || lacksPython) {
   if (isDebianRoot) process.exitCode = install() ? 0 : 1;
   else {
     const list = missing.join(' ');
@@ -58,6 +62,7 @@ if (missing.length > 0 || lacksFirewalls) {
       console.error(`the tests need: ${list}\nInstall them, as on Debian: apt-get install ${list}`);
     if (lacksFirewalls)
       console.error('the tests need what scripts/firewall-packages.ts unpacks on Debian, as root');
+    if (lacksPython) console.error('the tests need what scripts/python-packages.ts unpacks on Debian');
     process.exitCode = 1;
   }
 }

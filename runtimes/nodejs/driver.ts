@@ -3,9 +3,9 @@
  * guest/, and here the loop and the system calls.
  */
 import { readFileSync } from 'node:fs';
-import type { Descriptor } from '../../src/engine/descriptor.ts';
 import type { Driver, EngineServices, OpenedGuest } from '../../src/engine/driver.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
+import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
 import { GuestDatagrams } from './engine/datagrams.ts';
 import type { Guest } from './engine/guest.ts';
@@ -24,7 +24,6 @@ import { GuestStreams } from './engine/stream-functions.ts';
 import { TransferMemory } from './engine/transfer-memory.ts';
 
 const MEBIBYTE = 1024 * 1024;
-const DIRECTORY_MODE = 0o755;
 const DEFAULT_MEMORY = 512 * MEBIBYTE;
 /**
  * Bytes of stack in QuickJS before a RangeError: about the recursion that Node itself allows. V8 needs up to 14 times
@@ -53,8 +52,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
     opensFiles: true,
     prepare: async (directories) => {
       const fds = new FdTable();
-      makeMountPoints(launch, directories);
-      const files = new GuestFileSystem(mountsOf(launch, directories), fds);
+      const files = new GuestFileSystem(guestMounts(launch, directories), fds);
       files.changeDirectory(options.workingDirectory);
       const llhttp = compileLlhttp(librarySources);
       // As much again as the guest itself may use.
@@ -117,30 +115,6 @@ const orOutOfMemory = async (running: Promise<number>, memory: number): Promise<
       `the app has used up its memory of ${Math.floor(memory / MEBIBYTE)} MiB`,
       { hint: 'give it more with --memory', cause: error },
     );
-  }
-};
-
-const mountsOf = (launch: LaunchMessage, directories: readonly Descriptor[]) =>
-  directories.map((directory) => {
-    const path = directory.preopenPath ?? '/';
-    const isSameOnHost = launch.directories.some(
-      ({ guestPath, hostPath }) => guestPath === path && hostPath === path,
-    );
-    return { path, directory, isSameOnHost };
-  });
-
-/** Directories of in-memory file systems in which something else is mounted: an app below `/tmp`. */
-const makeMountPoints = ({ tmpfs, directories }: LaunchMessage, opened: readonly Descriptor[]): void => {
-  for (const outer of tmpfs) {
-    const fileSystem = opened.find(({ preopenPath }) => preopenPath === outer);
-    for (const { guestPath } of directories) {
-      if (!guestPath.startsWith(`${outer}/`)) continue;
-      const names = guestPath.slice(outer.length + 1).split('/');
-      // One that is there already is as good.
-      for (const index of names.keys()) {
-        fileSystem?.makeDirectory(Buffer.from(names.slice(0, index + 1).join('/')), DIRECTORY_MODE);
-      }
-    }
   }
 };
 

@@ -11,7 +11,7 @@ import { O } from '../../src/engine/open-flags.ts';
 import { writeAppDirectory, type AppFiles } from '../../test/helpers/app-directory.ts';
 import { mountFiles } from '../../test/helpers/guest-files.ts';
 import { findMountRoots } from './mount-roots.ts';
-import { ancestors, broadness, isWithin } from './package-root.ts';
+import { ancestors, broadness, isWithin } from '../../src/runtime/app-directory.ts';
 import { isMember } from './workspace.ts';
 
 const find = async (files: AppFiles, at: string) => {

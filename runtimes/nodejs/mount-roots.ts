@@ -1,8 +1,8 @@
 /** Which directories the guest must see to find its files and what they `require`. */
 import { existsSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
-import { WasmrunError } from '../../src/errors.ts';
-import { broadness, findPackageRoot, isWithin } from './package-root.ts';
+import { isWithin, refuseBroadDirectory } from '../../src/runtime/app-directory.ts';
+import { findPackageRoot } from './package-root.ts';
 import { findWorkspaceRoot } from './workspace.ts';
 
 /** A directory that the guest sees at the path it has on the host, so that stack traces show the user's own paths. */
@@ -29,12 +29,7 @@ export interface MountRoots {
  *   than an app
  */
 export const findMountRoots = async (directory: string): Promise<MountRoots> => {
-  const tooBroad = broadness(directory);
-  if (tooBroad !== undefined) {
-    throw new WasmrunError('APP_NOT_RUNNABLE', `${directory} is ${tooBroad}: the app would see all of it`, {
-      hint: 'put the app into a directory of its own',
-    });
-  }
+  refuseBroadDirectory(directory);
   const packageRoot = findPackageRoot(directory) ?? directory;
   const root = (await findWorkspaceRoot(packageRoot)) ?? packageRoot;
   const places = [...new Set([packageRoot, root])].map((place) => join(place, 'node_modules'));

@@ -1,10 +1,11 @@
 /** Everything that has to be known of an app before Node.js can start it in the sandbox. */
 import { realpath } from 'node:fs/promises';
 import { WasmrunError } from '../../src/errors.ts';
+import { isWithin } from '../../src/runtime/app-directory.ts';
 import type { App } from '../../src/runtime/runtime.ts';
 import { findAppEntry, type AppEntry } from './app-entry.ts';
 import { findMountRoots, type MountRoot } from './mount-roots.ts';
-import { findPackageRoot, isWithin } from './package-root.ts';
+import { findPackageRoot } from './package-root.ts';
 import { findRefusedPackages, refusalNotices } from './refused-packages.ts';
 
 export interface NodeApp {

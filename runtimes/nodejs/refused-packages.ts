@@ -6,7 +6,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, basename } from 'node:path';
 import { readPackageJson, type PackageJson } from './package-json.ts';
-import { isWithin } from './package-root.ts';
+import { isWithin } from '../../src/runtime/app-directory.ts';
 import { PURE_ALTERNATIVES } from './pure-alternatives.ts';
 
 /** At about 0.1 ms each. An Express app has 70. */

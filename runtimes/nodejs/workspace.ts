@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, matchesGlob, relative } from 'node:path';
 import { WasmrunError } from '../../src/errors.ts';
 import { readPackageJson } from './package-json.ts';
-import { ancestors } from './package-root.ts';
+import { ancestors } from '../../src/runtime/app-directory.ts';
 
 /**
  * The root of the workspace that a package is a member of; undefined for a package of its own.

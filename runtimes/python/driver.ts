@@ -1,7 +1,7 @@
 /** Runs a Python app in the engine: CPython as WebAssembly, and here the threads and the system calls. */
 import { constants, openSync, readFileSync } from 'node:fs';
-import type { Descriptor } from '../../src/engine/descriptor.ts';
 import type { Driver, OpenedGuest } from '../../src/engine/driver.ts';
+import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
 import { AppStart } from './engine/app-start.ts';
 import { SnapshotFile } from './engine/snapshot-file.ts';
@@ -17,7 +17,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
     prepare: (directories) => {
       const start = new AppStart({
         program: { module: new WebAssembly.Module(bytes), initialMemory: () => readFileSync(initialMemory) },
-        mounts: mountsOf(launch, directories),
+        mounts: guestMounts(launch, directories),
         tmpfs: launch.tmpfs,
         args: launch.args,
         env: launch.env,
@@ -31,14 +31,5 @@ const open = (launch: LaunchMessage): OpenedGuest => {
     },
   };
 };
-
-const mountsOf = (launch: LaunchMessage, directories: readonly Descriptor[]) =>
-  directories.map((directory) => {
-    const path = directory.preopenPath ?? '/';
-    const isSameOnHost = launch.directories.some(
-      ({ guestPath, hostPath }) => guestPath === path && hostPath === path,
-    );
-    return { path, directory, isSameOnHost };
-  });
 
 export const driver: Driver = { open };

@@ -1,71 +1,79 @@
 /** Runtime for apps that are written in Python. */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { packageFile } from '../../src/os/package-file.ts';
-import { WasmrunError } from '../../src/errors.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
 import type { App, GuestProgram, Runtime } from '../../src/runtime/runtime.ts';
-import type { PythonOptions } from './python-app.ts';
-import { importedModules } from './imported-modules.ts';
+import { ENTRIES, hasModule, isModuleName } from './app-entry.ts';
+import { startImports } from './imported-modules.ts';
+import { describePythonApp } from './python-app.ts';
+import type { PythonApp, PythonOptions } from './python-app.ts';
 import { findSitePackages } from './site-packages.ts';
 import { snapshotPath } from './snapshot-path.ts';
 
-/** What describes a Python app; the first two name its dependencies only. */
-const MARKS = ['requirements.txt', 'pyproject.toml', 'app.py', 'main.py', 'wsgi.py'] as const;
-/** What is run where nothing is named, in this order: as Flask looks for them, then as people call them. */
-const ENTRIES = ['wsgi.py', 'app.py', 'main.py', 'server.py', '__main__.py'] as const;
+/** What describes a Python app; the first two only say what it needs. */
+const MARKS = ['requirements.txt', 'pyproject.toml', ...ENTRIES] as const;
 
 /** Where the guest finds Python's library. */
 const LIBRARY = '/lib';
 
+/** Where programs leave what they need no longer than they run. */
+const TEMPORARY_FILES = '/tmp';
+
 export const pythonRuntime: Runtime = {
   name: 'python',
   runsFile: (name) => name.endsWith('.py'),
+  runsModule: (directory, name, isChosen) =>
+    isChosen
+      ? isModuleName(name)
+      : hasModule(name, [directory, ...findSitePackages(directory, {}).directories]),
   detect: (directory) => Promise.resolve(MARKS.find((name) => existsSync(join(directory, name)))),
-  prepare: (app) => prepare(app),
+  prepare: (app: App) => toGuestProgram(app, describePythonApp(app, process.env['VIRTUAL_ENV'])),
 };
 
-const prepare = async (app: App): Promise<GuestProgram> => {
-  const entry = app.module ?? findEntry(app.directory);
-  const directory = realpathSync(app.directory);
-  const sitePackages = findSitePackages(directory);
-  const file = join(realpathSync(dirname(entry)), basename(entry));
-  const snapshot = await snapshotPath(file).catch(() => undefined);
+/** Where Linux keeps what is known of the world's time zones (tzselect(8)); others do without, or install `tzdata`. */
+const TIME_ZONES = '/usr/share/zoneinfo';
+
+const toGuestProgram = async (
+  { args }: App,
+  { entry, directory, sitePackages, directories, notices }: PythonApp,
+): Promise<GuestProgram> => {
+  const hasTimeZones = existsSync(TIME_ZONES);
+  const command = [...entry.args, ...args];
+  // Without a cache it starts all the same, only slower.
+  const snapshot = await snapshotPath([directory, ...entry.args]).catch(() => undefined);
   const options: PythonOptions = {
     initialMemory: packageFile('dist/drivers/python/python.memory'),
     ...(snapshot !== undefined && { snapshot }),
     conditions: {
       build: readFileSync(packageFile('dist/drivers/python/build-id'), 'utf8'),
       workingDirectory: directory,
-      imports: importedModules(file),
+      imports: startImports(directory, command, entry.file),
     },
   };
   return {
     modulePath: packageFile('dist/drivers/python/python.wasm'),
     driver: driverPath('python'),
     options,
-    args: ['python', file, ...app.args],
+    args: ['python', ...command],
     env: {
       PYTHONHOME: '/',
       // What is printed is seen at once.
       PYTHONUNBUFFERED: '1',
       // The app's directory is read-only.
       PYTHONDONTWRITEBYTECODE: '1',
-      HOME: '/tmp',
+      HOME: TEMPORARY_FILES,
+      // There are no accounts to look that up in.
+      USER: 'nobody',
+      ...(hasTimeZones && { PYTHONTZPATH: TIME_ZONES }),
       ...(sitePackages.length > 0 && { PYTHONPATH: sitePackages.join(':') }),
     },
+    notices,
     directories: [
       { hostPath: packageFile('dist/drivers/python/lib'), guestPath: LIBRARY, readOnly: true },
-      { hostPath: directory, guestPath: directory, readOnly: true },
+      ...(hasTimeZones ? [{ hostPath: TIME_ZONES, guestPath: TIME_ZONES, readOnly: true }] : []),
+      ...directories,
     ],
-    tmpfs: ['/tmp'],
+    tmpfs: [TEMPORARY_FILES],
   };
-};
-
-const findEntry = (directory: string): string => {
-  const found = ENTRIES.find((name) => existsSync(join(directory, name)));
-  if (found !== undefined) return join(directory, found);
-  throw new WasmrunError('APP_NOT_RUNNABLE', `${directory} has no ${ENTRIES.join(', ')}`, {
-    hint: 'name the file to run: wasmrun os DIR --module server/start.py, or [app] module in .wasmrun.toml',
-  });
 };

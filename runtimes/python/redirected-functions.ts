@@ -5,14 +5,14 @@
  */
 
 /** Value types (WebAssembly Core Specification, binary format). */
-export const TYPE = { i32: 0x7f, i64: 0x7e, f64: 0x7c } as const;
+export const TYPE = { i32: 0x7f, i64: 0x7e } as const;
 
 export interface Signature {
   readonly parameters: readonly number[];
   readonly results: readonly number[];
 }
 
-const { i32, i64, f64 } = TYPE;
+const { i32, i64 } = TYPE;
 
 /** In the order of their slots. */
 export const REDIRECTED = {
@@ -31,8 +31,13 @@ export const REDIRECTED = {
   /** musl: values by thread, of which there was one. */
   pthread_getspecific: { parameters: [i32], results: [i32] },
   pthread_setspecific: { parameters: [i32, i32], results: [i32] },
-  /** Emscripten: it looked at the clock until the time, in ms, had passed. */
-  emscripten_thread_sleep: { parameters: [f64], results: [] },
+  /**
+   * musl: (clock, flags, address of the time, address for what is left) → 0 or an errno. Emscripten's looked at the clock
+   * until the time had passed.
+   */
+  clock_nanosleep: { parameters: [i32, i32, i32, i32], results: [i32] },
+  /** Emscripten: said that the machine is called `emscripten`. */
+  uname: { parameters: [i32], results: [i32] },
   /** Emscripten: refused every option (socket(7)), and every pair (socketpair(2)). */
   setsockopt: { parameters: [i32, i32, i32, i32, i32], results: [i32] },
   socketpair: { parameters: [i32, i32, i32, i32], results: [i32] },

@@ -12,12 +12,12 @@ const KEPT = 16;
 /**
  * Absolute path of an app's snapshot, which may not be there yet. No other app starts from it: packages of the app have
  * run in it.
- * @param entry - absolute path of the file that is started
+ * @param identity - what tells the app from others: its directory, and what is started of it
  * @throws {WasmrunError} `ENGINE_FAILED` where no directory belongs to the user alone
  */
-export const snapshotPath = async (entry: string): Promise<string> => {
+export const snapshotPath = async (identity: readonly string[]): Promise<string> => {
   const directory = await cacheDirectory();
-  const key = createHash('sha256').update(entry).digest('hex').slice(0, 16);
+  const key = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
   const path = join(directory, `${PREFIX}${key}${SUFFIX}`);
   const now = new Date();
   if (await isOurs(path)) await utimes(path, now, now);

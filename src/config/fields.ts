@@ -74,6 +74,11 @@ export const FIELDS = {
     print: (env) => Object.fromEntries(env),
   }),
   'app.env_file': field({ reader: listOrOne(hostPath), example: '".env"', flag: '--env-file', fallback: [] }),
+  'app.site_packages': field({
+    reader: listOrOne(hostPath),
+    example: '"site-packages"',
+    fallback: [],
+  }),
   'app.dirs': field({
     reader: list(directoryMount),
     example: '["public:/public:ro"]',

@@ -37,6 +37,8 @@ export interface Settings {
     /** Arguments of the guest, without its own name. */
     readonly args: readonly string[];
     readonly env: Readonly<Record<string, string>>;
+    /** Absolute paths of directories with the packages of a Python app. */
+    readonly sitePackages: readonly string[];
     readonly directories: readonly DirectoryMount[];
     /** Guest paths of in-memory file systems. */
     readonly tmpfs: readonly string[];
@@ -189,6 +191,7 @@ const toSettings = (
       module: merged.get('app.module')?.value,
       args: required(merged, 'app.args'),
       env: Object.fromEntries(env),
+      sitePackages: required(merged, 'app.site_packages'),
       directories: required(merged, 'app.dirs'),
       tmpfs: required(merged, 'app.tmpfs'),
       memory: merged.get('app.memory')?.value,

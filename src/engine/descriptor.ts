@@ -127,6 +127,17 @@ export interface DescriptorWatcher extends Disposable {
 const STREAM_PERMISSIONS = 0o600;
 const STREAM_BLOCK = 4096n;
 
+/** In characters. */
+export interface WindowSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Commands of fcntl(2) for locks of records, and the size of their struct flock in bytes: Linux on 64 bits. */
+export const RECORD_LOCK = { get: 5, set: 6, size: 32 } as const;
+/** F_UNLCK (fcntl.h) */
+const UNLOCKED = 2;
+
 export abstract class Descriptor {
   abstract readonly filetype: number;
   /** {@link FDFLAG} bits the guest sees and sets. */
@@ -139,6 +150,11 @@ export abstract class Descriptor {
 
   get nonBlocking(): boolean {
     return (this.flags & FDFLAG.nonblock) !== 0;
+  }
+
+  /** Of a terminal; undefined for all else. */
+  windowSize(): WindowSize | undefined {
+    return undefined;
   }
 
   /** Host descriptors to poll for this one; empty means always ready. */
@@ -180,6 +196,15 @@ export abstract class Descriptor {
   }
   allocate(_offset: bigint, _length: bigint): number {
     return -WASI.ENODEV;
+  }
+  /**
+   * Asks for a lock of a record, or whether there is one (fcntl(2), {@link RECORD_LOCK}). Where nobody else can have the
+   * file there is none in the way.
+   * @param lock - struct flock, changed by the question
+   */
+  lockRecord(command: number, lock: Uint8Array): number {
+    if (command === RECORD_LOCK.get) new DataView(lock.buffer, lock.byteOffset).setInt16(0, UNLOCKED, true);
+    return 0;
   }
   setSize(_size: bigint): number {
     return -WASI.EINVAL;

@@ -19,6 +19,10 @@ const posixFallocate: (fd: number, offset: bigint, length: bigint) => number = l
 );
 const fcntl: (fd: number, command: number, argument: number) => number =
   libc.func('int fcntl(int, int, int)');
+/** The same with the address of a struct. */
+const fcntlRecord: (fd: number, command: number, lock: Uint8Array) => number = libc.func(
+  'int fcntl(int, int, void *)',
+);
 
 /** fcntl.h: F_SETFL and the flags it can change that preview1 has. */
 const F_SETFL = 4;
@@ -110,6 +114,10 @@ export class HostFile extends Descriptor {
     // posix_fallocate(3) returns the errno instead of setting it.
     const code = posixFallocate(this.#hostFd, offset, length);
     return code === 0 ? 0 : -toWasi(code);
+  }
+
+  override lockRecord(command: number, lock: Uint8Array): number {
+    return fcntlRecord(this.#hostFd, command, lock) < 0 ? failure() : 0;
   }
 
   override setSize(size: bigint): number {

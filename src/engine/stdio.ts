@@ -1,12 +1,21 @@
 /** The guest's stdin, stdout and stderr: descriptors 0–2 of the engine, written through at once. */
 import { fstatSync } from 'node:fs';
+import { libc } from '../os/libc.ts';
 import { Descriptor, FILETYPE, RIGHT } from './descriptor.ts';
+import type { WindowSize } from './descriptor.ts';
 import { WASI, failure } from './errno.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { write } from './libc.ts';
 import { POLLIN, POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { readInto, writeFrom } from './transfer.ts';
+
+const ioctl: (fd: number, request: number, result: Uint16Array) => number = libc.func(
+  'int ioctl(int, unsigned long, void *)',
+);
+/** TIOCGWINSZ(2const): rows, columns, and two of no meaning. */
+const TIOCGWINSZ = 0x5413;
+const WINSIZE_LENGTH = 4;
 
 /** limits.h: a pipe that is ready for writing takes this many bytes without blocking (pipe(7)). */
 const PIPE_BUF = 4096;
@@ -23,6 +32,12 @@ export class StandardStream extends Descriptor {
     this.filetype = filetypeOf(fd);
     // isatty() in wasi-libc is "a character device that cannot seek or tell".
     this.rights = fd === 0 ? RIGHT.fdRead : RIGHT.fdWrite;
+  }
+
+  override windowSize(): WindowSize | undefined {
+    const size = new Uint16Array(WINSIZE_LENGTH);
+    if (ioctl(this.#hostFds[0], TIOCGWINSZ, size) < 0) return undefined;
+    return { rows: size[0]!, columns: size[1]! };
   }
 
   override pollFds(): readonly number[] {

@@ -63,7 +63,7 @@ export const announcedRuntime = (name: string, marks: readonly string[]): Runtim
         'RUNTIME_UNAVAILABLE',
         `runtime ${name} is not available yet (chosen because of ${reason})`,
         {
-          hint: 'this version runs Node.js apps and WebAssembly modules: name a file of the app with --module or [app] module',
+          hint: 'this version runs Node.js and Python apps, and WebAssembly modules: name a file of the app with --module or [app] module',
         },
       ),
     ),

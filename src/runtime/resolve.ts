@@ -1,6 +1,6 @@
 /** From a path on the command line to a program that can be started. */
 import { stat } from 'node:fs/promises';
-import { basename, dirname, extname, resolve } from 'node:path';
+import { basename, dirname, extname, relative, resolve } from 'node:path';
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BuildOptions } from './build.ts';
@@ -17,6 +17,9 @@ export interface AppOptions {
     /** Absolute path. */
     readonly module?: string | undefined;
     readonly args: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    /** Absolute paths. */
+    readonly sitePackages?: readonly string[];
     readonly memory?: number | undefined;
   };
   readonly build: {
@@ -101,10 +104,12 @@ export const resolveApp = async (
     file ??
     (willBuild
       ? (options.app.module ?? options.build.output)
-      : await configuredModule(directory, build === 'no' ? withoutBuild(options) : options, {
-          log,
-          signal,
-        }));
+      : await configuredModule(
+          directory,
+          build === 'no' ? withoutBuild(options) : options,
+          { log, signal },
+          async (name) => (await runtimeByName({ directory, module: name, options, runtimes })) !== undefined,
+        ));
   const { runtime, reason } = await chooseRuntime(path, { directory, module, options, runtimes });
   log.detail(`runtime ${runtime.name}: ${reason}`);
   const isYetToBuild = willBuild && module !== undefined && !(await isFile(module));
@@ -114,6 +119,8 @@ export const resolveApp = async (
         directory,
         module,
         args: options.app.args,
+        ...(options.app.env && { env: options.app.env }),
+        ...(options.app.sitePackages && { sitePackages: options.app.sitePackages }),
         memory: options.app.memory,
         reason,
       });
@@ -136,6 +143,7 @@ const configuredModule = async (
   directory: string,
   { app, build, configFile }: AppOptions,
   how: BuildOptions,
+  isRunByName: (module: string) => Promise<boolean>,
 ): Promise<string | undefined> => {
   if (build.command !== undefined) {
     const { runBuild } = await import('./build.ts');
@@ -143,6 +151,7 @@ const configuredModule = async (
   }
   const module = app.module ?? build.output;
   if (module === undefined || (await isFile(module))) return module;
+  if (await isRunByName(module)) return module;
   if (build.command !== undefined) {
     throw new WasmrunError('BUILD_FAILED', `the build succeeded but ${module} is not there`, {
       hint: 'correct [build] output, or the command that should make it',
@@ -154,10 +163,31 @@ const configuredModule = async (
   });
 };
 
-const chooseRuntime = async (
-  path: string,
-  given: { directory: string; module: string | undefined; options: AppOptions; runtimes: readonly Runtime[] },
-): Promise<Detection> => {
+interface Choice {
+  readonly directory: string;
+  readonly module: string | undefined;
+  readonly options: AppOptions;
+  readonly runtimes: readonly Runtime[];
+}
+
+/** The runtime that runs a module by its name, which is no file's. */
+const runtimeByName = async ({
+  directory,
+  module,
+  options,
+  runtimes,
+}: Choice): Promise<Runtime | undefined> => {
+  if (module === undefined) return undefined;
+  const { language } = options.app;
+  const candidates =
+    language === undefined
+      ? (await detectRuntimes(directory, runtimes)).map(({ runtime }) => runtime)
+      : [findRuntime(language, runtimes)];
+  const name = relative(directory, module);
+  return candidates.find((runtime) => runtime.runsModule?.(directory, name, language !== undefined));
+};
+
+const chooseRuntime = async (path: string, given: Choice): Promise<Detection> => {
   const { directory, module, options, runtimes } = given;
   const { language } = options.app;
   if (language !== undefined)
@@ -165,7 +195,8 @@ const chooseRuntime = async (
   if (module !== undefined) {
     const name = basename(module);
     // What nobody knows by its name may be a module all the same: the first of the list looks into it.
-    const runtime = runtimes.find((each) => each.runsFile(name)) ?? runtimes[0];
+    const byName = (await isFile(module)) ? undefined : await runtimeByName(given);
+    const runtime = byName ?? runtimes.find((each) => each.runsFile(name)) ?? runtimes[0];
     if (runtime !== undefined) return { runtime, reason: name };
   }
 

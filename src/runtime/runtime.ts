@@ -43,6 +43,10 @@ export interface App {
   readonly module?: string | undefined;
   /** Arguments of the guest, without its own name. */
   readonly args: readonly string[];
+  /** Variables that the user sets. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Absolute paths of directories with packages for it, where the user names some. */
+  readonly sitePackages?: readonly string[];
   /** Bytes of memory it may use, where that was said. */
   readonly memory?: number | undefined;
   /** Why this runtime was chosen, e.g. `package.json` or `--language`. */
@@ -56,6 +60,11 @@ export interface Runtime {
   readonly isAnnounced?: true;
   /** Is a file of this name, that was named directly, one for it? */
   runsFile(name: string): boolean;
+  /**
+   * Can it run what has this name but is no file, as `python -m` does? Relative to `directory`.
+   * @param isChosen - the user has said that it is this runtime
+   */
+  runsModule?(directory: string, name: string, isChosen: boolean): boolean;
   /** Looks at a directory and returns what it recognises there (e.g. `package.json`), or nothing. */
   detect(directory: string): Promise<string | undefined>;
   /**

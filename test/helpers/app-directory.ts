@@ -1,5 +1,5 @@
 /** An app's directory that a test writes down: names and contents of its files. */
-import { mkdir, mkdtempDisposable, realpath, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtempDisposable, realpath, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -9,6 +9,8 @@ export type AppFiles = Readonly<Record<string, string | object | { readonly link
 /** Writes the files into a fresh directory, which goes when it is disposed of; its path has no symbolic links. */
 export const writeAppDirectory = async (files: AppFiles) => {
   const temporary = await mkdtempDisposable(join(await realpath(tmpdir()), 'wasmrun-app-'));
+  // An app's user must be able to enter it.
+  await chmod(temporary.path, 0o755);
   for (const [name, content] of Object.entries(files)) await writeEntry(join(temporary.path, name), content);
   return temporary;
 };

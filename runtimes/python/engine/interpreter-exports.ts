@@ -3,6 +3,8 @@ export interface InterpreterExports {
   readonly memory: WebAssembly.Memory;
   readonly __indirect_function_table: WebAssembly.Table;
   readonly __stack_pointer: WebAssembly.Global;
+  /** Address of a flag: whether the interpreter asks for signals. */
+  readonly Py_EMSCRIPTEN_SIGNAL_HANDLING: WebAssembly.Global;
   __wasm_call_ctors(): void;
   /** Makes the C library's environment anew, out of what the engine says. */
   __emscripten_environ_constructor(): void;
@@ -31,6 +33,8 @@ export interface InterpreterExports {
   readonly PyRun_SimpleString: (text: number) => number;
   /** A borrowed reference to what `sys` has by that name. */
   PySys_GetObject(name: number): number;
+  /** Python/pylifecycle.c: what is done for a signal; 0 for the default, 1 for nothing, else a function's number. */
+  PyOS_getsig(signal: number): number;
   /** Gives CPython's lock back; the thread's state. */
   PyEval_SaveThread(): number;
   PyEval_RestoreThread(state: number): void;
@@ -40,6 +44,7 @@ const USED: Readonly<Record<keyof InterpreterExports, true>> = {
   memory: true,
   __indirect_function_table: true,
   __stack_pointer: true,
+  Py_EMSCRIPTEN_SIGNAL_HANDLING: true,
   __wasm_call_ctors: true,
   __emscripten_environ_constructor: true,
   emscripten_stack_init: true,
@@ -60,6 +65,7 @@ const USED: Readonly<Record<keyof InterpreterExports, true>> = {
   Py_DecodeLocale: true,
   PyRun_SimpleString: true,
   PySys_GetObject: true,
+  PyOS_getsig: true,
   PyEval_SaveThread: true,
   PyEval_RestoreThread: true,
 };

@@ -106,7 +106,6 @@ export const createInterpreter = (module: WebAssembly.Module, options: Interpret
   const plain: Functions = {
     ...fileCalls(context, files, numbers.directoryPaths),
     ...descriptorCalls(context, files, numbers),
-    ...controlCalls(context, numbers),
     ...openFileCalls(context, numbers),
     ...socketCalls(context, services, sockets),
     ...processCalls(context, { env, onRandom, exports: () => exports }),
@@ -116,6 +115,7 @@ export const createInterpreter = (module: WebAssembly.Module, options: Interpret
     ...Object.fromEntries(ASYNC_HOOKS.map((name) => [name, () => null])),
   };
   const suspending: Functions = {
+    ...controlCalls(context, numbers),
     ...transferCalls(context),
     ...waitingSocketCalls(context, services, sockets),
     ...pollCalls(context, services),
@@ -137,6 +137,8 @@ export const createInterpreter = (module: WebAssembly.Module, options: Interpret
   }).exports;
   table.set(0, call);
   exports.emscripten_stack_init();
+  // Python/emscripten_signal.c: the interpreter is to ask for signals.
+  memory.bytes[exports.Py_EMSCRIPTEN_SIGNAL_HANDLING.value] = 1;
   services.control.onStop((signal) => signals.raise(signal));
   return { exports, memory, threads };
 };
@@ -197,6 +199,7 @@ const fillTable = (exports: InterpreterExports, threadFunctions: Functions, plai
     ...threadFunctions,
     setsockopt: inC(plain['setsockopt']!),
     socketpair: inC(plain['socketpair']!),
+    uname: inC(plain['uname']!),
   } as unknown as Record<string, never>;
   const functions = new WebAssembly.Instance(adapterModule(REDIRECTED), { host }).exports;
   for (const [index, name] of REDIRECTED_NAMES.entries()) table.set(first + index, functions[name]);

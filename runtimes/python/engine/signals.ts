@@ -4,6 +4,8 @@ import type { Threads } from './threads.ts';
 
 /** signal(7) */
 const SIGTERM = 15;
+/** What a process does for a signal where it has not said (signal(7)). */
+const SIG_DFL = 0;
 
 export class Signals {
   readonly #threads: Threads;
@@ -15,10 +17,14 @@ export class Signals {
     this.#exports = exports;
   }
 
-  /** The supervisor wants the app to end. Whether it is left to the app. */
-  raise(signal: number): boolean {
-    this.#pending = signal === 0 ? SIGTERM : signal;
-    return false;
+  /** The supervisor wants the app to end. Whether the app does so by itself: whether it has said what to do then. */
+  raise(given: number): boolean {
+    // 0 where nobody has sent a signal: the sandbox is stopped all the same.
+    const signal = given === 0 ? SIGTERM : given;
+    if (this.#exports().PyOS_getsig(signal) === SIG_DFL) return false;
+    this.#pending = signal;
+    this.#threads.interrupt();
+    return true;
   }
 
   /**

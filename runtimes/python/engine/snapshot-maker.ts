@@ -62,17 +62,24 @@ interface Made {
 }
 
 const describe = (
-  { start, tmpfs }: SnapshotPlan,
+  { start, mounts, tmpfs }: SnapshotPlan,
   seen: ReadonlySet<string>,
   made?: Made,
 ): SnapshotDescription => ({
   conditions: start.conditions,
   variables: made?.variables ?? [],
   files: [...seen, start.scriptDirectory]
-    .filter((path) => !tmpfs.some((each) => path === each || path.startsWith(`${each}/`)))
+    .filter((path) => !tmpfs.includes(mountOf(mounts, path)))
     .map((path) => [path, fileIdentity(start.files, path)] as const),
   ...(made !== undefined && { state: made.state }),
 });
+
+/** Where the file system begins in which a path is. */
+const mountOf = (mounts: readonly GuestMount[], path: string): string =>
+  mounts
+    .map((mount) => mount.path)
+    .filter((each) => path === each || path.startsWith(`${each}/`))
+    .reduce((longest, each) => (each.length > longest.length ? each : longest), '');
 
 /** What an interpreter has done that another one could not simply go on from. */
 interface Effects {

@@ -16,6 +16,8 @@ const STACK_ALIGNMENT = 16;
 const SLICE_MS = 5;
 /** Ids of threads are addresses in CPython; these are none. */
 const FIRST_ID = 4096;
+/** Results of waiting for a semaphore (Include/internal/pycore_parking_lot.h). */
+const PARK = { ok: 0, timeout: -2, interrupted: -3 } as const;
 /** parking_lot.c, `struct _PySemaphore` without semaphores of POSIX: the counter lies behind a mutex and a condition. */
 const COUNTER_OFFSET = 72;
 
@@ -30,22 +32,35 @@ interface Thread {
   stackPointer: number;
 }
 
-/** A thread that waits: what it waits for, and how it is told. */
-interface Wait {
-  /** As performance.now() has it; Infinity for never. */
+/** A thread that waits until a time. */
+interface TimedWait {
+  /** As performance.now() has it. */
   readonly deadline: number;
   readonly onDeadline: () => void;
 }
 
 export type Resume<Value> = (value: Value) => void;
 
+/** How a wait may end, but for what is waited for. */
+export interface WaitEnds<Value> {
+  /** As performance.now() has it; Infinity for never. */
+  readonly deadline: number;
+  /** What the thread goes on with at that time. */
+  readonly late: Value;
+  /** What it goes on with when a signal comes; as in every process, that is for the main thread. */
+  readonly interrupted: Value;
+}
+
 export class Threads {
   readonly #events: EventPoll;
   #exports!: InterpreterExports;
   #current!: Thread;
+  #main!: Thread;
+  /** Ends the main thread's wait. */
+  #interruptMain: (() => void) | undefined;
   #lastId = FIRST_ID;
   readonly #runnable: { thread: Thread; go: () => void }[] = [];
-  readonly #waits = new Set<Wait>();
+  readonly #waits = new Set<TimedWait>();
   /** Who waits for a lock: called to look whether it is free. */
   readonly #locks = new Set<() => void>();
   #sliceEnd = 0;
@@ -65,9 +80,9 @@ export class Threads {
     return this.#current.specific;
   }
 
-  /** Is somebody else to have the processor now? */
+  /** Are others, and what comes from outside, to be looked after now? */
   get isSliceOver(): boolean {
-    return this.#runnable.length > 0 && performance.now() >= this.#sliceEnd;
+    return performance.now() >= this.#sliceEnd;
   }
 
   /**
@@ -81,7 +96,7 @@ export class Threads {
   ): Promise<Result> {
     this.#exports = exports;
     const ran: { outcome?: Promise<Result>; isOver: boolean } = { isOver: false };
-    this.#add({
+    this.#main = this.#add({
       top: exports.emscripten_stack_get_base(),
       bottom: exports.emscripten_stack_get_end(),
       stackPointer: exports.__stack_pointer.value,
@@ -118,7 +133,7 @@ export class Threads {
         };
         enter(argument).then(end, end);
       },
-    });
+    }).id;
   }
 
   /** What the running thread gives V8 to be suspended; it goes on with what `resume` is called with. */
@@ -131,31 +146,29 @@ export class Threads {
     return promise;
   }
 
-  /** The same, at most until a time; `arm` returns how the wait is given up. */
-  suspendUntil<Value>(
-    deadline: number,
-    late: Value,
-    arm: (resume: Resume<Value>) => () => void,
-  ): Promise<Value> {
+  /** The same, at most until a time, or a signal; `arm` returns how the wait is given up. */
+  wait<Value>(ends: WaitEnds<Value>, arm: (resume: Resume<Value>) => () => void): Promise<Value> {
+    const isMain = this.#current === this.#main;
     return this.suspend<Value>((resume) => {
-      const wait: Wait = {
-        deadline,
-        onDeadline: () => {
-          this.#waits.delete(wait);
-          giveUp();
-          resume(late);
-        },
-      };
-      const giveUp = arm((value) => {
-        this.#waits.delete(wait);
+      const goOn = (value: Value): void => {
+        this.#waits.delete(timed);
+        if (isMain) this.#interruptMain = undefined;
         resume(value);
-      });
-      if (deadline !== Infinity) this.#waits.add(wait);
+      };
+      const end = (value: Value): void => {
+        giveUp();
+        goOn(value);
+      };
+      const timed: TimedWait = { deadline: ends.deadline, onDeadline: () => end(ends.late) };
+      const giveUp = arm(goOn);
+      if (ends.deadline !== Infinity) this.#waits.add(timed);
+      if (isMain) this.#interruptMain = () => end(ends.interrupted);
     });
   }
 
-  sleep(ms: number): Promise<void> {
-    return this.suspendUntil(performance.now() + ms, undefined, () => () => {});
+  /** A signal has come: the main thread, if it waits, goes on to look at it. */
+  interrupt(): void {
+    this.#interruptMain?.();
   }
 
   /** Lets the others go first. */
@@ -165,14 +178,15 @@ export class Threads {
 
   /** Waits for a semaphore of CPython; its address. Nanoseconds, or less than 0 for ever. */
   acquire(semaphore: number, nanoseconds: bigint): number | Promise<number> {
-    if (this.#take(semaphore)) return 0;
-    if (nanoseconds === 0n) return -1;
+    if (this.#take(semaphore)) return PARK.ok;
+    if (nanoseconds === 0n) return PARK.timeout;
     const deadline = nanoseconds < 0n ? Infinity : performance.now() + Number(nanoseconds) / 1e6;
-    return this.suspendUntil(deadline, -1, (resume) => {
+    const ends = { deadline, late: PARK.timeout, interrupted: PARK.interrupted };
+    return this.wait<number>(ends, (resume) => {
       const look = (): void => {
         if (!this.#take(semaphore)) return;
         this.#locks.delete(look);
-        resume(0);
+        resume(PARK.ok);
       };
       this.#locks.add(look);
       return () => this.#locks.delete(look);
@@ -193,10 +207,10 @@ export class Threads {
     this.#descriptors.delete(descriptor);
   }
 
-  #add({ begin, ...state }: Omit<Thread, 'id'> & { begin: () => void }): number {
+  #add({ begin, ...state }: Omit<Thread, 'id'> & { begin: () => void }): Thread {
     const thread = { id: (this.#lastId += FIRST_ID), ...state };
     this.#runnable.push({ thread, go: begin });
-    return thread.id;
+    return thread;
   }
 
   #take(semaphore: number): boolean {

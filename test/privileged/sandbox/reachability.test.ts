@@ -85,7 +85,8 @@ describe.each(WAYS)('by $way', ({ transport, kind }) => {
     const hello = ['os', guestPath('hello-wasmedge'), '--forward', `${FORWARDED}`, '--transport', transport];
     await using run = startCli([...hello, '--', `${FORWARDED}`, address], { prefix, env });
     const { port } = new URL(await run.url());
-    expect(run.stdout()).toContain(`listening on ${address}`);
+    // The two streams of a command are read one after the other.
+    await expect.poll(run.stdout).toContain(`listening on ${address}`);
     expect(run.stderr()).toMatch(new RegExp(` {2}${transport}$`, 'm'));
     for (const host of ['127.0.0.1', '[::1]', 'localhost'])
       expect(await (await fetch(`http://${host}:${port}/`)).text(), host).toBe(GREETING);

@@ -9,7 +9,7 @@ describe('defaults', () => {
     const { settings, origins } = await load({});
     expect(settings).toEqual({
       configFile: undefined,
-      app: { args: [], env: {}, directories: [], tmpfs: [] },
+      app: { args: [], env: {}, sitePackages: [], directories: [], tmpfs: [] },
       build: {},
       network: {
         forwards: [],

@@ -224,20 +224,12 @@ describe('what does not run', () => {
       'name the file that starts the app',
     ],
     [
-      'a Python app',
-      [{ 'app.py': '', 'pyproject.toml': '' }],
-      'RUNTIME_UNAVAILABLE',
-      126,
-      'runtime python is not available yet (chosen because of pyproject.toml)',
-      'Node.js apps and WebAssembly modules',
-    ],
-    [
       'postgres',
       [{}, '.', { app: { language: 'postgres' } }],
       'RUNTIME_UNAVAILABLE',
       126,
       'runtime postgres is not available yet (chosen because of language "postgres")',
-      'Node.js apps and WebAssembly modules',
+      'Node.js and Python apps, and WebAssembly modules',
     ],
     [
       'an unknown language',
@@ -245,7 +237,7 @@ describe('what does not run', () => {
       'RUNTIME_UNAVAILABLE',
       126,
       'there is no runtime "ruby"',
-      'choose one of wasm, nodejs, or leave',
+      'choose one of wasm, nodejs, python, or leave',
     ],
     [
       'wasm without a module',

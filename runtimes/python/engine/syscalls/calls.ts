@@ -58,13 +58,15 @@ export const waiting = (
 ): number | Promise<number> => {
   const result = attempt();
   if (result !== -WASI.EAGAIN || nonBlocking.has(descriptor)) return result;
-  return threads.suspend<number>((resume) => {
+  const ends = { deadline: Infinity, late: 0, interrupted: -WASI.EINTR };
+  return threads.wait<number>(ends, (resume) => {
     const again = (): void => {
       memory.refresh();
       const later = attempt();
-      if (later === -WASI.EAGAIN) threads.onReady(descriptor, events, again);
+      if (later === -WASI.EAGAIN) giveUp = threads.onReady(descriptor, events, again);
       else resume(later);
     };
-    threads.onReady(descriptor, events, again);
+    let giveUp = threads.onReady(descriptor, events, again);
+    return () => giveUp();
   });
 };

@@ -1,6 +1,6 @@
 /** System calls on descriptors: those of Emscripten and, for reading and writing, of WASI. */
 import { constants } from 'node:fs';
-import { FILETYPE } from '../../../../src/engine/descriptor.ts';
+import { FILETYPE, RECORD_LOCK } from '../../../../src/engine/descriptor.ts';
 import type { Descriptor } from '../../../../src/engine/descriptor.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
 import { POLLIN, POLLOUT } from '../../../../src/engine/poll-events.ts';
@@ -17,6 +17,9 @@ const F_GETFD = 1;
 const F_SETFD = 2;
 const F_GETFL = 3;
 const F_SETFL = 4;
+const F_GETLK = 12;
+const F_SETLK = 13;
+const F_SETLKW = 14;
 const F_DUPFD_CLOEXEC = 1030;
 const O_RDWR = 2;
 const O_NONBLOCK = 0o4000;
@@ -28,6 +31,7 @@ const AT_FDCWD = -100;
 const FIONBIO = 0x5421;
 const TIOCGWINSZ = 0x5413;
 const TCGETS = 0x5401;
+const WINSIZE_BYTES = 8;
 
 export const descriptorCalls = (
   context: CallContext,
@@ -72,10 +76,32 @@ export const descriptorCalls = (
   };
 };
 
+/** How often a lock that another process has is asked for, in ms: the engine must not wait in the kernel. */
+const LOCK_PATIENCE_MS = 10;
+
+/** Waits for a lock of a record. */
+const lockRecord = async (
+  { memory, fds, threads }: CallContext,
+  fd: number,
+  address: number,
+): Promise<number> => {
+  for (;;) {
+    memory.refresh();
+    const result = fds.get(fd)?.lockRecord(RECORD_LOCK.set, memory.slice(address, RECORD_LOCK.size));
+    if (result !== -WASI.EAGAIN && result !== -WASI.EACCES) return result ?? -WASI.EBADF;
+    const deadline = performance.now() + LOCK_PATIENCE_MS;
+    const end = await threads.wait<number>({ deadline, late: 0, interrupted: -WASI.EINTR }, () => () => {});
+    if (end !== 0) return end;
+  }
+};
+
 /** Settings of descriptors. */
-export const controlCalls = (context: CallContext, numbers: DescriptorNumbers): Record<string, Call> => {
+export const controlCalls = (
+  context: CallContext,
+  numbers: DescriptorNumbers,
+): Record<string, WaitingCall> => {
   const { memory, fds, nonBlocking } = context;
-  const control = (fd: number, command: number, values: number): number => {
+  const control = (fd: number, command: number, values: number): number | Promise<number> => {
     const descriptor = fds.get(fd);
     if (descriptor === undefined) return -WASI.EBADF;
     switch (command) {
@@ -90,10 +116,19 @@ export const controlCalls = (context: CallContext, numbers: DescriptorNumbers): 
         return O_RDWR | (nonBlocking.has(descriptor) ? O_NONBLOCK : 0);
       case F_SETFL:
         return setNonBlocking(context, descriptor, (memory.view.getInt32(values, true) & O_NONBLOCK) !== 0);
+      case F_GETLK:
+        return descriptor.lockRecord(RECORD_LOCK.get, lockAt(values));
+      case F_SETLK:
+        return descriptor.lockRecord(RECORD_LOCK.set, lockAt(values));
+      case F_SETLKW:
+        return lockRecord(context, fd, memory.view.getUint32(values, true));
       default:
         return -WASI.EINVAL;
     }
   };
+  /** struct flock of musl (fcntl.h) is that of Linux on 64 bits. */
+  const lockAt = (values: number): Uint8Array =>
+    memory.slice(memory.view.getUint32(values, true), RECORD_LOCK.size);
   return {
     __syscall_fcntl64: control,
     // pyodide's own sockets come first there; it has none here.
@@ -105,8 +140,14 @@ export const controlCalls = (context: CallContext, numbers: DescriptorNumbers): 
       if (request === FIONBIO) {
         return setNonBlocking(context, descriptor, memory.view.getInt32(address, true) !== 0);
       }
-      const isTerminal = descriptor.filetype === FILETYPE.characterDevice;
-      return isTerminal && (request === TIOCGWINSZ || request === TCGETS) ? 0 : -WASI.ENOTTY;
+      const size = descriptor.windowSize();
+      if (size === undefined || (request !== TIOCGWINSZ && request !== TCGETS)) return -WASI.ENOTTY;
+      if (request === TIOCGWINSZ) {
+        memory.slice(address, WINSIZE_BYTES).fill(0);
+        memory.view.setUint16(address, size.rows, true);
+        memory.view.setUint16(address + 2, size.columns, true);
+      }
+      return 0;
     },
   };
 };
@@ -138,7 +179,10 @@ export const openFileCalls = (
     const descriptor = fds.get(fd);
     if (descriptor === undefined) return WASI.EBADF;
     memory.slice(address, 24).fill(0);
-    memory.view.setUint8(address, descriptor.filetype);
+    // A device is a terminal for isatty(3) of Emscripten.
+    const isOtherDevice =
+      descriptor.filetype === FILETYPE.characterDevice && descriptor.windowSize() === undefined;
+    memory.view.setUint8(address, isOtherDevice ? FILETYPE.unknown : descriptor.filetype);
     memory.view.setBigUint64(address + 8, descriptor.rights, true);
     return 0;
   },

@@ -5,6 +5,7 @@ import { AF_INET, SockaddrBuffer, formatIp } from '../../../../src/engine/socket
 import type { InterpreterExports } from '../interpreter-exports.ts';
 import { zeroTerminated } from './calls.ts';
 import type { CallContext, WaitingCall } from './calls.ts';
+import { hostName } from './process.ts';
 import { readAddress } from './socket-addresses.ts';
 
 /** netdb.h of musl */
@@ -35,7 +36,7 @@ const IPV4 = [4] as const;
 
 export const nameCalls = (
   { memory, threads }: CallContext,
-  { broker }: EngineServices,
+  { broker, env }: EngineServices,
   exports: () => InterpreterExports,
 ): Record<string, WaitingCall> => {
   const scratch = new SockaddrBuffer();
@@ -76,7 +77,7 @@ export const nameCalls = (
       if (node === 0) return writeList([(flags & AI_PASSIVE) === 0 ? LOOPBACK : ANY], request);
       const name = zeroTerminated(memory, node).toString();
       return threads.suspend<number>((resume) =>
-        startLookUp(broker, name, IPV4, (found) => {
+        startLookUp(broker, name === hostName(env) ? 'localhost' : name, IPV4, (found) => {
           memory.refresh();
           if (typeof found !== 'string') resume(writeList(found, request));
           else resume(found === 'try-again' ? EAI.AGAIN : EAI.NONAME);

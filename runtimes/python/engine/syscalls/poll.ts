@@ -1,5 +1,6 @@
 /** poll(2), on which select, selectors and asyncio of Python stand. */
 import type { Descriptor } from '../../../../src/engine/descriptor.ts';
+import { WASI } from '../../../../src/engine/errno.ts';
 import { POLLIN, POLLOUT } from '../../../../src/engine/poll-events.ts';
 import { PollSet } from '../../../../src/engine/poll-set.ts';
 import type { EngineServices } from '../../../../src/engine/driver.ts';
@@ -72,7 +73,8 @@ export const pollCalls = (
       const ready = look(address, count);
       if (ready > 0 || timeout === 0) return ready;
       const deadline = timeout < 0 ? Infinity : performance.now() + timeout;
-      return threads.suspendUntil(deadline, 0, (resume) => {
+      const ends = { deadline, late: 0, interrupted: -WASI.EINTR };
+      return threads.wait<number>(ends, (resume) => {
         let giveUp = (): void => {};
         const again = (): void => {
           giveUp();

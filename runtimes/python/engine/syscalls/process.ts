@@ -3,9 +3,9 @@ import { WASI } from '../../../../src/engine/errno.ts';
 import { clockResolution, readClock } from '../../../../src/engine/clock.ts';
 import { fillRandom } from '../../../../src/engine/random.ts';
 import type { InterpreterExports } from '../interpreter-exports.ts';
+import { calendarCalls } from './calendar.ts';
 import type { Call, CallContext } from './calls.ts';
 
-const MILLISECONDS = 1000;
 const PAGE = 65_536;
 /** Memory grows by so many pages at least: 16 MiB. */
 const GROWTH = 256;
@@ -27,6 +27,17 @@ export interface ProcessOptions {
   readonly onRandom?: ((length: number) => void) | undefined;
   exports(): InterpreterExports;
 }
+
+/** struct utsname of musl (sys/utsname.h): six texts of so many bytes. */
+const UNAME_FIELD = 65;
+/** As CPython's own build for Emscripten has them: code that asks for Linux would ask for more than there is. */
+const SYSTEM = 'Emscripten';
+const RELEASE = '5.0.3';
+const VERSION = '#1';
+const MACHINE = 'wasm32';
+
+/** What the sandbox is called by the app in it. */
+export const hostName = (env: Readonly<Record<string, string>>): string => env['HOSTNAME'] ?? 'sandbox';
 
 export const processCalls = (
   { memory }: CallContext,
@@ -55,6 +66,15 @@ export const processCalls = (
         memory.view.setUint32(pointers + 4 * index, at, true);
         memory.slice(at, variable.length).set(variable);
         at += variable.length;
+      }
+      return 0;
+    },
+    // Redirected, see redirected-functions.ts.
+    uname: (address: number) => {
+      for (const [index, field] of [SYSTEM, hostName(env), RELEASE, VERSION, MACHINE, ''].entries()) {
+        const room = memory.slice(address + UNAME_FIELD * index, UNAME_FIELD);
+        room.fill(0);
+        room.set(Buffer.from(field).subarray(0, UNAME_FIELD - 1));
       }
       return 0;
     },
@@ -93,59 +113,6 @@ export const processCalls = (
     _mmap_js: () => -WASI.ENOSYS,
     _munmap_js: () => -WASI.ENOSYS,
     _emscripten_system: () => -WASI.ENOSYS,
-    ...calendarCalls(memory),
-  };
-};
-
-/** Days before a month in a year without a leap day. */
-const dayOfYear = (date: Date): number =>
-  Math.floor(
-    (Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()) -
-      Date.UTC(date.getUTCFullYear(), 0, 1)) /
-      86_400_000,
-  );
-
-/** Local time is UTC, unless TZ says otherwise; see the README. */
-const calendarCalls = (memory: CallContext['memory']): Record<string, Call> => {
-  /** struct tm: seconds, minutes, hours, day, month, year since 1900, weekday, day of the year, summer time, offset, zone. */
-  const write = (address: number, date: Date): void => {
-    const fields = [
-      date.getUTCSeconds(),
-      date.getUTCMinutes(),
-      date.getUTCHours(),
-      date.getUTCDate(),
-      date.getUTCMonth(),
-      date.getUTCFullYear() - 1900,
-      date.getUTCDay(),
-      dayOfYear(date),
-      0,
-      0,
-    ];
-    for (const [index, field] of fields.entries()) memory.view.setInt32(address + 4 * index, field, true);
-  };
-  const read = (address: number): Date => {
-    const field = (index: number): number => memory.view.getInt32(address + 4 * index, true);
-    return new Date(Date.UTC(field(5) + 1900, field(4), field(3), field(2), field(1), field(0)));
-  };
-  const toTime = (address: number): bigint => {
-    const date = read(address);
-    write(address, date);
-    return BigInt(Math.floor(date.getTime() / MILLISECONDS));
-  };
-  const fromTime = (seconds: bigint, address: number): number => {
-    write(address, new Date(Number(seconds) * MILLISECONDS));
-    return 0;
-  };
-  return {
-    _gmtime_js: fromTime,
-    _localtime_js: fromTime,
-    _mktime_js: toTime,
-    _timegm_js: toTime,
-    _tzset_js: (offset: number, daylight: number, standard: number, summer: number) => {
-      memory.view.setInt32(offset, 0, true);
-      memory.view.setInt32(daylight, 0, true);
-      for (const name of [standard, summer]) memory.slice(name, 4).set(Buffer.from('UTC\0'));
-      return undefined;
-    },
+    ...calendarCalls(memory, env),
   };
 };
