@@ -58,6 +58,8 @@ export class Threads {
   #main!: Thread;
   /** Ends the main thread's wait. */
   #interruptMain: (() => void) | undefined;
+  /** A signal came while the main thread did not wait. */
+  #isInterrupted = false;
   #lastId = FIRST_ID;
   readonly #runnable: { thread: Thread; go: () => void }[] = [];
   readonly #waits = new Set<TimedWait>();
@@ -149,6 +151,10 @@ export class Threads {
   /** The same, at most until a time, or a signal; `arm` returns how the wait is given up. */
   wait<Value>(ends: WaitEnds<Value>, arm: (resume: Resume<Value>) => () => void): Promise<Value> {
     const isMain = this.#current === this.#main;
+    if (isMain && this.#isInterrupted) {
+      this.#isInterrupted = false;
+      return this.suspend<Value>((resume) => resume(ends.interrupted));
+    }
     return this.suspend<Value>((resume) => {
       const goOn = (value: Value): void => {
         this.#waits.delete(timed);
@@ -166,9 +172,10 @@ export class Threads {
     });
   }
 
-  /** A signal has come: the main thread, if it waits, goes on to look at it. */
+  /** A signal has come: the main thread goes on to look at it, now if it waits, else before it does. */
   interrupt(): void {
-    this.#interruptMain?.();
+    if (this.#interruptMain === undefined) this.#isInterrupted = true;
+    else this.#interruptMain();
   }
 
   /** Lets the others go first. */
