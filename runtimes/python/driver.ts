@@ -10,13 +10,17 @@ import type { PythonOptions } from './python-app.ts';
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as PythonOptions;
   const bytes = readFileSync(launch.module);
-  const initialMemory = openSync(options.initialMemory, constants.O_RDONLY);
+  const initialMemoryFile = openSync(options.initialMemory, constants.O_RDONLY);
+  let initialMemory: Uint8Array | undefined;
   const snapshot = options.snapshot === undefined ? undefined : new SnapshotFile(options.snapshot);
   return {
     opensFiles: true,
     prepare: (directories) => {
       const start = new AppStart({
-        program: { module: new WebAssembly.Module(bytes), initialMemory: () => readFileSync(initialMemory) },
+        program: {
+          module: new WebAssembly.Module(bytes),
+          initialMemory: () => (initialMemory ??= readFileSync(initialMemoryFile)),
+        },
         mounts: guestMounts(launch, directories),
         tmpfs: launch.tmpfs,
         args: launch.args,

@@ -115,7 +115,7 @@ const resume = (
   const lists = [command.argv, args].map((list) => pythonList(list)).join(', ');
   const main = async (): Promise<number> => {
     await runText(interpreter, `__import__("_wasmrun_snapshot").resume(${lists})`);
-    return runMain(interpreter, command, state.runFilename);
+    return runMain(interpreter, command, state.config);
   };
   return exitStatus(threads.run(exports, main, state.specific));
 };

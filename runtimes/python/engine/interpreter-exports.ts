@@ -25,14 +25,10 @@ export interface InterpreterExports {
   readonly Py_RunMain: () => number;
   /** The configuration that the interpreter works with. */
   _Py_GetConfig(): number;
-  /** Sets an option that may be set later, to an object of Python; -1 after an exception. */
-  PyConfig_Set(name: number, value: number): number;
   /** A copy as wide characters of bytes that end with a zero. */
   Py_DecodeLocale(bytes: number, size: number): number;
   /** Runs a program's text in `__main__`; -1 after an exception, which it has printed. */
   readonly PyRun_SimpleString: (text: number) => number;
-  /** A borrowed reference to what `sys` has by that name. */
-  PySys_GetObject(name: number): number;
   /** Python/pylifecycle.c: what is done for a signal; 0 for the default, 1 for nothing, else a function's number. */
   PyOS_getsig(signal: number): number;
   /** Gives CPython's lock back; the thread's state. */
@@ -61,10 +57,8 @@ const USED: Readonly<Record<keyof InterpreterExports, true>> = {
   PyConfig_Clear: true,
   Py_RunMain: true,
   _Py_GetConfig: true,
-  PyConfig_Set: true,
   Py_DecodeLocale: true,
   PyRun_SimpleString: true,
-  PySys_GetObject: true,
   PyOS_getsig: true,
   PyEval_SaveThread: true,
   PyEval_RestoreThread: true,

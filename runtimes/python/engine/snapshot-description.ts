@@ -1,6 +1,7 @@
 /** What a snapshot depends on, and whether it is one for this start. */
 import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { fileIdentity } from './observed-files.ts';
+import type { ConfigAddresses } from './start-in-steps.ts';
 
 /** What a start has to have in common with the one that made a snapshot. */
 export interface SnapshotConditions {
@@ -30,8 +31,7 @@ export interface InterpreterState {
   readonly modules: readonly string[];
   /** The main thread's values by key (pthread_getspecific(3)). */
   readonly specific: readonly (readonly [key: number, value: number])[];
-  /** Address of `run_filename` in the interpreter's PyConfig, with `run_module` right before it (cpython/initconfig.h). */
-  readonly runFilename: number;
+  readonly config: ConfigAddresses;
 }
 
 /** Looked at before or beside Python's own code: site.py, the C library's locale. */

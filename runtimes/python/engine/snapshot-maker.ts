@@ -13,7 +13,7 @@ import { IsolatedStream, isolatedServices } from './isolated-services.ts';
 import { ObservedFileSystem, fileIdentity } from './observed-files.ts';
 import { hasOwn } from './snapshot-description.ts';
 import type { InterpreterState, SnapshotDescription, Start } from './snapshot-description.ts';
-import { findRunFilename, initialize, pythonList, runText } from './start-in-steps.ts';
+import { findConfigAddresses, initialize, pythonList, runText } from './start-in-steps.ts';
 
 export interface SnapshotPlan {
   readonly program: Program;
@@ -128,9 +128,9 @@ class Attempt {
     const { exports, memory, threads } = this.#interpreter;
     const state = await threads.run(exports, async () => {
       await initialize(this.#interpreter);
-      const runFilename = findRunFilename(this.#interpreter);
+      const config = findConfigAddresses(this.#interpreter);
       await runText(this.#interpreter, `__import__("_wasmrun_snapshot").prepare(${pythonList(names)})`);
-      return { runFilename, specific: [...threads.specific] };
+      return { config, specific: [...threads.specific] };
     });
     if (this.#modules === undefined || this.#openCount(REPORT_FD) > 0) return undefined;
     memory.refresh();

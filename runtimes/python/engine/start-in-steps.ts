@@ -51,25 +51,43 @@ const checkStatus = (memory: GuestMemory, status: number): void => {
   if (memory.view.getInt32(status, true) !== 0) throw new Error('the interpreter could not be initialized');
 };
 
+/** Addresses in the interpreter's `PyConfig` of what differs from app to app. */
+export interface ConfigAddresses {
+  /** `wchar_t *run_filename`, with `wchar_t *run_module` right before it. */
+  readonly runFilename: number;
+  /** `wchar_t **` of `PyWideStringList argv`, with its length right before it. */
+  readonly argv: number;
+}
+
 /**
- * Address of `run_filename` in the configuration of an interpreter that {@link initialize} has started.
- * @throws {Error} where it is not in one place
+ * Finds them by what {@link initialize} has put there.
+ * @throws {Error} where that is not in one place
  */
-export const findRunFilename = ({ exports, memory }: Interpreter): number => {
-  const wide = Buffer.from(
-    Uint32Array.from(`${PLACEHOLDER}\0`, (character) => character.codePointAt(0)!).buffer,
-  );
-  const start = exports._Py_GetConfig();
+export const findConfigAddresses = ({ exports, memory }: Interpreter): ConfigAddresses => {
   memory.refresh();
-  const found: number[] = [];
-  for (let address = start; address < start + CONFIG_ROOM; address += 4) {
-    const text = memory.view.getUint32(address, true);
-    if (text === 0 || text + wide.length > memory.bytes.length) continue;
-    if (wide.equals(memory.slice(text, wide.length))) found.push(address);
-  }
-  const [only] = found;
-  if (only === undefined || found.length > 1) throw new Error('the configuration has no file of an app');
-  return only;
+  const placeholder = wideText(PLACEHOLDER);
+  const word = (address: number): number =>
+    address + 4 <= memory.bytes.length ? memory.view.getUint32(address, true) : 0;
+  const isPlaceholder = (address: number): boolean =>
+    address !== 0 &&
+    address + placeholder.length <= memory.bytes.length &&
+    placeholder.equals(memory.slice(address, placeholder.length));
+  const start = exports._Py_GetConfig();
+  const addresses = Array.from({ length: CONFIG_ROOM / 4 }, (_, index) => start + 4 * index);
+  return {
+    runFilename: onlyOne(addresses.filter((address) => isPlaceholder(word(address)))),
+    argv: onlyOne(
+      addresses.filter((address) => word(address - 4) === 1 && isPlaceholder(word(word(address)))),
+    ),
+  };
+};
+
+const wideText = (text: string): Buffer =>
+  Buffer.from(Uint32Array.from(`${text}\0`, (character) => character.codePointAt(0)!).buffer);
+
+const onlyOne = ([first, second]: readonly number[]): number => {
+  if (first === undefined || second !== undefined) throw new Error('the configuration looks different');
+  return first;
 };
 
 /** Runs a program's text in `__main__`; on the main thread. */
@@ -83,16 +101,19 @@ export const runText = async ({ exports, memory }: Interpreter, text: string): P
 /** Runs the app; on the main thread. `sys.argv` is right already. */
 export const runMain = (
   { exports, memory }: Interpreter,
-  { kind, name }: PythonCommand,
-  runFilename: number,
+  { kind, name, argv }: PythonCommand,
+  addresses: ConfigAddresses,
 ): Promise<number> => {
-  const argv = writeText(exports, memory, 'argv');
-  exports.PyConfig_Set(argv, exports.PySys_GetObject(argv));
-  exports.free(argv);
   const text = decode(exports, memory, name);
+  const items = argv.map((argument) => decode(exports, memory, argument));
+  const list = exports.malloc(4 * items.length);
   memory.refresh();
-  memory.view.setUint32(runFilename, kind === 'file' ? text : 0, true);
-  memory.view.setUint32(runFilename - 4, kind === 'module' ? text : 0, true);
+  const { view } = memory;
+  for (const [index, item] of items.entries()) view.setUint32(list + 4 * index, item, true);
+  view.setUint32(addresses.argv - 4, items.length, true);
+  view.setUint32(addresses.argv, list, true);
+  view.setUint32(addresses.runFilename, kind === 'file' ? text : 0, true);
+  view.setUint32(addresses.runFilename - 4, kind === 'module' ? text : 0, true);
   return WebAssembly.promising(exports.Py_RunMain)();
 };
 
