@@ -1,55 +1,13 @@
-/** Apps start from a snapshot: what it may not share, what makes another one, and what is left to the app. */
-import { readFileSync, readdirSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { mkdtempDisposable } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+/** Apps start from a snapshot: what starts may not share, and what makes another snapshot. */
+import { readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { pythonRuntime } from '../../../runtimes/python/index.ts';
 import { writeAppDirectory } from '../../helpers/app-directory.ts';
 import { startEngine } from '../../helpers/engine.ts';
-import { startPythonGuest, type PythonGuestOptions } from '../../helpers/python-guest.ts';
+import { program, snapshots, start, useOwnCache } from '../../helpers/python-snapshot.ts';
 
-const before = process.env['XDG_CACHE_HOME'];
-let cache: Awaited<ReturnType<typeof mkdtempDisposable>>;
-beforeEach(async () => {
-  cache = await mkdtempDisposable(join(tmpdir(), 'wasmrun-cache-'));
-  process.env['XDG_CACHE_HOME'] = cache.path;
-});
-afterEach(async () => {
-  await cache.remove();
-  if (before === undefined) delete process.env['XDG_CACHE_HOME'];
-  else process.env['XDG_CACHE_HOME'] = before;
-});
-
-/** What a start prints, as JSON. */
-const start = async (
-  directory: string,
-  options: Omit<PythonGuestOptions, 'directory'> = {},
-): Promise<Record<string, unknown>> => {
-  await using run = await startPythonGuest({ directory, module: 'main.py', ...options });
-  const { status } = await run.ended;
-  if (status !== 0) throw new Error(run.stderr());
-  expect(run.stderr()).toBe('');
-  return JSON.parse(run.stdout()) as Record<string, unknown>;
-};
-
-const snapshots = (): string[] => {
-  const directory = join(cache.path, 'wasmrun');
-  return readdirSync(directory)
-    .filter((name) => name.endsWith('.snapshot'))
-    .map((name) => join(directory, name));
-};
-
-/** The secret of `hash()` is the snapshot's: a start that has another one was not from it. */
-const HASH = `hash('which snapshot')`;
-
-const program = (values: Readonly<Record<string, string>>, lines = ''): string => `
-import json, logging, os, random, secrets, sys, time, uuid
-${lines}
-print(json.dumps({ 'hash': ${HASH}, ${Object.entries(values)
-  .map(([name, value]) => `'${name}': ${value}`)
-  .join(', ')} }))
-`;
+useOwnCache();
 
 test('two starts share nothing random, and each has its own arguments, variables, input and time', async () => {
   await using app = await writeAppDirectory({
@@ -145,7 +103,7 @@ test('an interpreter from a snapshot is as one that was started at that moment',
   const request = { directory: app.path, module: join(app.path, 'main.py'), args: ['a'], reason: 'a test' };
   const program = await pythonRuntime.prepare(request);
   const stateOf = async (options: unknown): Promise<unknown> => {
-    await using run = await startEngine({
+    await using run = startEngine({
       ...program,
       guest: program.modulePath,
       driver: { path: program.driver!, options },
@@ -236,83 +194,6 @@ const flipByte = (file: string, at: number): void => {
   writeFileSync(file, bytes);
 };
 
-test('what packages do when they are imported happens at every start', async () => {
-  await using app = await writeAppDirectory({
-    'main.py': program(
-      {
-        key: 'keys.KEY',
-        host: 'settings.HOST',
-        everything: '"NAME" in everything.COPY',
-        threads: 'len(workers.RAN)',
-        temporary: 'os.path.exists("/tmp/made")',
-        open: 'len(opener.FILE.read())',
-        seen: 'sys.argv[1:] == arguments.SEEN',
-      },
-      'import keys, settings, everything, workers, maker, opener, arguments, json',
-    ),
-    'site-packages/keys.py': 'import os\nKEY = os.urandom(8).hex()',
-    'site-packages/settings.py': 'import os\nHOST = os.environ.get("NAME")',
-    'site-packages/everything.py': 'import os\nCOPY = dict(os.environ)',
-    'site-packages/workers.py':
-      'import threading, time\nRAN = []\nthreading.Thread(target=lambda: (RAN.append(1), time.sleep(0.2)), daemon=True).start()',
-    'site-packages/maker.py': 'open("/tmp/made", "w").close()',
-    'site-packages/opener.py': 'FILE = open(__file__)',
-    'site-packages/arguments.py': 'import sys\nSEEN = sys.argv[1:]\nassert SEEN == ["x"]',
-  });
-  const values = [];
-  for (const NAME of ['one', 'two', 'three']) {
-    values.push(await start(app.path, { args: ['x'], env: { NAME } }));
-  }
-  const keys = values.map(({ key }) => key);
-  expect(new Set(keys).size).toBe(3);
-  expect(values.map(({ host }) => host)).toEqual(['one', 'two', 'three']);
-  for (const { everything, threads, temporary, open, seen } of values) {
-    expect({ everything, threads, temporary, seen }).toEqual({
-      everything: true,
-      threads: 1,
-      temporary: true,
-      seen: true,
-    });
-    expect(open).toBeGreaterThan(0);
-  }
-  // All the same they start from a snapshot: of the rest.
-  expect(values[2]!['hash']).toBe(values[0]!['hash']);
-});
-
-test('variables that packages look at are those of the start', async () => {
-  await using app = await writeAppDirectory({
-    'main.py': program({ mode: 'pkg.MODE' }, 'import pkg'),
-    'site-packages/pkg.py': 'import os\nMODE = os.environ.get("MODE", "none")',
-  });
-  const without = await start(app.path);
-  expect(without).toMatchObject({ mode: 'none' });
-  expect(await start(app.path)).toEqual(without);
-  expect(await start(app.path, { env: { MODE: 'fast' } })).toMatchObject({ mode: 'fast' });
-});
-
-test('output of packages is seen at every start', async () => {
-  await using app = await writeAppDirectory({
-    'main.py': 'import pkg\nprint("app")',
-    'site-packages/pkg.py': 'print("package")',
-  });
-  for (let count = 0; count < 3; count += 1) {
-    await using run = await startPythonGuest({ directory: app.path, module: 'main.py' });
-    await run.ended;
-    expect(run.stdout()).toBe('package\napp\n');
-  }
-});
-
-test('modules of the app go before those of the library', async () => {
-  await using app = await writeAppDirectory({
-    'main.py': program({ sched: 'sched.MINE' }, 'import pkg, sched'),
-    'sched.py': 'MINE = "mine"',
-    'site-packages/pkg.py': 'import sched',
-  });
-  for (let count = 0; count < 3; count += 1) {
-    expect(await start(app.path)).toMatchObject({ sched: 'mine' });
-  }
-});
-
 test('options of the interpreter are kept to', async () => {
   await using app = await writeAppDirectory({ 'main.py': program({ optimize: 'sys.flags.optimize' }) });
   const env = { PYTHONHASHSEED: '0', PYTHONOPTIMIZE: '1' };
@@ -320,26 +201,4 @@ test('options of the interpreter are kept to', async () => {
   expect(one['optimize']).toBe(1);
   expect((await start(app.path))['optimize']).toBe(0);
   expect((await start(app.path, { env }))['hash']).toBe(one['hash']);
-});
-
-test('the library is compiled, and has its sources for tracebacks', async () => {
-  await using app = await writeAppDirectory({ 'main.py': 'import json\njson.loads("{")' });
-  await using run = await startPythonGuest({ directory: app.path, module: 'main.py' });
-  expect((await run.ended).status).toBe(1);
-  expect(run.stderr()).toContain('File "/lib/python314.zip/json/decoder.py", line');
-  expect(run.stderr()).toContain('obj, end = self.scan_once(s, idx)');
-  await using other = await writeAppDirectory({
-    'main.py': program(
-      {
-        compiled: 'sum(name.endswith(".pyc") for name in names)',
-        sources: 'sum(name.endswith(".py") for name in names)',
-        stored: 'all(info.compress_type == 0 for info in infos if info.filename.endswith(".pyc"))',
-      },
-      'import zipfile\ninfos = zipfile.ZipFile("/lib/python314.zip").infolist()\nnames = [info.filename for info in infos]',
-    ),
-  });
-  const { compiled, sources, stored } = await start(other.path);
-  expect(compiled).toBe(sources);
-  expect(compiled).toBeGreaterThan(500);
-  expect(stored).toBe(true);
 });
