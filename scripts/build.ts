@@ -13,6 +13,7 @@ import { build } from 'rolldown';
 import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-loop.ts';
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 import { compileLibrary } from './compile-python-library.ts';
+import { compileAtOnce, compiledFunctions } from '../runtimes/python/rewrite/eager-functions.ts';
 import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
 import { separateData } from '../runtimes/python/rewrite/separate-data.ts';
 
@@ -94,12 +95,30 @@ async function buildPythonLibrary(): Promise<void> {
     targetDirectory: `${python}/lib`,
   });
   rmSync(sourceDirectory, { recursive: true });
+  nameEagerFunctions(python);
   // What snapshots of apps are made of, besides the apps.
   const hash = createHash('sha256');
   for (const file of ['python.wasm', 'python.memory', 'main.cjs', `lib/${name}`]) {
     hash.update(readFileSync(`${python}/${file}`));
   }
   writeFileSync(`${python}/build-id`, hash.digest('hex'));
+}
+
+/** Finds out which functions starts need, in a second run of the same program: the first one makes the snapshot. */
+function nameEagerFunctions(python: string): void {
+  const snapshot = `${python}/training.snapshot`;
+  const args = ['--trace-wasm-compilation-times', `${root}scripts/train-python.ts`, python, snapshot];
+  const [, trace] = [1, 2].map(() => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+    });
+    if (status !== 0) throw new Error(`the interpreter could not be trained: ${stderr}`);
+    return stdout;
+  });
+  for (const name of [snapshot, `${snapshot}.next`]) rmSync(name, { force: true });
+  const file = `${python}/python.wasm`;
+  writeFileSync(file, compileAtOnce(readFileSync(file), compiledFunctions(trace!)));
 }
 
 const licences = BUNDLED.map(
