@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
 import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-loop.ts';
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
+import { limitStrings } from '../runtimes/nodejs/rewrite/string-limit.ts';
 import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -68,7 +69,7 @@ copyFileSync(`${root}runtimes/nodejs/native/bridge.wasm`, `${root}dist/drivers/n
 const quickjs = readFileSync(`${root}node_modules/quickjs-wasi/quickjs.wasm`);
 writeFileSync(
   `${root}dist/drivers/nodejs/quickjs.wasm`,
-  straightenInterpreter(redirectPromiseCalls(quickjs)),
+  limitStrings(straightenInterpreter(redirectPromiseCalls(quickjs))),
 );
 // By what snapshots are kept: reading and hashing everything again takes a tenth of a start.
 const parts = ['quickjs.wasm', 'bridge.wasm', 'guest.js', 'main.cjs', 'make-snapshot.mjs'].map(

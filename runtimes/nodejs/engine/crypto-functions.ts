@@ -25,12 +25,13 @@ const binding = engineBinding('crypto') as {
   readonly kCryptoJobAsync: number;
   readonly kCryptoJobSync: number;
 };
-const require = createRequire(import.meta.url);
 let certificateClass: NativeConstructor | undefined;
 /** The binding gives it only to Node's library, which derives its own class from it, and is loaded when it is needed. */
 const x509Certificate = (): NativeConstructor => {
   if (certificateClass === undefined) {
-    const { InternalX509Certificate } = require('internal/crypto/x509') as Record<string, NativeConstructor>;
+    const { InternalX509Certificate } = createRequire(import.meta.url)('internal/crypto/x509') as {
+      InternalX509Certificate: NativeConstructor;
+    };
     certificateClass = Object.getPrototypeOf(InternalX509Certificate) as NativeConstructor;
   }
   return certificateClass;

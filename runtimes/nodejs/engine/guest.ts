@@ -85,6 +85,7 @@ const NATIVE_FUNCTIONS = [
   'hasTicks',
   'runTicks',
   'hideFrames',
+  'argumentOf',
 ] as const;
 
 /** What functions of the engine are made with. */
