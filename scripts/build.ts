@@ -5,12 +5,14 @@
  * needs are bundled along, with their licences; all others stay outside.
  */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
 import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-loop.ts';
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
+import { limitStrings } from '../runtimes/nodejs/rewrite/string-limit.ts';
 import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -67,8 +69,16 @@ copyFileSync(`${root}runtimes/nodejs/native/bridge.wasm`, `${root}dist/drivers/n
 const quickjs = readFileSync(`${root}node_modules/quickjs-wasi/quickjs.wasm`);
 writeFileSync(
   `${root}dist/drivers/nodejs/quickjs.wasm`,
-  straightenInterpreter(redirectPromiseCalls(quickjs)),
+  limitStrings(straightenInterpreter(redirectPromiseCalls(quickjs))),
 );
+// By what snapshots are kept: reading and hashing everything again takes a tenth of a start.
+const parts = ['quickjs.wasm', 'bridge.wasm', 'guest.js', 'main.cjs', 'make-snapshot.mjs'].map(
+  (name) => `${root}dist/drivers/nodejs/${name}`,
+);
+const hash = createHash('sha256');
+// Which Node there is, package.json says.
+for (const file of [...parts, `${root}package.json`]) hash.update(readFileSync(file));
+writeFileSync(`${root}dist/drivers/nodejs/build-hash.txt`, hash.digest('hex').slice(0, 16));
 
 const pyodide = `${root}node_modules/pyodide`;
 writeFileSync(

@@ -2,7 +2,6 @@
  * Runs a Node.js app in the engine: QuickJS as WebAssembly, in it Node's own JavaScript library on the bindings of
  * guest/, and here the loop and the system calls.
  */
-import { readFileSync } from 'node:fs';
 import type { Driver, EngineServices, OpenedGuest } from '../../src/engine/driver.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
 import { guestMounts } from '../../src/engine/guest-mounts.ts';
@@ -18,6 +17,7 @@ import type { Launch, NodeOptions } from './engine/launch.ts';
 import { librarySources } from './engine/library.ts';
 import { compileLlhttp } from './engine/llhttp.ts';
 import { MemoryBudget } from './engine/memory-budget.ts';
+import { MemoryImage } from './engine/memory-image.ts';
 import { createNodeGuest, readGuestBytes, textOf } from './engine/node-guest.ts';
 import { Reactor, ReactorState } from './engine/reactor.ts';
 import { GuestStreams } from './engine/stream-functions.ts';
@@ -34,9 +34,9 @@ const STACK = 2 * MEBIBYTE;
 const SMALL_STACK = 200 * 1024;
 
 /** Undefined where another version of wasmrun has cleared it away meanwhile: the library is brought up anew then. */
-const readSnapshot = (path: string): Uint8Array | undefined => {
+const openSnapshot = (path: string): MemoryImage | undefined => {
   try {
-    return readFileSync(path);
+    return new MemoryImage(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return undefined;
@@ -47,7 +47,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as NodeOptions;
   const memory = options.memory ?? DEFAULT_MEMORY;
   const bytes = readGuestBytes();
-  const snapshot = options.snapshot === undefined ? undefined : readSnapshot(options.snapshot);
+  const snapshot = options.snapshot === undefined ? undefined : openSnapshot(options.snapshot);
   return {
     opensFiles: true,
     prepare: async (directories) => {
@@ -79,8 +79,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         },
         snapshot,
       );
-      // The guest has a copy; without this it stays until V8 happens to look.
-      (snapshot?.buffer as ArrayBuffer | undefined)?.transfer(0);
+      snapshot?.[Symbol.dispose]();
       guest.useStack(process.execArgv.some((flag) => flag.startsWith('--stack-size')) ? STACK : SMALL_STACK);
       return {
         abi: 'reactor',

@@ -3,12 +3,13 @@
  *
  *   node --expose-internals make-snapshot FILE
  */
-import { rename, writeFile } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { FdTable } from '../../src/engine/fd-table.ts';
 import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 import { HttpParsers } from './engine/http-parser.ts';
 import { librarySources } from './engine/library.ts';
 import { compileLlhttp } from './engine/llhttp.ts';
+import { writeMemoryImage } from './engine/memory-image.ts';
 import { createNodeGuest, readGuestBytes } from './engine/node-guest.ts';
 import { ReactorState } from './engine/reactor.ts';
 
@@ -34,5 +35,5 @@ const guest = await createNodeGuest(readGuestBytes(), MEMORY, {
 });
 // Another start may do the same at the same time: whoever is last, the file is whole.
 const whole = `${file}.${process.pid}`;
-await writeFile(whole, guest.snapshot(), { mode: 0o600, flag: 'wx' });
+writeMemoryImage(whole, guest.snapshot());
 await rename(whole, file);

@@ -3,13 +3,13 @@
  * kept in the user's cache.
  */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { WasmrunError } from '../../src/errors.ts';
 import { packageFile, packageProgram } from '../../src/os/package-file.ts';
+import { fingerprint } from '../../src/os/fingerprint.ts';
 import { pinnedNode } from '../../src/os/pinned-node.ts';
 
 /** Where the cache of the system is (hier(7)): for root, if what it calls its home is somebody else's. */
@@ -51,18 +51,13 @@ const cacheDirectory = async (): Promise<string> => {
   });
 };
 
-/** What the snapshot depends on besides Node itself. */
-const sources = (): readonly string[] => [
-  packageFile('dist/drivers/nodejs/quickjs.wasm'),
-  packageFile('dist/drivers/nodejs/guest.js'),
-  packageFile('dist/drivers/nodejs/bridge.wasm'),
-  packageProgram('runtimes/nodejs/driver.ts', 'dist/drivers/nodejs/main.cjs'),
-];
-
+/** What the snapshot depends on: what scripts/build.ts has made of all parts of a guest, and Node. */
 const keyOf = async (): Promise<string> => {
-  const hash = createHash('sha256').update(pinnedNode()).update(process.arch);
-  for (const content of await Promise.all(sources().map((file) => readFile(file)))) hash.update(content);
-  return hash.digest('hex').slice(0, 16);
+  const build = await readFile(packageFile('dist/drivers/nodejs/build-hash.txt'), 'utf8');
+  const node = pinnedNode();
+  // Where npm has none for this machine, it is whichever runs this.
+  const version = node === process.execPath ? process.version : '';
+  return `${build}-${fingerprint(`${node} ${version} ${process.arch}`)}`;
 };
 
 /**

@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { compileFunction } from 'node:vm';
 import type { JSVirtualFile, MemFS } from '@wasmer/wasi';
 import { FILETYPE, FILE_MODE } from './descriptor.ts';
 import type { FileStat, FileSystemStat, FileTimes } from './descriptor.ts';
@@ -40,17 +41,31 @@ interface Library {
 /** How the library's own WebAssembly stands in its text. */
 const EMBEDDED = /"data:application\/wasm;base64,([^"]+)"/;
 
+/** Makes an empty in-memory file system. */
+export type MakeMemFS = () => MemFS;
+
 /**
- * Loads the library's own WebAssembly; once per engine, before guest code runs. Its `init` compiles all of it at once
- * and has Node load `fetch` besides, which together takes twice as long as a bare start.
+ * Reads the library, while the engine still may; it is loaded when the first guest makes something, which most do not:
+ * loading takes an eighth of a bare start. The library's own `init` compiles its WebAssembly all at once and has Node
+ * load `fetch` besides, which together takes twice as long as a bare start.
  */
-export const loadMemoryFileSystem = (): new () => MemFS => {
-  const require = createRequire(import.meta.url);
+export const readMemoryFileSystem = (): MakeMemFS => {
   // Its "module" entry is not marked as one, so Node can only require it.
-  const library = require('@wasmer/wasi') as Library;
-  const [, base64 = ''] = EMBEDDED.exec(readFileSync(require.resolve('@wasmer/wasi'), 'latin1')) ?? [];
-  library.initSync(new WebAssembly.Module(Buffer.from(base64, 'base64')));
-  return library.MemFS;
+  const file = createRequire(import.meta.url).resolve('@wasmer/wasi');
+  const text = readFileSync(file, 'latin1');
+  let FileSystem: Library['MemFS'] | undefined;
+  return () => {
+    FileSystem ??= loadLibrary(text, file).MemFS;
+    return new FileSystem();
+  };
+};
+
+const loadLibrary = (text: string, filename: string): Library => {
+  const exports = {} as Library;
+  compileFunction(text, ['exports'], { filename })(exports);
+  const [, base64 = ''] = EMBEDDED.exec(text) ?? [];
+  exports.initSync(new WebAssembly.Module(Buffer.from(base64, 'base64')));
+  return exports;
 };
 
 /** What is left of a file system's capacity. */
@@ -165,18 +180,23 @@ export class MemoryNode {
 }
 
 export class MemoryStore {
-  readonly #fs: MemFS;
+  readonly #make: MakeMemFS;
+  #made: MemFS | undefined;
   readonly #device: bigint;
   readonly #nodes = new Map<string, MemoryNode>();
   readonly #space = new Space();
   #nextInode = 1n;
   readonly root: MemoryNode;
 
-  constructor(fs: MemFS, device: bigint) {
-    this.#fs = fs;
+  constructor(make: MakeMemFS, device: bigint) {
+    this.#make = make;
     this.#device = device;
     this.root = new MemoryNode('/', FILETYPE.directory, this.#nextInode++, this.#space);
     this.#nodes.set('/', this.root);
+  }
+
+  get #fs(): MemFS {
+    return (this.#made ??= this.#make());
   }
 
   find(path: string): MemoryNode | undefined {

@@ -6,7 +6,7 @@ import { HostDirectory } from './host-directory.ts';
 import { toCString } from './host-path.ts';
 import { O } from './open-flags.ts';
 import { MemoryDirectory } from './memory-files.ts';
-import { MemoryStore, loadMemoryFileSystem } from './memory-store.ts';
+import { MemoryStore, readMemoryFileSystem } from './memory-store.ts';
 import type { DirectoryMount } from './messages.ts';
 import type { Poller } from './poll.ts';
 
@@ -34,9 +34,9 @@ const FIRST_DEVICE = 1n << 32n;
 /** One empty in-memory file system per guest path. */
 export const openMemoryFileSystems = (guestPaths: readonly string[]): readonly Descriptor[] => {
   if (guestPaths.length === 0) return [];
-  const FileSystem = loadMemoryFileSystem();
+  const make = readMemoryFileSystem();
   return guestPaths.map((guestPath, index) => {
-    const store = new MemoryStore(new FileSystem(), FIRST_DEVICE + BigInt(index));
+    const store = new MemoryStore(make, FIRST_DEVICE + BigInt(index));
     const directory = new MemoryDirectory(store, store.root);
     directory.preopenPath = guestPath;
     return directory;

@@ -51,6 +51,7 @@ export interface QuickJsExports {
   malloc(size: number): number;
   free(address: number): void;
   qjs_run_gc(): void;
+  qjs_set_memory_limit(size: number): void;
 }
 
 /** A function of the engine. It may throw; the guest gets an Error with the same message and code. */

@@ -25,11 +25,17 @@ const binding = engineBinding('crypto') as {
   readonly kCryptoJobAsync: number;
   readonly kCryptoJobSync: number;
 };
-const { InternalX509Certificate } = createRequire(import.meta.url)('internal/crypto/x509') as {
-  InternalX509Certificate: NativeConstructor;
+let certificateClass: NativeConstructor | undefined;
+/** The binding gives it only to Node's library, which derives its own class from it, and is loaded when it is needed. */
+const x509Certificate = (): NativeConstructor => {
+  if (certificateClass === undefined) {
+    const { InternalX509Certificate } = createRequire(import.meta.url)('internal/crypto/x509') as {
+      InternalX509Certificate: NativeConstructor;
+    };
+    certificateClass = Object.getPrototypeOf(InternalX509Certificate) as NativeConstructor;
+  }
+  return certificateClass;
 };
-/** The binding gives it only to Node's library, which derives its own class from it. */
-const X509Certificate = Object.getPrototypeOf(InternalX509Certificate) as NativeConstructor;
 const KeyObjectHandle = binding['KeyObjectHandle'] as NativeConstructor;
 
 /** crypto_keys.h, enum KeyType. */
@@ -40,12 +46,8 @@ const PRIVATE = 2;
 const hashAliases = binding.getCachedAliases();
 const macAliases = binding.getCachedMacAliases();
 
-const constructors = new Map<string, NativeConstructor>(
-  Object.keys(CLASSES).map((name) => [
-    name,
-    name === 'X509Certificate' ? X509Certificate : (binding[name] as NativeConstructor),
-  ]),
-);
+const constructorOf = (name: string): NativeConstructor =>
+  name === 'X509Certificate' ? x509Certificate() : (binding[name] as NativeConstructor);
 
 type Compiled = ReadonlyMap<string, readonly Signature[]>;
 
@@ -144,11 +146,8 @@ const keptSize = (values: readonly Crossing[]): number => {
 export const keepNative =
   (objects: NativeObjects): Keep =>
   (object) => {
-    for (const [name, Class] of [
-      ['KeyObjectHandle', KeyObjectHandle],
-      ['X509Certificate', X509Certificate],
-    ] as const) {
-      if (!(object instanceof Class)) continue;
+    for (const name of ['KeyObjectHandle', 'X509Certificate']) {
+      if (!(object instanceof constructorOf(name))) continue;
       objects.reserve(0);
       return [name, objects.add(name, object)];
     }
@@ -173,7 +172,7 @@ class CryptoCalls {
     const { madeBy, size: usual = 0 } = CLASSES[name]!;
     const size = usual + sizeOf(values);
     this.#objects.reserve(size);
-    const Constructor = constructors.get(name)!;
+    const Constructor = constructorOf(name);
     const completed = COMPLETED[name]?.(given) ?? given;
     const object = madeBy === undefined ? new Constructor(...completed) : new Constructor();
     const said = madeBy === undefined ? object['verifyError'] : object[madeBy]!(...completed);
@@ -189,7 +188,7 @@ class CryptoCalls {
     if (className === 'SecureContext') checkStore(object, name);
     if (CLASSES[className]!.keeps === true) this.#objects.grow(number, keptSize(values));
     const completed = COMPLETED[name]?.(given) ?? given;
-    const native = constructors.get(className)!.prototype as Record<string, Native>;
+    const native = constructorOf(className).prototype as Record<string, Native>;
     return native[name]!.apply(object, completed);
   }
 

@@ -1,8 +1,9 @@
 /** The QuickJS instance a Node.js app runs in, with the bridge to it. */
 import { QuickJS } from 'quickjs-wasi';
-import type { QuickJSOptions } from 'quickjs-wasi';
+import type { QuickJSOptions, Snapshot } from 'quickjs-wasi';
 import { Bridge } from './bridge.ts';
 import type { BridgeExports, HostFunction, QuickJsExports, RawHostFunction } from './bridge.ts';
+import type { MemoryImage } from './memory-image.ts';
 import { VALUE_SIZE } from './values.ts';
 import type { Crossing } from './values.ts';
 
@@ -84,6 +85,7 @@ const NATIVE_FUNCTIONS = [
   'hasTicks',
   'runTicks',
   'hideFrames',
+  'argumentOf',
 ] as const;
 
 /** What functions of the engine are made with. */
@@ -139,15 +141,15 @@ export class Guest {
     return guest;
   }
 
-  /** Goes on from the state that {@link snapshot} saved, with the same functions. */
+  /** Goes on from the state that {@link snapshot} saved into a file, with the same functions. */
   static async restore(
     parts: GuestParts,
     limits: GuestLimits,
     functions: MakeFunctions,
-    snapshot: Uint8Array,
+    image: MemoryImage,
   ): Promise<Guest> {
-    const saved = QuickJS.deserializeSnapshot(snapshot);
-    const { vm, bridge } = await start((options) => QuickJS.restore(saved, options), parts, limits);
+    const restored = (options: QuickJSOptions): Promise<QuickJS> => restoreImage(image, options);
+    const { vm, bridge } = await start(restored, parts, limits);
     registerAll(bridge, functions(bridge));
     return new Guest(vm, bridge);
   }
@@ -164,9 +166,9 @@ export class Guest {
     this.bridge.exports.bridge_use_stack(size);
   }
 
-  snapshot(): Uint8Array {
+  snapshot(): Snapshot {
     this.#vm.runGC();
-    return QuickJS.serializeSnapshot(this.#vm.snapshot());
+    return this.#vm.snapshot();
   }
 
   /** Calls one of the functions that the guest gave to `setEntries`. */
@@ -211,6 +213,20 @@ const registerAll = (bridge: Bridge, { plain, raw }: EngineFunctions): [name: st
   ['setEntries', bridge.registerRaw((_, values) => bridge.exports.bridge_keep_entries(values))],
   ...Object.entries(raw).map(([name, each]): [string, number] => [name, bridge.registerRaw(each)]),
 ];
+
+const restoreImage = async (image: MemoryImage, options: QuickJSOptions): Promise<QuickJS> => {
+  const { state, size } = image;
+  // It is made as large as the image and stays empty; all that it sets in the memory is to be set again.
+  const vm = await QuickJS.restore({ ...state, memory: emptyMemory(size) }, options);
+  const { exports } = internalsOf(vm);
+  image.become(exports.memory);
+  if (options.memoryLimit !== undefined) exports.qjs_set_memory_limit(options.memoryLimit);
+  return vm;
+};
+
+/** Stands for a memory that is to be made so large, and of which nothing is to be copied. */
+const emptyMemory = (size: number): Uint8Array =>
+  Object.defineProperty(new Uint8Array(0), 'byteLength', { value: size });
 
 const start = async (
   make: (options: QuickJSOptions) => Promise<QuickJS>,

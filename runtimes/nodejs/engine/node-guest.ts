@@ -11,6 +11,7 @@ import { coreFunctions } from './functions.ts';
 import { Guest } from './guest.ts';
 import type { EngineFunctions, GuestParts, MakeFunctions } from './guest.ts';
 import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
+import type { MemoryImage } from './memory-image.ts';
 import { withMemoryLimit } from './memory-limit.ts';
 import { httpFunctions } from './http-functions.ts';
 import type { HttpParsers } from './http-parser.ts';
@@ -125,7 +126,7 @@ export const createNodeGuest = async (
   bytes: GuestBytes,
   memory: number,
   world: GuestWorld,
-  snapshot?: Uint8Array,
+  snapshot?: MemoryImage,
 ): Promise<Guest> => {
   const limits = { memory };
   return snapshot === undefined

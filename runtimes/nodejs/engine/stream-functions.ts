@@ -10,6 +10,7 @@ import { POLLIN } from '../../../src/engine/poll-events.ts';
 import type { StreamSocket } from '../../../src/engine/sockets.ts';
 import type { Listener } from '../../../src/engine/listeners.ts';
 import type { Bridge } from './bridge.ts';
+import { engineBinding } from './engine-binding.ts';
 import type { EngineFunctions, Guest } from './guest.ts';
 import type { HttpParsers } from './http-parser.ts';
 import { HandleTable, OpenHandle } from './handle-table.ts';
@@ -245,10 +246,13 @@ const typeOfService = (socket: StreamSocket, value: number): number => {
   return result < 0 ? toUv(result) : found[0]!;
 };
 
+/** `isatty` without the module around it, which brings sockets and streams. */
+const terminals = engineBinding('tty_wrap') as { isTTY(fd: number): boolean };
+
 /** What `guessHandleType` of Node says of one of the three standard streams. */
 const handleType = (fd: number): string => {
   if (fd < 0 || fd > 2) return 'UNKNOWN';
-  if (tty().isatty(fd)) return 'TTY';
+  if (terminals.isTTY(fd)) return 'TTY';
   // The library writes synchronously to files; a sandbox's output is to be there when it ends, whatever it is.
   if (fd > 0) return 'FILE';
   const stats = fstatSync(fd, { throwIfNoEntry: false });
@@ -291,8 +295,7 @@ const plainFunctions = (streams: () => GuestStreams): EngineFunctions['plain'] =
   lookUp: (lookup: number, name: string) => streams().lookUp(lookup, name),
   handleType: (fd: number) => handleType(fd),
   windowSize: () => {
-    const { isatty, WriteStream } = tty();
-    return isatty(1) ? new WriteStream(1).getWindowSize() : DEFAULT_WINDOW;
+    return terminals.isTTY(1) ? new (tty().WriteStream)(1).getWindowSize() : DEFAULT_WINDOW;
   },
   canonicalIp: (address: string) => {
     const ip = net().isIP(address) === 0 ? undefined : numericAddress(address);

@@ -2,6 +2,7 @@
  * Brings Node's own JavaScript library up on the bindings, in the order the C++ side of Node has (node_realm.cc,
  * api/environment.cc): what is the same for every realm, the loader of its modules, then `process` and the globals.
  */
+import { compileAhead, compileBuiltin } from './bindings/builtins.ts';
 import { bindings } from './bindings/index.ts';
 import { useProcess } from './bindings/task-queue.ts';
 import { lazily } from './bindings/util.ts';
@@ -10,6 +11,11 @@ import type { Binding } from './binding-shape.ts';
 import { engine, privateSymbols, symbols } from './constants.ts';
 import { host } from './host.ts';
 import { perContext } from './per-context.ts';
+
+/** What starts an app. */
+const MAIN = 'internal/main/run_main_module';
+/** What programs of the library are compiled with (node_builtins.cc). */
+const MAIN_PARAMETERS = 'process, require, internalBinding, primordials';
 
 type Require = (id: string) => Record<string, never>;
 
@@ -21,8 +27,8 @@ interface Loader {
 export interface Library extends Loader {
   readonly process: NodeJS.Process & Record<PropertyKey, unknown>;
   readonly primordials: object;
-  /** Runs a module of the library that is a program rather than a module. */
-  runMain(id: string): void;
+  /** Runs the app. */
+  runMain(): void;
 }
 
 /** Bindings given out so far; each is completed with what the library might look for besides. */
@@ -48,8 +54,8 @@ const createProcess = (): Library['process'] => {
   const process = Object.create(prototype) as Library['process'];
   process[privateSymbols['exit_info_private_symbol']!] = new Int32Array(3);
   const { version, versions, release } = engine;
-  // Modules of the library look at some of it as soon as they are loaded.
-  Object.assign(process, { version, versions, release, arch: 'wasm32', platform: 'linux' });
+  // Modules of the library look at some of it as soon as they are loaded. The app's environment comes later.
+  Object.assign(process, { version, versions, release, arch: 'wasm32', platform: 'linux', env: {} });
   return process;
 };
 
@@ -73,6 +79,7 @@ const PRELOADED = [
   'internal/encoding',
   'internal/encoding/single-byte',
   'internal/encoding/util',
+  'internal/file',
   'internal/source_map/source_map_cache_map',
   'internal/source_map/source_map_cache',
   'internal/fs/promises',
@@ -80,10 +87,16 @@ const PRELOADED = [
   'internal/fs/sync_write_stream',
   'internal/dns/utils',
   'internal/process/signal',
+  'internal/streams/fast-utf8-stream',
+  'internal/util/inspector',
   'async_hooks',
+  // Whatever listens asks this one whether it may.
+  'cluster',
   'crypto',
+  'dgram',
   'dns',
   'fs',
+  'fs/promises',
   'http',
   'https',
   'net',
@@ -91,11 +104,53 @@ const PRELOADED = [
   'path',
   'querystring',
   'stream',
+  'stream/promises',
   'string_decoder',
+  'timers/promises',
   'tty',
   'url',
   'util',
   'zlib',
+] as const;
+
+/**
+ * What many need, and ES modules that import `node:http` always: undici, and what that requires. It looks at the app's
+ * environment or terminal as it is loaded, so it is only compiled before the snapshot is taken.
+ */
+const COMPILED = [
+  'internal/assert/assertion_error',
+  'internal/assert/myers_diff',
+  'internal/assert/utils',
+  'internal/deps/undici/undici',
+  'internal/errors/error_source',
+  'internal/histogram',
+  'internal/http2/compat',
+  'internal/http2/core',
+  'internal/http2/util',
+  'internal/perf/event_loop_delay',
+  'internal/perf/event_loop_utilization',
+  'internal/perf/nodetiming',
+  'internal/perf/performance',
+  'internal/perf/resource_timing',
+  'internal/perf/timerify',
+  'internal/perf/usertiming',
+  'internal/util/colors',
+  'internal/webstreams/adapters',
+  'internal/webstreams/compression',
+  'internal/webstreams/encoding',
+  'internal/webstreams/queuingstrategies',
+  'internal/webstreams/readablestream',
+  'internal/webstreams/transformstream',
+  'internal/webstreams/util',
+  'internal/webstreams/writablestream',
+  'internal/worker',
+  'internal/worker/io',
+  'internal/worker/messaging',
+  'assert',
+  'http2',
+  'perf_hooks',
+  'stream/web',
+  'worker_threads',
 ] as const;
 
 export const bootLibrary = (): Library => {
@@ -128,15 +183,12 @@ export const bootLibrary = (): Library => {
   const { internalBinding, require } = loader!;
   lazily.requireLibrary = require;
   useProcess(process);
-  const runMain = (id: string): void => {
-    host.compileLibrary('process, require, internalBinding, primordials', id)(
-      process,
-      require,
-      internalBinding,
-      primordials,
-    );
+  const runProgram = (id: string): void => {
+    compileBuiltin(id, MAIN_PARAMETERS)(process, require, internalBinding, primordials);
   };
-  for (const id of BOOTSTRAP) runMain(id);
+  for (const id of BOOTSTRAP) runProgram(id);
   for (const id of PRELOADED) require(id);
-  return { process, primordials, internalBinding, require, runMain };
+  compileAhead(MAIN, MAIN_PARAMETERS);
+  for (const id of COMPILED) compileAhead(id);
+  return { process, primordials, internalBinding, require, runMain: () => runProgram(MAIN) };
 };

@@ -6,6 +6,9 @@ import type { CallSite } from './error-stacks.ts';
 import { host } from './host.ts';
 import { lineOf } from './source-lines.ts';
 
+/** Said where strings are added, by an error of a class of QuickJS's own. */
+const STRING_TOO_LONG = 'string too long';
+
 const SAME_MEANING: ReadonlyMap<string, string> = new Map([
   ['BigInt are forbidden in JSON.stringify', 'Do not know how to serialize a BigInt'],
   ['Date value is NaN', 'Invalid time value'],
@@ -18,6 +21,7 @@ const SAME_MEANING: ReadonlyMap<string, string> = new Map([
   ['invalid array length', 'Invalid array length'],
   ['invalid string length', 'Invalid string length'],
   ['invalid repeat count', 'Invalid count value'],
+  [STRING_TOO_LONG, 'Invalid string length'],
   ['malformed UTF-8', 'URI malformed'],
   ['object is not extensible', 'Cannot add property, object is not extensible'],
 ]);
@@ -53,6 +57,18 @@ const calleeAt = (line: string, column: number): string | undefined => {
   return `${expression[0].replaceAll('?.', '.')} is not a ${kind}`;
 };
 
+/** Said of the lengths of arrays of bytes. */
+const TOO_MANY_BYTES = 'invalid array buffer length';
+const BELOW_ZERO = 'invalid array index';
+const TypedArray = Object.getPrototypeOf(Uint8Array) as object;
+
+/** Which length cannot be had, by what was called with it; undefined where that makes no typed array. */
+const wrongLength = (site: CallSite | undefined): string | undefined => {
+  const callee = site?.getFunction();
+  if (typeof callee !== 'function' || Object.getPrototypeOf(callee) !== TypedArray) return undefined;
+  return `Invalid typed array length: ${String(host.argumentOf(callee))}`;
+};
+
 /**
  * Changes the message of an error that was made just now.
  * @param site - where
@@ -65,8 +81,14 @@ export const reword = (error: Error, site: CallSite | undefined): void => {
     error.message = (line === undefined ? undefined : calleeAt(line, site!.getColumnNumber()!)) ?? message;
     return;
   }
+  if (message === TOO_MANY_BYTES || message === BELOW_ZERO) {
+    error.message =
+      wrongLength(site) ?? (message === BELOW_ZERO ? message : 'Array buffer allocation failed');
+    return;
+  }
   const same = SAME_MEANING.get(message);
   if (same !== undefined) {
+    if (message === STRING_TOO_LONG) Object.setPrototypeOf(error, RangeError.prototype);
     error.message = same;
     return;
   }

@@ -301,6 +301,8 @@ export interface Host extends FileHost, HttpParserHost {
   runTicks(): void;
   /** A function that does the same; `onError` is called with what it throws. */
   hideFrames<Callback>(callback: Callback, onError: (error: unknown) => void): Callback;
+  /** What the latest call of a native function that has not returned yet has first. */
+  argumentOf(callee: object): unknown;
   /** Gives QuickJS what finds modules: by which name it knows a request, and the module of a name. */
   setModuleHooks(
     resolve: (base: string, specifier: string, attributes: Record<string, string> | undefined) => string,

@@ -72,7 +72,7 @@ host.setEntries({
     useNetworkOptions(options);
     useTlsOptions(options);
     seedRandomNumbers();
-    runMain(() => library.runMain('internal/main/run_main_module'));
+    runMain(() => library.runMain());
   },
   timers: () => runCallback(runTimers),
   /** Operations of the bindings that have ended. */

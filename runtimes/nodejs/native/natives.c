@@ -45,6 +45,27 @@ FUNCTION(call_hidden) {
 /* hideFrames(function, onError): a function that does the same. */
 FUNCTION(hide_frames) { return JS_NewCFunctionData(ctx, call_hidden, 0, 0, 2, arguments); }
 
+/* quickjs.c, JSStackFrame: the first fields, and the number of arguments. */
+struct frame {
+  struct frame *caller;
+  JSValue function;
+  JSValue *arguments;
+  void *variables, *references, *position;
+  unsigned short flags, count;
+};
+/* quickjs.c, JSRuntime: where current_stack_frame is. */
+#define CURRENT_FRAME 660
+
+/* argumentOf(function): what the latest call of a native function that has not returned yet has first. */
+FUNCTION(argument_of) {
+  struct frame *frame = *(struct frame **)((char *)JS_GetRuntime(ctx) + CURRENT_FRAME);
+  for (; frame != 0; frame = frame->caller) {
+    if (frame->function != arguments[0]) continue;
+    return frame->arguments == 0 || frame->count == 0 ? JS_UNDEFINED : JS_DupValue(ctx, frame->arguments[0]);
+  }
+  return JS_UNDEFINED;
+}
+
 JSCFunctionData *const native_functions[] = {
     class_of,
     ascii_slice,
@@ -86,4 +107,5 @@ JSCFunctionData *const native_functions[] = {
     has_ticks,
     run_ticks,
     hide_frames,
+    argument_of,
 };

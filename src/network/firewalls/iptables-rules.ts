@@ -2,7 +2,7 @@
 import type { Elements, Member, Redirection } from '../firewall.ts';
 import { chainName, checkPrefix, vethStem } from '../names.ts';
 import { notOurs } from './failure.ts';
-import { fingerprint } from './fingerprint.ts';
+import { fingerprint } from '../../os/fingerprint.ts';
 import {
   chainOf,
   EMPTY_TABLE,

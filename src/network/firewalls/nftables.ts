@@ -7,7 +7,7 @@ import { NftError, type NftRunner, probeNft, rulesetGeneration, runNft } from '.
 import type { Elements, FirewallBackend, Member, Redirection } from '../firewall.ts';
 import { checkPrefix, tableName, vethStem } from '../names.ts';
 import { alreadyRedirected, attempt, notOurs } from './failure.ts';
-import { fingerprint } from './fingerprint.ts';
+import { fingerprint } from '../../os/fingerprint.ts';
 import { type NftListing, readListing } from './nft-listing.ts';
 
 /** A chain without rules whose name tells the table's maker and the version of its rules. */

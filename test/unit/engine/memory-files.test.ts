@@ -14,10 +14,10 @@ import { WASI } from '../../../src/engine/errno.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import { HostDirectory } from '../../../src/engine/host-directory.ts';
 import { MemoryDirectory } from '../../../src/engine/memory-files.ts';
-import { MemoryStore, loadMemoryFileSystem } from '../../../src/engine/memory-store.ts';
+import { MemoryStore, readMemoryFileSystem } from '../../../src/engine/memory-store.ts';
 import { Poller } from '../../../src/engine/poll.ts';
 
-const FileSystem = loadMemoryFileSystem();
+const make = readMemoryFileSystem();
 /** Regular files never wait: this one is only asked whether a failed call is worth repeating. */
 const POLLER = new Poller(new Control());
 const BUFFER_AT = 1024;
@@ -243,7 +243,7 @@ test('behaves as the host’s file system does', () => {
   try {
     fc.assert(
       fc.property(fc.array(operation, { minLength: 5, maxLength: 60 }), (steps) => {
-        const store = new MemoryStore(new FileSystem(), device++);
+        const store = new MemoryStore(make, device++);
         const memory = new Subject(new MemoryDirectory(store, store.root));
         const root = openSync(mkdtempSync(join(scratch, 'run-')), constants.O_RDONLY | constants.O_DIRECTORY);
         const host = new Subject(new HostDirectory(root, POLLER, false));
@@ -280,7 +280,7 @@ const openNew = (root: MemoryDirectory, name: string): Descriptor =>
   }) as Descriptor;
 
 test('a file that is unlinked while open lives until it is closed', () => {
-  const store = new MemoryStore(new FileSystem(), 1n);
+  const store = new MemoryStore(make, 1n);
   const root = new MemoryDirectory(store, store.root);
   const buffers = new Buffers();
   const file = openNew(root, 'a');
@@ -293,7 +293,7 @@ test('a file that is unlinked while open lives until it is closed', () => {
 });
 
 test('a full file system says so and has room again when a file is gone', () => {
-  const store = new MemoryStore(new FileSystem(), 1n);
+  const store = new MemoryStore(make, 1n);
   const root = new MemoryDirectory(store, store.root);
   const more = 300_000_000n;
   const first = openNew(root, 'first');

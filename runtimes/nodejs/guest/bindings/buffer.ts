@@ -1,6 +1,7 @@
 /** `internalBinding('buffer')`: what Buffer does with bytes and texts. */
 import type { Binding } from '../binding-shape.ts';
 import { host } from '../host.ts';
+import { MAX_STRING_LENGTH } from '../string-length.ts';
 
 /** Order of `encodings` in node.h (enum encoding). */
 export const ENCODINGS = [
@@ -226,7 +227,7 @@ export const createBuffer = (): Binding => {
     isUtf8: (value: ArrayBufferView | ArrayBuffer) => host.isUtf8(bytesOf(value)),
     isAscii: (value: ArrayBufferView | ArrayBuffer) => host.isAscii(bytesOf(value)),
     kMaxLength: 2 ** 31 - 1,
-    kStringMaxLength: 2 ** 29 - 24,
+    kStringMaxLength: MAX_STRING_LENGTH,
     createUnsafeArrayBuffer: (size: number) => new ArrayBuffer(size),
     arrayBufferAlignedOffset: () => 0,
     setBufferPrototype: (prototype: object) => {

@@ -29,3 +29,24 @@ for (const ignoreBOM of [undefined, null, 0, 1, 'yes', true, false]) {
 }
 tell(() => new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from([0xff])));
 tell(() => ' '.repeat(2 ** 30));
+
+// What is too long is said as V8 says it, with the length.
+const tooLong = (make) => {
+  try {
+    return make().length;
+  } catch (error) {
+    return [error.constructor.name, error.message, error instanceof RangeError].join(': ');
+  }
+};
+class Numbers extends Uint16Array {}
+const { MAX_STRING_LENGTH, MAX_LENGTH } = require('node:buffer').constants;
+const half = 'x'.repeat(MAX_STRING_LENGTH / 2);
+console.log(
+  tooLong(() => new Uint8Array(-1)),
+  tooLong(() => new Float64Array(2 ** 53)),
+  tooLong(() => new Numbers(2 ** 52)),
+  tooLong(() => new Uint8Array(MAX_LENGTH + 1)).includes(`: Invalid typed array length: ${MAX_LENGTH + 1}:`),
+  tooLong(() => half + half) === MAX_STRING_LENGTH,
+  tooLong(() => half + half + '1'),
+  tooLong(() => ' '.repeat(MAX_STRING_LENGTH + 1)),
+);

@@ -1,5 +1,5 @@
 /**
- * 32-bit FNV-1a (draft-eastlake-fnv) in hexadecimal: tells versions of the rules apart; node:crypto takes
+ * 32-bit FNV-1a (draft-eastlake-fnv) in hexadecimal: tells versions of something apart; node:crypto takes
  * 4 ms to load.
  */
 export const fingerprint = (text: string): string => {
