@@ -3,54 +3,21 @@
  * kept in the user's cache.
  */
 import { execFile } from 'node:child_process';
-import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { lstat, readdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { WasmrunError } from '../../src/errors.ts';
 import { packageFile, packageProgram } from '../../src/os/package-file.ts';
 import { fingerprint } from '../../src/os/fingerprint.ts';
 import { pinnedNode } from '../../src/os/pinned-node.ts';
+import { cacheDirectory, isOurs } from '../../src/runtime/user-cache.ts';
 
-/** Where the cache of the system is (hier(7)): for root, if what it calls its home is somebody else's. */
-const SYSTEM_CACHE = '/var/cache/wasmrun';
 const PREFIX = 'nodejs-';
 const SUFFIX = '.snapshot';
 /** What is older and not whole nobody is making any more, in ms. */
 const ABANDONED_MS = 600_000;
 /** Of snapshots made by other versions, so many stay. */
 const KEPT = 2;
-/** Write permission of group and others. */
-const SHARED = 0o022;
-
-/** XDG Base Directory Specification, XDG_CACHE_HOME. */
-const userCache = (): string => join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'wasmrun');
-
-/** Nobody but this user, or root, can have written what is there or put something else in its place. */
-const isOurs = async (path: string): Promise<boolean> => {
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined || !(found.isFile() || found.isDirectory())) return false;
-  return (found.uid === process.geteuid?.() || found.uid === 0) && (found.mode & SHARED) === 0;
-};
-
-/**
- * Makes the directory where it is missing. A snapshot is the memory an app starts with, so nobody else may write there:
- * the home that sudo leaves to root is another user's.
- * @throws {WasmrunError} `ENGINE_FAILED`
- */
-const cacheDirectory = async (): Promise<string> => {
-  const candidates = process.geteuid?.() === 0 ? [userCache(), SYSTEM_CACHE] : [userCache()];
-  for (const directory of candidates) {
-    const parentIsOurs = (await isOurs(dirname(directory))) || (await isOurs(dirname(dirname(directory))));
-    if (!parentIsOurs) continue;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (await isOurs(directory)) return directory;
-  }
-  throw new WasmrunError('ENGINE_FAILED', `others may write in ${candidates.join(' and ')}`, {
-    hint: 'set XDG_CACHE_HOME to a directory that belongs to you alone',
-  });
-};
-
 /** What the snapshot depends on: what scripts/build.ts has made of all parts of a guest, and Node. */
 const keyOf = async (): Promise<string> => {
   const build = await readFile(packageFile('dist/drivers/nodejs/build-hash.txt'), 'utf8');

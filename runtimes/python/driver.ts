@@ -1,33 +1,36 @@
 /** Runs a Python app in the engine: CPython as WebAssembly, and here the threads and the system calls. */
-import { readFileSync } from 'node:fs';
-import { FDFLAG } from '../../src/engine/descriptor.ts';
+import { constants, openSync, readFileSync } from 'node:fs';
 import type { Driver, OpenedGuest } from '../../src/engine/driver.ts';
-import { FdTable } from '../../src/engine/fd-table.ts';
 import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
-import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
-import { runInterpreter } from './engine/interpreter.ts';
+import { AppStart } from './engine/app-start.ts';
+import { SnapshotFile } from './engine/snapshot-file.ts';
 import type { PythonOptions } from './python-app.ts';
 
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as PythonOptions;
   const bytes = readFileSync(launch.module);
+  const initialMemoryFile = openSync(options.initialMemory, constants.O_RDONLY);
+  let initialMemory: Uint8Array | undefined;
+  const snapshot = options.snapshot === undefined ? undefined : new SnapshotFile(options.snapshot);
   return {
     opensFiles: true,
     prepare: (directories) => {
-      const module = new WebAssembly.Module(bytes);
+      const start = new AppStart({
+        program: {
+          module: new WebAssembly.Module(bytes),
+          initialMemory: () => (initialMemory ??= readFileSync(initialMemoryFile)),
+        },
+        mounts: guestMounts(launch, directories),
+        tmpfs: launch.tmpfs,
+        args: launch.args,
+        env: launch.env,
+        conditions: options.conditions,
+        snapshot,
+      });
       return {
         abi: 'reactor',
-        run: async (services) => {
-          const fds = new FdTable();
-          for (const stream of services.streams) fds.add(stream);
-          // Nobody else is to wait while one thread reads; what is written is written.
-          services.streams[0].flags |= FDFLAG.nonblock;
-          const files = new GuestFileSystem(guestMounts(launch, directories), fds);
-          files.changeDirectory(options.workingDirectory);
-          const { args, env } = services;
-          return services.exit(await runInterpreter(module, { files, fds, services, args, env }));
-        },
+        run: async (services) => services.exit(await start.run(services)),
       };
     },
   };

@@ -1,13 +1,15 @@
 /** Runtime for apps that are written in Python. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFile } from '../../src/os/package-file.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
 import type { App, GuestProgram, Runtime } from '../../src/runtime/runtime.ts';
 import { ENTRIES, hasModule, isModuleName } from './app-entry.ts';
+import { startImports } from './imported-modules.ts';
 import { describePythonApp } from './python-app.ts';
 import type { PythonApp, PythonOptions } from './python-app.ts';
 import { findSitePackages } from './site-packages.ts';
+import { snapshotPath } from './snapshot-path.ts';
 
 /** What describes a Python app; the first two only say what it needs. */
 const MARKS = ['requirements.txt', 'pyproject.toml', ...ENTRIES] as const;
@@ -26,24 +28,34 @@ export const pythonRuntime: Runtime = {
       ? isModuleName(name)
       : hasModule(name, [directory, ...findSitePackages(directory, {}).directories]),
   detect: (directory) => Promise.resolve(MARKS.find((name) => existsSync(join(directory, name)))),
-  prepare: (app: App) =>
-    Promise.resolve(toGuestProgram(app, describePythonApp(app, process.env['VIRTUAL_ENV']))),
+  prepare: (app: App) => toGuestProgram(app, describePythonApp(app, process.env['VIRTUAL_ENV'])),
 };
 
 /** Where Linux keeps what is known of the world's time zones (tzselect(8)); others do without, or install `tzdata`. */
 const TIME_ZONES = '/usr/share/zoneinfo';
 
-const toGuestProgram = (
+const toGuestProgram = async (
   { args }: App,
   { entry, directory, sitePackages, directories, notices }: PythonApp,
-): GuestProgram => {
+): Promise<GuestProgram> => {
   const hasTimeZones = existsSync(TIME_ZONES);
-  const options: PythonOptions = { workingDirectory: directory };
+  const command = [...entry.args, ...args];
+  // Without a cache it starts all the same, only slower.
+  const snapshot = await snapshotPath([directory, ...entry.args]).catch(() => undefined);
+  const options: PythonOptions = {
+    initialMemory: packageFile('dist/drivers/python/python.memory'),
+    ...(snapshot !== undefined && { snapshot }),
+    conditions: {
+      build: readFileSync(packageFile('dist/drivers/python/build-id'), 'utf8'),
+      workingDirectory: directory,
+      imports: startImports(directory, command, entry.file),
+    },
+  };
   return {
     modulePath: packageFile('dist/drivers/python/python.wasm'),
     driver: driverPath('python'),
     options,
-    args: ['python', ...entry.args, ...args],
+    args: ['python', ...command],
     env: {
       PYTHONHOME: '/',
       // What is printed is seen at once.

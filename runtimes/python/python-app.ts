@@ -9,12 +9,16 @@ import { ALTERNATIVES, findCompiledPackages } from './compiled-packages.ts';
 import type { CompiledPackage } from './compiled-packages.ts';
 import { installedPackages } from './installed-packages.ts';
 import { importedModules, statedRequirements } from './requirements.ts';
+import type { SnapshotConditions } from './engine/snapshot-description.ts';
 import { findSitePackages } from './site-packages.ts';
 
 /** From the runtime to its driver. */
 export interface PythonOptions {
-  /** Absolute path the app starts in. */
-  readonly workingDirectory: string;
+  /** Absolute path of what the interpreter's memory holds at first. */
+  readonly initialMemory: string;
+  /** Absolute path of the app's snapshot, which may not be there yet. */
+  readonly snapshot?: string;
+  readonly conditions: Omit<SnapshotConditions, 'environment'>;
 }
 
 export interface PythonApp {

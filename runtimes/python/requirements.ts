@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { WasmrunError } from '../../src/errors.ts';
+import { importedNames } from './imported-modules.ts';
 import { normalName, requiredName } from './installed-packages.ts';
 
 /**
@@ -57,13 +58,7 @@ const readProjectFile = (file: string): ProjectFile => {
   }
 };
 
-/** `import a.b, c` and `from a.b import c` at the beginning of a line (docs.python.org/3/reference/simple_stmts.html). */
-const IMPORT = /^(?:import[ \t]+([\w., \t]+)|from[ \t]+(\w[\w.]*)[ \t]+import\b)/gm;
-
 /** Names of the modules at the top that a source imports whenever it is run. */
-export const importedModules = (source: string): string[] => {
-  const names = [...source.matchAll(IMPORT)].flatMap(([, list, from]) =>
-    from === undefined ? list!.split(',').map((item) => item.trim().split(/[ \t]/, 1)[0]!) : [from],
-  );
-  return [...new Set(names.map((name) => name.split('.', 1)[0]!).filter((name) => name !== ''))];
-};
+export const importedModules = (source: string): string[] => [
+  ...new Set(importedNames(source).map((name) => name.split('.', 1)[0]!)),
+];

@@ -10,10 +10,12 @@ export const SECTION = {
   import: 2,
   function: 3,
   table: 4,
+  memory: 5,
   export: 7,
   element: 9,
   code: 10,
   data: 11,
+  dataCount: 12,
 } as const;
 
 /** Kinds of imports and exports. */
@@ -62,6 +64,11 @@ export class WasmModule {
   replace(id: number, { count, items }: Vector): void {
     const index = this.#sections.findIndex((each) => each.id === id);
     this.#sections[index] = { id, content: Buffer.concat([Uint8Array.from(unsigned(count)), items]) };
+  }
+
+  remove(id: number): void {
+    const index = this.#sections.findIndex((each) => each.id === id);
+    if (index >= 0) this.#sections.splice(index, 1);
   }
 
   /** Adds items to a section that is there. */

@@ -7,6 +7,7 @@ import type { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { REDIRECTED, REDIRECTED_NAMES } from '../redirected-functions.ts';
+import { writeTexts } from './c-strings.ts';
 import type { InterpreterExports } from './interpreter-exports.ts';
 import { adapterModule, lateTrampolineModule, trampolineModule } from './linking-modules.ts';
 import { Signals } from './signals.ts';
@@ -23,22 +24,79 @@ import { threadCalls } from './thread-calls.ts';
 import { Threads } from './threads.ts';
 
 export interface InterpreterOptions {
+  /** What it goes on from; see {@link createMemory}. */
+  readonly memory: WebAssembly.Memory;
   readonly files: GuestFileSystem;
   readonly fds: FdTable;
   readonly services: EngineServices;
-  /** `argv`, the program's name first. */
-  readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Told of every number of random bytes that the guest takes. */
+  readonly onRandom?: (length: number) => void;
+}
+
+/** An interpreter of which nothing has run yet. */
+export interface Interpreter {
+  readonly exports: InterpreterExports;
+  readonly memory: GuestMemory;
+  readonly threads: Threads;
 }
 
 type Functions = Record<string, (...values: never[]) => unknown>;
 
-/** Runs `python` with its arguments; resolves with its exit status. */
+/** The interpreter as the build has made it. */
+export interface Program {
+  readonly module: WebAssembly.Module;
+  /** Reads what its memory holds at first. */
+  initialMemory(): Uint8Array;
+}
+
+/** As the module declares its memory, in pages. */
+const PAGE = 65_536;
+const INITIAL_PAGES = 480;
+const MOST_PAGES = 65_536;
+
+/**
+ * Memory for an interpreter, all zero.
+ * @param size - in bytes, where more is needed than it begins with
+ */
+export const createMemory = (size = 0): WebAssembly.Memory =>
+  new WebAssembly.Memory({ initial: Math.max(INITIAL_PAGES, size / PAGE), maximum: MOST_PAGES });
+
+/** The memory of an interpreter that begins at the beginning. */
+export const initialMemory = (program: Program): WebAssembly.Memory => {
+  const memory = createMemory();
+  new Uint8Array(memory.buffer).set(program.initialMemory());
+  return memory;
+};
+
+/**
+ * Runs `python` with its arguments, from the beginning on; resolves with its exit status.
+ * @param args - `argv`, the program's name first
+ */
 export const runInterpreter = async (
-  module: WebAssembly.Module,
-  options: InterpreterOptions,
+  { exports, memory, threads }: Interpreter,
+  args: readonly string[],
 ): Promise<number> => {
-  const { fds, files, services, args, env } = options;
+  exports.__wasm_call_ctors();
+  const values = writeTexts(exports, memory, args);
+  return exitStatus(
+    threads.run(exports, () => WebAssembly.promising(exports.Py_BytesMain)(args.length, values)),
+  );
+};
+
+/** What a run of the interpreter ends with, however it ends. */
+export const exitStatus = async (run: Promise<number>): Promise<number> => {
+  try {
+    return await run;
+  } catch (error) {
+    if (error instanceof Exit) return error.status;
+    throw error;
+  }
+};
+
+/** An interpreter that can be run once. */
+export const createInterpreter = (module: WebAssembly.Module, options: InterpreterOptions): Interpreter => {
+  const { fds, files, services, env, onRandom } = options;
   const memory = new GuestMemory();
   const threads = new Threads(services.events);
   const context: CallContext = { memory, fds, threads, nonBlocking: new WeakSet() };
@@ -50,7 +108,7 @@ export const runInterpreter = async (
     ...descriptorCalls(context, files, numbers),
     ...openFileCalls(context, numbers),
     ...socketCalls(context, services, sockets),
-    ...processCalls(context, env, () => exports),
+    ...processCalls(context, { env, onRandom, exports: () => exports }),
     __call_sighandler: (handler: number, signal: number) =>
       (exports.__indirect_function_table.get(handler) as (signal: number) => void)(signal),
     // Asked before a call that may wait. These wait by themselves.
@@ -65,7 +123,7 @@ export const runInterpreter = async (
     _Py_CheckEmscriptenSignals_Helper: () => signals.check(),
   };
   const trampoline = new WebAssembly.Instance(lateTrampolineModule(), {});
-  const imports = linkImports(module, {
+  const imports = linkImports(module, options.memory, {
     ...mapValues(plain, (call) => answering(memory, call) as never),
     ...mapValues(suspending, (call) => new WebAssembly.Suspending(answering(memory, call) as never)),
     _PyEM_TrampolineCall_JS: trampoline.exports['call'] as never,
@@ -79,19 +137,10 @@ export const runInterpreter = async (
   }).exports;
   table.set(0, call);
   exports.emscripten_stack_init();
-  exports.__wasm_call_ctors();
-  // Python/emscripten_signal.c: from now on the interpreter asks for signals.
-  memory.refresh();
+  // Python/emscripten_signal.c: the interpreter is to ask for signals.
   memory.bytes[exports.Py_EMSCRIPTEN_SIGNAL_HANDLING.value] = 1;
   services.control.onStop((signal) => signals.raise(signal));
-  const values = writeArguments(exports, memory, args);
-  try {
-    const { Py_BytesMain } = exports;
-    return await threads.run(exports, () => WebAssembly.promising(Py_BytesMain)(args.length, values));
-  } catch (error) {
-    if (error instanceof Exit) return error.status;
-    throw error;
-  }
+  return { exports, memory, threads };
 };
 
 /** pyodide's own ways to wait, which it asks for a promise first. */
@@ -111,6 +160,7 @@ const mapValues = <Value, Result>(
 /** What is not provided fails when it is called. */
 const linkImports = (
   module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
   provided: Readonly<Record<string, WebAssembly.HostFunction | WebAssembly.Suspending>>,
 ): WebAssembly.Imports => {
   const imports: WebAssembly.Imports = {};
@@ -118,6 +168,7 @@ const linkImports = (
     const group = (imports[from] ??= {});
     // Addresses of functions for other modules, of which there are none.
     if (kind === 'global') group[name] = new WebAssembly.Global({ value: 'i32', mutable: true }, 0);
+    else if (kind === 'memory') group[name] = memory;
     else group[name] = provided[name] ?? (() => refuse(name));
   }
   return imports;
@@ -152,24 +203,4 @@ const fillTable = (exports: InterpreterExports, threadFunctions: Functions, plai
   } as unknown as Record<string, never>;
   const functions = new WebAssembly.Instance(adapterModule(REDIRECTED), { host }).exports;
   for (const [index, name] of REDIRECTED_NAMES.entries()) table.set(first + index, functions[name]);
-};
-
-const writeArguments = (
-  exports: InterpreterExports,
-  memory: GuestMemory,
-  args: readonly string[],
-): number => {
-  const pointers = args.map((text) => {
-    const bytes = Buffer.from(`${text}\0`);
-    const address = exports.malloc(bytes.length);
-    memory.refresh();
-    memory.slice(address, bytes.length).set(bytes);
-    return address;
-  });
-  const values = exports.malloc(4 * (pointers.length + 1));
-  memory.refresh();
-  for (const [index, pointer] of [...pointers, 0].entries()) {
-    memory.view.setUint32(values + 4 * index, pointer, true);
-  }
-  return values;
 };

@@ -58,6 +58,8 @@ export class Threads {
   #main!: Thread;
   /** Ends the main thread's wait. */
   #interruptMain: (() => void) | undefined;
+  /** A signal came while the main thread did not wait. */
+  #isInterrupted = false;
   #lastId = FIRST_ID;
   readonly #runnable: { thread: Thread; go: () => void }[] = [];
   readonly #waits = new Set<TimedWait>();
@@ -85,14 +87,22 @@ export class Threads {
     return performance.now() >= this.#sliceEnd;
   }
 
-  /** Runs the guest's main thread, and all that it starts; resolves with what it returns. */
-  async run(exports: InterpreterExports, main: () => Promise<number>): Promise<number> {
+  /**
+   * Runs the guest's main thread, and all that it starts; resolves with what it returns.
+   * @param specific - its values by key, where it goes on from a snapshot
+   */
+  async run<Result>(
+    exports: InterpreterExports,
+    main: () => Promise<Result>,
+    specific: Iterable<readonly [number, number]> = [],
+  ): Promise<Result> {
     this.#exports = exports;
-    const ran: { outcome?: Promise<number>; isOver: boolean } = { isOver: false };
+    const ran: { outcome?: Promise<Result>; isOver: boolean } = { isOver: false };
     this.#main = this.#add({
       top: exports.emscripten_stack_get_base(),
       bottom: exports.emscripten_stack_get_end(),
       stackPointer: exports.__stack_pointer.value,
+      specific: new Map(specific),
       begin: () => {
         const end = (): void => {
           ran.isOver = true;
@@ -117,6 +127,7 @@ export class Threads {
       top,
       bottom,
       stackPointer: (top - STACK_ALIGNMENT) & ~(STACK_ALIGNMENT - 1),
+      specific: new Map(),
       begin: () => {
         const end = (): void => {
           this.#exports.free(bottom);
@@ -140,6 +151,10 @@ export class Threads {
   /** The same, at most until a time, or a signal; `arm` returns how the wait is given up. */
   wait<Value>(ends: WaitEnds<Value>, arm: (resume: Resume<Value>) => () => void): Promise<Value> {
     const isMain = this.#current === this.#main;
+    if (isMain && this.#isInterrupted) {
+      this.#isInterrupted = false;
+      return this.suspend<Value>((resume) => resume(ends.interrupted));
+    }
     return this.suspend<Value>((resume) => {
       const goOn = (value: Value): void => {
         this.#waits.delete(timed);
@@ -157,9 +172,10 @@ export class Threads {
     });
   }
 
-  /** A signal has come: the main thread, if it waits, goes on to look at it. */
+  /** A signal has come: the main thread goes on to look at it, now if it waits, else before it does. */
   interrupt(): void {
-    this.#interruptMain?.();
+    if (this.#interruptMain === undefined) this.#isInterrupted = true;
+    else this.#interruptMain();
   }
 
   /** Lets the others go first. */
@@ -198,8 +214,8 @@ export class Threads {
     this.#descriptors.delete(descriptor);
   }
 
-  #add({ begin, ...stack }: Omit<Thread, 'id' | 'specific'> & { begin: () => void }): Thread {
-    const thread = { id: (this.#lastId += FIRST_ID), specific: new Map<number, number>(), ...stack };
+  #add({ begin, ...state }: Omit<Thread, 'id'> & { begin: () => void }): Thread {
+    const thread = { id: (this.#lastId += FIRST_ID), ...state };
     this.#runnable.push({ thread, go: begin });
     return thread;
   }

@@ -8,7 +8,7 @@ const WAITS = {
   sleep: 'time.sleep(60)',
   lock: 'threading.Event().wait()',
   stdin: 'sys.stdin.read()',
-  select: 'select.select([socket.socketpair()[0]], [], [])',
+  select: 'select.select(list(socket.socketpair()), [], [])',
   accept: "socket.create_server(('127.0.0.1', 0)).accept()",
   loop: 'while True: pass',
   thread: 'threading.Thread(target=busy).start(); time.sleep(60)',

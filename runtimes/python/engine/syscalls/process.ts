@@ -21,6 +21,13 @@ export class Exit extends Error {
   }
 }
 
+export interface ProcessOptions {
+  readonly env: Readonly<Record<string, string>>;
+  /** Told of every number of random bytes that the guest takes. */
+  readonly onRandom?: ((length: number) => void) | undefined;
+  exports(): InterpreterExports;
+}
+
 /** struct utsname of musl (sys/utsname.h): six texts of so many bytes. */
 const UNAME_FIELD = 65;
 /** As CPython's own build for Emscripten has them: code that asks for Linux would ask for more than there is. */
@@ -34,8 +41,7 @@ export const hostName = (env: Readonly<Record<string, string>>): string => env['
 
 export const processCalls = (
   { memory }: CallContext,
-  env: Readonly<Record<string, string>>,
-  exports: () => InterpreterExports,
+  { env, onRandom, exports }: ProcessOptions,
 ): Record<string, Call> => {
   const variables = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
   const exit = (status: number): never => {
@@ -81,6 +87,7 @@ export const processCalls = (
       return 0;
     },
     random_get: (address: number, length: number) => {
+      onRandom?.(length);
       fillRandom(memory.slice(address, length));
       return 0;
     },
