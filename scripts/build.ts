@@ -13,6 +13,7 @@ import { build } from 'rolldown';
 import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-loop.ts';
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 import { limitStrings } from '../runtimes/nodejs/rewrite/string-limit.ts';
+import { amendLibrary } from '../runtimes/python/rewrite/library-amendments.ts';
 import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -87,7 +88,10 @@ writeFileSync(
 );
 mkdirSync(`${root}dist/drivers/python/lib`);
 // Where CPython looks for it: sys.platlibdir and the version, below PYTHONHOME.
-copyFileSync(`${pyodide}/python_stdlib.zip`, `${root}dist/drivers/python/lib/python314.zip`);
+writeFileSync(
+  `${root}dist/drivers/python/lib/python314.zip`,
+  amendLibrary(readFileSync(`${pyodide}/python_stdlib.zip`)),
+);
 
 const licences = BUNDLED.map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,
