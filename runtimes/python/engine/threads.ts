@@ -76,7 +76,7 @@ export class Threads {
   /** Who waits for a lock: called to look whether it is free. */
   readonly #locks = new Set<() => void>();
   #sliceEnd = 0;
-  #outcome: Promise<unknown> | undefined;
+  #ran: { outcome?: Promise<unknown> } = {};
   /** Called as soon as the thread that runs waits or has ended. */
   #onPause: () => void = () => {};
   readonly #descriptors = new Map<Descriptor, DescriptorWait>();
@@ -108,7 +108,8 @@ export class Threads {
     specific: Iterable<readonly [number, number]> = [],
   ): Promise<Result> {
     this.#exports = exports;
-    this.#outcome = undefined;
+    const ran: { outcome?: Promise<unknown> } = {};
+    this.#ran = ran;
     const top = exports.emscripten_stack_get_base();
     setFlagsFromString(`--wasm-stack-switching-stack-size=${V8_STACK_SIZE}`);
     this.#main = this.#add({
@@ -118,17 +119,14 @@ export class Threads {
       specific: new Map(specific),
       begin: () => this.#end(main()),
     });
-    for (;;) {
-      const outcome = this.#outcome;
-      if (outcome !== undefined) return (await outcome) as Result;
-      await this.#turn();
-    }
+    while (ran.outcome === undefined) await this.#turn();
+    return (await ran.outcome) as Result;
   }
 
   /** What the guest ends with: its main thread, or one that fails or leaves it (_exit(2)). */
   #end(outcome: Promise<unknown>): void {
     const end = (): void => {
-      this.#outcome ??= outcome;
+      this.#ran.outcome ??= outcome;
       this.#onPause();
     };
     outcome.then(end, end);
