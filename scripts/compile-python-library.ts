@@ -29,7 +29,7 @@ export interface LibraryPaths {
 /** @throws {Error} with what the interpreter said, where it failed */
 export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
   const mounts = [
-    { hostPath: paths.sourceDirectory, guestPath: '/lib', readOnly: true },
+    { hostPath: paths.sourceDirectory, guestPath: '/usr/lib', readOnly: true },
     { hostPath: PYTHON_GUEST, guestPath: '/guest', readOnly: true },
     { hostPath: paths.targetDirectory, guestPath: '/out', readOnly: false },
   ];
@@ -51,9 +51,9 @@ export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
     files,
     fds,
     services: isolatedServices(noEvents, {}, () => {}),
-    env: { PYTHONHOME: '/' },
+    env: { PYTHONHOME: '/usr' },
   });
-  const archives = ['/lib/python314.zip', '/out/python314.zip'];
+  const archives = ['/usr/lib/python314.zip', '/out/python314.zip'];
   const status = await runInterpreter(interpreter, ['python', PROGRAM, ...archives, ...OWN_MODULES]);
   for (const directory of directories) directory.close();
   if (status !== 0) throw new Error(`Python's library could not be compiled (${status}): ${said}`);

@@ -21,7 +21,7 @@ const TEMPORARY = '/tmp';
 const mounts = [
   ...openDirectories(
     [
-      { hostPath: `${dist}/lib`, guestPath: '/lib', readOnly: true },
+      { hostPath: `${dist}/lib`, guestPath: '/usr/lib', readOnly: true },
       { hostPath: PYTHON_GUEST, guestPath: '/guest', readOnly: true },
     ],
     // Files of the host never wait.
@@ -34,7 +34,7 @@ const start = new AppStart({
   mounts,
   tmpfs: [TEMPORARY],
   args: ['python', PROGRAM],
-  env: { PYTHONHOME: '/', PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
+  env: { PYTHONHOME: '/usr', PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
   conditions: {
     build: '',
     workingDirectory: '/guest',

@@ -15,7 +15,7 @@ import { snapshotPath } from './snapshot-path.ts';
 const MARKS = ['requirements.txt', 'pyproject.toml', ...ENTRIES] as const;
 
 /** Where the guest finds Python's library. */
-const LIBRARY = '/lib';
+const LIBRARY = '/usr/lib';
 
 /** Where programs leave what they need no longer than they run. */
 const TEMPORARY_FILES = '/tmp';
@@ -57,7 +57,7 @@ const toGuestProgram = async (
     options,
     args: ['python', ...command],
     env: {
-      PYTHONHOME: '/',
+      PYTHONHOME: '/usr',
       // What is printed is seen at once.
       PYTHONUNBUFFERED: '1',
       // The app's directory is read-only.

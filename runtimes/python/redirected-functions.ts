@@ -24,10 +24,15 @@ export const REDIRECTED = {
   PyThread_get_thread_ident: { parameters: [], results: [i32] },
   PyThread_get_thread_ident_ex: { parameters: [], results: [i64] },
   /**
-   * Python/parking_lot.c: (semaphore, ns or -1, whether the thread is to be detached) → 0 or -1 for a timeout. All of
-   * CPython's locks wait here, on a counter that who wakes them raises.
+   * Python/parking_lot.c: (semaphore, ns or -1, whether the thread is to be detached) → 0 or -1 for a timeout. Almost all
+   * of CPython's locks wait here, on a counter that who wakes them raises.
    */
   _PySemaphore_Wait: { parameters: [i32, i64, i32], results: [i32] },
+  /**
+   * Python/thread_pthread.h: (lock, µs or -1, whether a signal ends the wait) → whether it is taken. Locks of buffered
+   * files and the like; who waited for one took the processor for ever.
+   */
+  PyThread_acquire_lock_timed: { parameters: [i32, i64, i32], results: [i32] },
   /** musl: values by thread, of which there was one. */
   pthread_getspecific: { parameters: [i32], results: [i32] },
   pthread_setspecific: { parameters: [i32, i32], results: [i32] },
@@ -38,6 +43,8 @@ export const REDIRECTED = {
   clock_nanosleep: { parameters: [i32, i32, i32, i32], results: [i32] },
   /** Emscripten: said that the machine is called `emscripten`. */
   uname: { parameters: [i32], results: [i32] },
+  /** Emscripten: stood on poll(2), where a closed descriptor is no error and times are whole ms. */
+  select: { parameters: [i32, i32, i32, i32, i32], results: [i32] },
   /** Emscripten: refused every option (socket(7)), and every pair (socketpair(2)). */
   setsockopt: { parameters: [i32, i32, i32, i32, i32], results: [i32] },
   socketpair: { parameters: [i32, i32, i32, i32], results: [i32] },

@@ -6,6 +6,8 @@ import type { NodeCommand } from '../../test/helpers/nodejs-command.ts';
 export interface BoundedOptions {
   /** After so many ms the program is told to end. */
   readonly timeoutMs: number;
+  /** The same when it has said nothing for so many ms. */
+  readonly silenceMs?: number;
   /** How much of what it says is kept, in bytes; the rest is read and forgotten. */
   readonly outputBytes?: number;
   /** From SIGTERM to SIGKILL, in ms: a sandbox takes its network namespace down in between. */
@@ -38,25 +40,28 @@ const signalGroup = (leader: number, signal: NodeJS.Signals): void => {
  */
 export const runBounded = async (
   { file, args, cwd, env }: NodeCommand,
-  { timeoutMs, outputBytes = 64 * 1024, graceMs = 5000 }: BoundedOptions,
+  { timeoutMs, silenceMs, outputBytes = 64 * 1024, graceMs = 5000 }: BoundedOptions,
 ): Promise<Ending> => {
   const child = spawn(file, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const ended = Promise.withResolvers<[number | null, NodeJS.Signals | null]>();
   child.once('error', ended.reject).once('exit', (status, signal) => ended.resolve([status, signal]));
   const closed = new Promise((resolve) => child.once('close', resolve));
   let output = '';
+  let isTimedOut = false;
+  let forced: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    isTimedOut = true;
+    signalGroup(child.pid!, 'SIGTERM');
+    forced ??= setTimeout(() => signalGroup(child.pid!, 'SIGKILL'), graceMs);
+  };
+  const patience = setTimeout(end, timeoutMs);
+  const silence = silenceMs === undefined ? undefined : setTimeout(end, silenceMs);
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
+      silence?.refresh();
       if (output.length < outputBytes) output += text.slice(0, outputBytes - output.length);
     });
   }
-  let isTimedOut = false;
-  let forced: NodeJS.Timeout | undefined;
-  const patience = setTimeout(() => {
-    isTimedOut = true;
-    signalGroup(child.pid!, 'SIGTERM');
-    forced = setTimeout(() => signalGroup(child.pid!, 'SIGKILL'), graceMs);
-  }, timeoutMs);
   try {
     const [status, signal] = await ended.promise;
     signalGroup(child.pid!, 'SIGKILL');
@@ -65,6 +70,7 @@ export const runBounded = async (
     return { status, signal, isTimedOut, output };
   } finally {
     clearTimeout(patience);
+    clearTimeout(silence);
     clearTimeout(forced);
     child.stdout.destroy();
     child.stderr.destroy();

@@ -1,5 +1,5 @@
 /**
- * docs/node-compatibility.md: sections that a suite writes, each with a table of what fails and, in its last
+ * docs/node-compatibility.md, docs/python-compatibility.md: sections that a suite writes, each with a table of what fails and, in its last
  * column, why. The reasons are written by hand; a suite that writes its section anew keeps them.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -61,8 +61,8 @@ const readRows = (section: string): Row[] =>
 const formatRow = ({ name, complaint, reason }: Row): string => `| ${name} | ${complaint} | ${reason} |`;
 
 /** What the document says so far; how it begins, where there is none. */
-export const readDocument = (path: string): string =>
-  existsSync(path) ? readFileSync(path, 'utf8') : '# What of Node works in a guest\n';
+export const readDocument = (path: string, language = 'Node'): string =>
+  existsSync(path) ? readFileSync(path, 'utf8') : `# What of ${language} works in a guest\n`;
 
 /** Writes a section in the place of its former self, or at the end of the document. */
 export const writeSection = (document: string, { title, summary, failures }: Section): WrittenDocument => {

@@ -24,6 +24,11 @@ export class TestResults {
     return this.of(test)?.verdict === 'pass';
   }
 
+  /** Of all tests that something is known of, sorted. */
+  names(): string[] {
+    return [...this.#outcomes.keys()].toSorted();
+  }
+
   /** Keeps an outcome at once. */
   keep(test: string, outcome: TestOutcome): void {
     this.#outcomes.set(test, outcome);

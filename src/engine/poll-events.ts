@@ -1,5 +1,6 @@
 /** poll(2), bits of `events` and `revents`; epoll(7) has the same. */
 export const POLLIN = 0x001;
+export const POLLPRI = 0x002;
 export const POLLOUT = 0x004;
 /** Told whether waited for or not. */
 export const POLLERR = 0x008;

@@ -130,7 +130,10 @@ export const createInterpreter = (module: WebAssembly.Module, options: Interpret
   });
   const exports = new WebAssembly.Instance(module, imports).exports as unknown as InterpreterExports;
   memory.attach(exports.memory);
-  fillTable(exports, threadCalls(threads, memory), plain);
+  fillTable(exports, memory, {
+    threadFunctions: threadCalls(threads, memory),
+    calls: { ...plain, ...suspending },
+  });
   const { table } = trampoline.exports as { table: WebAssembly.Table };
   const { call } = new WebAssembly.Instance(trampolineModule(), {
     imported: { table: exports.__indirect_function_table },
@@ -183,23 +186,32 @@ const refuse = (name: string): number => {
 };
 
 /** Puts the functions behind the redirected ones into the table's last slots. */
-const fillTable = (exports: InterpreterExports, threadFunctions: Functions, plain: Functions): void => {
+const fillTable = (
+  exports: InterpreterExports,
+  memory: GuestMemory,
+  { threadFunctions, calls }: { threadFunctions: Functions; calls: Functions },
+): void => {
   const table = exports.__indirect_function_table;
   const first = table.grow(REDIRECTED_NAMES.length);
   /** As the C library answers: -1, and errno. */
-  const inC =
-    (call: (...values: never[]) => unknown) =>
-    (...values: never[]) => {
-      const result = call(...values) as number;
-      if (result >= 0) return result;
-      new DataView(exports.memory.buffer).setInt32(exports.__errno_location(), -result, true);
-      return -1;
+  const tell = (result: number): number => {
+    if (result >= 0) return result;
+    new DataView(exports.memory.buffer).setInt32(exports.__errno_location(), -result, true);
+    return -1;
+  };
+  const inC = (call: (...values: never[]) => unknown) => {
+    const answer = answering(memory, call);
+    return (...values: never[]) => {
+      const result = answer(...values) as number | Promise<number>;
+      return typeof result === 'number' ? tell(result) : result.then(tell);
     };
+  };
   const host = {
     ...threadFunctions,
-    setsockopt: inC(plain['setsockopt']!),
-    socketpair: inC(plain['socketpair']!),
-    uname: inC(plain['uname']!),
+    select: new WebAssembly.Suspending(inC(calls['select']!)),
+    setsockopt: inC(calls['setsockopt']!),
+    socketpair: inC(calls['socketpair']!),
+    uname: inC(calls['uname']!),
   } as unknown as Record<string, never>;
   const functions = new WebAssembly.Instance(adapterModule(REDIRECTED), { host }).exports;
   for (const [index, name] of REDIRECTED_NAMES.entries()) table.set(first + index, functions[name]);

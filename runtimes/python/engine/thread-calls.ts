@@ -5,7 +5,7 @@ import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { RedirectedFunction } from '../redirected-functions.ts';
 import type { Threads } from './threads.ts';
 
-type ThreadFunction = Exclude<RedirectedFunction, 'setsockopt' | 'socketpair' | 'uname'>;
+type ThreadFunction = Exclude<RedirectedFunction, 'select' | 'setsockopt' | 'socketpair' | 'uname'>;
 
 /** struct timespec (time.h of musl with 32-bit addresses): 64 bits of seconds, 32 of nanoseconds. */
 const NANOSECONDS_OFFSET = 8;
@@ -52,6 +52,10 @@ export const threadCalls = (threads: Threads, memory: GuestMemory): Record<Threa
     },
     _PySemaphore_Wait: new WebAssembly.Suspending((semaphore: number, timeout: bigint) =>
       threads.acquire(semaphore, timeout),
+    ),
+    PyThread_acquire_lock_timed: new WebAssembly.Suspending(
+      (lock: number, timeout: bigint, isInterruptible: number) =>
+        threads.acquireLock(lock, timeout, isInterruptible !== 0),
     ),
     clock_nanosleep: new WebAssembly.Suspending(
       (clock: number, flags: number, time: number, left: number) => {

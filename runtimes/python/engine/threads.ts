@@ -3,13 +3,20 @@
  * running at a time. CPython's own lock decides who runs Python; a thread that waits has released it, and one that has
  * used up its time does so where CPython would hand it over as well.
  */
+import { setFlagsFromString } from 'node:v8';
 import type { Descriptor } from '../../../src/engine/descriptor.ts';
 import type { EventPoll, Watch } from '../../../src/engine/event-poll.ts';
 import { MemoryPipe } from './memory-pipe.ts';
 import type { InterpreterExports } from './interpreter-exports.ts';
 
-/** Bytes of a thread's stack in the guest's memory: what CPython asks for on Linux is 8 MiB, what it needs far less. */
-const STACK_SIZE = 1 << 20;
+/** Bytes of a stack in the guest's memory: for the same depth CPython needs a few times as much on Linux, of 8 MiB. */
+const STACK_SIZE = 2 << 20;
+/**
+ * V8 has a stack of its own for each, in KiB; where that is used up the guest has failed. CPython refuses to go deeper as
+ * soon as the guest's is used up, so V8's has to last longer: measured were up to 18 times as many bytes. What is never
+ * used is only addresses. V8 takes no more than its `--stack-size` (src/sandbox/engine-binary.ts).
+ */
+const V8_STACK_SIZE = 60_000;
 /** WebAssembly's C ABI (tool-conventions, "Basic C ABI"). */
 const STACK_ALIGNMENT = 16;
 /** CPython's default (sys.getswitchinterval), in ms. */
@@ -18,6 +25,9 @@ const SLICE_MS = 5;
 const FIRST_ID = 4096;
 /** Results of waiting for a semaphore (Include/internal/pycore_parking_lot.h). */
 const PARK = { ok: 0, timeout: -2, interrupted: -3 } as const;
+/** Results of waiting for a lock (`PyLockStatus` of Include/cpython/pythread.h). */
+const LOCK = { ok: 1, timeout: 0, interrupted: 2 } as const;
+const UNINTERRUPTED_LOCK = { ...LOCK, interrupted: undefined };
 /** parking_lot.c, `struct _PySemaphore` without semaphores of POSIX: the counter lies behind a mutex and a condition. */
 const COUNTER_OFFSET = 72;
 
@@ -47,8 +57,8 @@ export interface WaitEnds<Value> {
   readonly deadline: number;
   /** What the thread goes on with at that time. */
   readonly late: Value;
-  /** What it goes on with when a signal comes; as in every process, that is for the main thread. */
-  readonly interrupted: Value;
+  /** What it goes on with when a signal comes, if it does; as in every process, that is for the main thread. */
+  readonly interrupted: Value | undefined;
 }
 
 export class Threads {
@@ -66,6 +76,7 @@ export class Threads {
   /** Who waits for a lock: called to look whether it is free. */
   readonly #locks = new Set<() => void>();
   #sliceEnd = 0;
+  #ran: { outcome?: Promise<unknown> } = {};
   /** Called as soon as the thread that runs waits or has ended. */
   #onPause: () => void = () => {};
   readonly #descriptors = new Map<Descriptor, DescriptorWait>();
@@ -97,23 +108,28 @@ export class Threads {
     specific: Iterable<readonly [number, number]> = [],
   ): Promise<Result> {
     this.#exports = exports;
-    const ran: { outcome?: Promise<Result>; isOver: boolean } = { isOver: false };
+    const ran: { outcome?: Promise<unknown> } = {};
+    this.#ran = ran;
+    const top = exports.emscripten_stack_get_base();
+    setFlagsFromString(`--wasm-stack-switching-stack-size=${V8_STACK_SIZE}`);
     this.#main = this.#add({
-      top: exports.emscripten_stack_get_base(),
-      bottom: exports.emscripten_stack_get_end(),
+      top,
+      bottom: Math.max(exports.emscripten_stack_get_end(), top - STACK_SIZE),
       stackPointer: exports.__stack_pointer.value,
       specific: new Map(specific),
-      begin: () => {
-        const end = (): void => {
-          ran.isOver = true;
-          this.#onPause();
-        };
-        ran.outcome = main();
-        ran.outcome.then(end, end);
-      },
+      begin: () => this.#end(main()),
     });
-    while (!ran.isOver) await this.#turn();
-    return await ran.outcome!;
+    while (ran.outcome === undefined) await this.#turn();
+    return (await ran.outcome) as Result;
+  }
+
+  /** What the guest ends with: its main thread, or one that fails or leaves it (_exit(2)). */
+  #end(outcome: Promise<unknown>): void {
+    const end = (): void => {
+      this.#ran.outcome ??= outcome;
+      this.#onPause();
+    };
+    outcome.then(end, end);
   }
 
   /** Starts `function_(argument)` on a stack of its own. */
@@ -129,11 +145,12 @@ export class Threads {
       stackPointer: (top - STACK_ALIGNMENT) & ~(STACK_ALIGNMENT - 1),
       specific: new Map(),
       begin: () => {
+        const outcome = enter(argument);
         const end = (): void => {
           this.#exports.free(bottom);
           this.#onPause();
         };
-        enter(argument).then(end, end);
+        outcome.then(end, () => this.#end(outcome));
       },
     }).id;
   }
@@ -151,9 +168,10 @@ export class Threads {
   /** The same, at most until a time, or a signal; `arm` returns how the wait is given up. */
   wait<Value>(ends: WaitEnds<Value>, arm: (resume: Resume<Value>) => () => void): Promise<Value> {
     const isMain = this.#current === this.#main;
-    if (isMain && this.#isInterrupted) {
+    const { interrupted } = ends;
+    if (isMain && this.#isInterrupted && interrupted !== undefined) {
       this.#isInterrupted = false;
-      return this.suspend<Value>((resume) => resume(ends.interrupted));
+      return this.suspend<Value>((resume) => resume(interrupted));
     }
     return this.suspend<Value>((resume) => {
       const goOn = (value: Value): void => {
@@ -168,7 +186,7 @@ export class Threads {
       const timed: TimedWait = { deadline: ends.deadline, onDeadline: () => end(ends.late) };
       const giveUp = arm(goOn);
       if (ends.deadline !== Infinity) this.#waits.add(timed);
-      if (isMain) this.#interruptMain = () => end(ends.interrupted);
+      if (isMain && interrupted !== undefined) this.#interruptMain = () => end(interrupted);
     });
   }
 
@@ -185,15 +203,34 @@ export class Threads {
 
   /** Waits for a semaphore of CPython; its address. Nanoseconds, or less than 0 for ever. */
   acquire(semaphore: number, nanoseconds: bigint): number | Promise<number> {
-    if (this.#take(semaphore)) return PARK.ok;
-    if (nanoseconds === 0n) return PARK.timeout;
-    const deadline = nanoseconds < 0n ? Infinity : performance.now() + Number(nanoseconds) / 1e6;
-    const ends = { deadline, late: PARK.timeout, interrupted: PARK.interrupted };
+    return this.#acquire(() => this.#take(semaphore), Number(nanoseconds) / 1e6, PARK);
+  }
+
+  /** The same of a lock (PyThread_acquire_lock_timed); microseconds. Whether a signal ends the wait is the caller's. */
+  acquireLock(lock: number, microseconds: bigint, isInterruptible: boolean): number | Promise<number> {
+    const take = (): boolean => {
+      const view = new DataView(this.#exports.memory.buffer);
+      if (view.getUint8(lock) !== 0) return false;
+      view.setUint8(lock, 1);
+      return true;
+    };
+    return this.#acquire(take, Number(microseconds) / 1e3, isInterruptible ? LOCK : UNINTERRUPTED_LOCK);
+  }
+
+  #acquire(
+    take: () => boolean,
+    ms: number,
+    results: { ok: number; timeout: number; interrupted: number | undefined },
+  ): number | Promise<number> {
+    if (take()) return results.ok;
+    if (ms === 0) return results.timeout;
+    const deadline = ms < 0 ? Infinity : performance.now() + ms;
+    const ends = { deadline, late: results.timeout, interrupted: results.interrupted };
     return this.wait<number>(ends, (resume) => {
       const look = (): void => {
-        if (!this.#take(semaphore)) return;
+        if (!take()) return;
         this.#locks.delete(look);
-        resume(PARK.ok);
+        resume(results.ok);
       };
       this.#locks.add(look);
       return () => this.#locks.delete(look);

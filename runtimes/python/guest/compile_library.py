@@ -11,7 +11,7 @@ import zipfile
 
 _, source_path, target_path, *own_paths = sys.argv
 # What it will be called where apps find it.
-LIBRARY = "/lib/python314.zip"
+LIBRARY = "/usr/lib/python314.zip"
 
 
 

@@ -7,10 +7,19 @@ import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
 import type { Cursor } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
 import { REDIRECTED, REDIRECTED_NAMES } from '../redirected-functions.ts';
-import type { Signature } from '../redirected-functions.ts';
+import type { RedirectedFunction, Signature } from '../redirected-functions.ts';
 
 /** SHA-256 of `pyodide.asm.wasm` in pyodide 314.0.7 (CPython 3.14.2). */
 const KNOWN = 'cc36e3cab04fdfc9a63ff13eb52eae2b911bf46c025cc7b281f394bd3de1d5e6';
+
+/**
+ * `_Py_Dealloc` of Objects/object.c takes the address of its frame to see how deep it is, but has none of any size: it
+ * would never be too deep, and V8's stack would end first. It gets a frame: behind `global.get __stack_pointer,
+ * local.tee 6`, which the function gives back wherever it returns.
+ */
+const FRAME_ADDRESS = Buffer.from('2398022206', 'hex');
+/** local.get 6, i32.const 64, i32.sub, global.set __stack_pointer */
+const TAKE_FRAME = Buffer.from('200641c0006b249802', 'hex');
 
 const FUNCTION_TYPE = 0x60;
 const LOCAL_GET = 0x20;
@@ -30,6 +39,14 @@ const FAILED_JOINING = Buffer.from('41b3aa0e10a020417f0f0b', 'hex');
 /** The load lies at most so many bytes before. */
 const NEARBY = 120;
 
+/**
+ * What a function does before it calls the engine, which takes longer. A lock that is free is taken at once: local.get 0,
+ * i32.load8_u, i32.eqz, if, local.get 0, i32.const 1, i32.store8, i32.const 1, return, end.
+ */
+const QUICK_WAYS: Partial<Record<RedirectedFunction, Uint8Array>> = {
+  PyThread_acquire_lock_timed: Buffer.from('20002d0000450440200041013a000041010f0b', 'hex'),
+};
+
 /** @throws {RangeError} where it is not the version whose functions are known */
 export const redirectFunctions = (bytes: Uint8Array): Uint8Array => {
   const digest = createHash('sha256').update(bytes).digest('hex');
@@ -44,13 +61,15 @@ export const redirectFunctions = (bytes: Uint8Array): Uint8Array => {
   const typeOf = [...imported, ...declaredTypes(module)];
   const exported = exportedFunctions(module);
   const firstSlot = tableSize(module);
-  const bodies = new Map<number, Uint8Array>();
+  const bodies = new Map<number, (body: Uint8Array) => Uint8Array>();
+  bodies.set(exported.get('_Py_Dealloc')! - imported.length, withFrame);
   for (const [index, name] of REDIRECTED_NAMES.entries()) {
     const number = exported.get(name);
     if (number === undefined) throw new RangeError(`the interpreter has no function ${name}`);
     const type = typeOf[number]!;
     if (!isSame(types[type]!, REDIRECTED[name])) throw new RangeError(`${name} has another signature`);
-    bodies.set(number - imported.length, callOf(type, types[type]!, firstSlot + index));
+    const body = callOf(type, types[type]!, firstSlot + index, QUICK_WAYS[name]);
+    bodies.set(number - imported.length, () => body);
   }
   replaceBodies(module, bodies);
   return module.bytes();
@@ -65,6 +84,14 @@ const withoutJoining = (bytes: Uint8Array): Uint8Array => {
   }
   changed.set(HAS_NONE, start);
   return changed;
+};
+
+const withFrame = (body: Uint8Array): Uint8Array => {
+  const code = Buffer.from(body);
+  const at = code.indexOf(FRAME_ADDRESS);
+  if (at < 0 || code.includes(FRAME_ADDRESS, at + 1)) throw new RangeError('_Py_Dealloc looks different');
+  const end = at + FRAME_ADDRESS.length;
+  return Buffer.concat([code.subarray(0, end), TAKE_FRAME, code.subarray(end)]);
 };
 
 const isSame = (one: Signature, other: Signature): boolean =>
@@ -135,8 +162,14 @@ const tableSize = (module: WasmModule): number => {
 };
 
 /** A body that calls a slot of the table with its own parameters. */
-const callOf = (type: number, { parameters }: Signature, slot: number): Uint8Array => {
+const callOf = (
+  type: number,
+  { parameters }: Signature,
+  slot: number,
+  before: Uint8Array = Uint8Array.of(),
+): Uint8Array => {
   const code = [
+    ...before,
     ...parameters.flatMap((_, index) => [LOCAL_GET, ...unsigned(index)]),
     I32_CONST,
     ...signed(slot),
@@ -156,7 +189,10 @@ const signed = (value: number): number[] => {
   return last < 0x40 ? bytes : [...bytes.slice(0, -1), last | 0x80, 0];
 };
 
-const replaceBodies = (module: WasmModule, bodies: ReadonlyMap<number, Uint8Array>): void => {
+const replaceBodies = (
+  module: WasmModule,
+  bodies: ReadonlyMap<number, (body: Uint8Array) => Uint8Array>,
+): void => {
   const { count, items } = module.vector(SECTION.code);
   const cursor = { at: 0 };
   const parts: Uint8Array[] = [];
@@ -165,8 +201,9 @@ const replaceBodies = (module: WasmModule, bodies: ReadonlyMap<number, Uint8Arra
     const start = cursor.at;
     const length = readUnsigned(items, cursor);
     cursor.at += length;
-    const body = bodies.get(index);
-    if (body === undefined) continue;
+    const change = bodies.get(index);
+    if (change === undefined) continue;
+    const body = change(items.subarray(cursor.at - length, cursor.at));
     parts.push(items.subarray(kept, start), Uint8Array.from(unsigned(body.length)), body);
     kept = cursor.at;
   }

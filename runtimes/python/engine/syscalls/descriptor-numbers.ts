@@ -24,6 +24,9 @@ export class DescriptorNumbers {
   readonly directoryPaths = new Map<number, string>();
   readonly #entries = new Map<number, DirectoryEntry[]>();
 
+  /** Those that another program would get; no other is ever started here, but who asks is told what was set. */
+  readonly inheritable = new Set([0, 1, 2]);
+
   constructor(context: CallContext) {
     this.#context = context;
   }
@@ -70,6 +73,7 @@ export class DescriptorNumbers {
     if (descriptor === undefined) return -WASI.EBADF;
     this.directoryPaths.delete(fd);
     this.#entries.delete(fd);
+    this.inheritable.delete(fd);
     if (!this.#isLast(descriptor)) fds.replace(fd, new Gone());
     else threads.forget(descriptor);
     return fds.close(fd);

@@ -109,9 +109,9 @@ export const controlCalls = (
       case F_DUPFD_CLOEXEC:
         return numbers.duplicate(fd);
       case F_GETFD:
-        return FD_CLOEXEC;
+        return numbers.inheritable.has(fd) ? 0 : FD_CLOEXEC;
       case F_SETFD:
-        return 0;
+        return setInheritable(numbers, fd, (memory.view.getInt32(values, true) & FD_CLOEXEC) === 0);
       case F_GETFL:
         return O_RDWR | (nonBlocking.has(descriptor) ? O_NONBLOCK : 0);
       case F_SETFL:
@@ -230,5 +230,11 @@ export const transferCalls = (context: CallContext): Record<string, WaitingCall>
 const setNonBlocking = ({ nonBlocking }: CallContext, descriptor: Descriptor, isOn: boolean): number => {
   if (isOn) nonBlocking.add(descriptor);
   else nonBlocking.delete(descriptor);
+  return 0;
+};
+
+const setInheritable = ({ inheritable }: DescriptorNumbers, fd: number, isInheritable: boolean): number => {
+  if (isInheritable) inheritable.add(fd);
+  else inheritable.delete(fd);
   return 0;
 };

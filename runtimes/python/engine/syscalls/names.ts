@@ -1,4 +1,5 @@
 /** Addresses of names (getaddrinfo(3)), and names of addresses as numbers. */
+import { isIP } from 'node:net';
 import { startLookUp } from '../../../../src/engine/name-lookup.ts';
 import type { EngineServices } from '../../../../src/engine/driver.ts';
 import { AF_INET, SockaddrBuffer, formatIp } from '../../../../src/engine/socket-address.ts';
@@ -11,12 +12,14 @@ import { readAddress } from './socket-addresses.ts';
 /** netdb.h of musl */
 const EAI = { NONAME: -2, AGAIN: -3, FAMILY: -6, SERVICE: -8, OVERFLOW: -12 } as const;
 const AI_PASSIVE = 1;
+const AI_NUMERICHOST = 4;
+const AI_NUMERICSERV = 0x400;
 const NI_NAMEREQD = 8;
 const AF_UNSPEC = 0;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
-const IPPROTO_TCP = 6;
-const IPPROTO_UDP = 17;
+/** IPPROTO_TCP and IPPROTO_UDP, by type. */
+const PROTOCOLS: Readonly<Record<number, number>> = { [SOCK_STREAM]: 6, [SOCK_DGRAM]: 17 };
 /** struct addrinfo and a socket address, in bytes. */
 const INFO_SIZE = 32;
 const ADDRESS_SIZE = 28;
@@ -54,8 +57,7 @@ export const nameCalls = (
         memory.refresh();
         const { bytes, length } = scratch.set({ ip, port });
         memory.slice(address, ADDRESS_SIZE).set(bytes);
-        const protocol = type === SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
-        const words = [0, AF_INET, type, protocol, length[0]!, address, 0, 0];
+        const words = [0, AF_INET, type, PROTOCOLS[type]!, length[0]!, address, 0, 0];
         for (const [index, word] of words.entries()) memory.view.setInt32(info + 4 * index, word, true);
         memory.view.setInt32(previous, info, true);
         previous = info + 28;
@@ -67,15 +69,21 @@ export const nameCalls = (
     getaddrinfo: (node: number, service: number, hints: number, result: number) => {
       const hint = (index: number): number =>
         hints === 0 ? 0 : memory.view.getInt32(hints + 4 * index, true);
-      const [flags, family, type] = [hint(0), hint(1), hint(2)];
+      const [flags, family, type, protocol] = [hint(0), hint(1), hint(2), hint(3)];
       if (family !== AF_UNSPEC && family !== AF_INET) return EAI.FAMILY;
       const text = service === 0 ? '0' : zeroTerminated(memory, service).toString();
-      const port = /^\d+$/.test(text) ? Number(text) : SERVICES[text];
+      const isName = !/^\d+$/.test(text);
+      if (isName && (flags & AI_NUMERICSERV) !== 0) return EAI.NONAME;
+      const port = isName ? SERVICES[text] : Number(text);
       if (port === undefined) return EAI.SERVICE;
-      const types = type === 0 ? [SOCK_STREAM, SOCK_DGRAM] : [type];
+      const types = [SOCK_STREAM, SOCK_DGRAM].filter(
+        (each) => (type === 0 || type === each) && (protocol === 0 || protocol === PROTOCOLS[each]),
+      );
+      if (types.length === 0) return EAI.SERVICE;
       const request = { port, types, result };
       if (node === 0) return writeList([(flags & AI_PASSIVE) === 0 ? LOOPBACK : ANY], request);
       const name = zeroTerminated(memory, node).toString();
+      if ((flags & AI_NUMERICHOST) !== 0 && isIP(name) === 0) return EAI.NONAME;
       return threads.suspend<number>((resume) =>
         startLookUp(broker, name === hostName(env) ? 'localhost' : name, IPV4, (found) => {
           memory.refresh();

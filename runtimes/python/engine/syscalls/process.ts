@@ -112,6 +112,13 @@ export const processCalls = (
     _setitimer_js: () => -WASI.ENOSYS,
     _mmap_js: () => -WASI.ENOSYS,
     _munmap_js: () => -WASI.ENOSYS,
+    _msync_js: () => -WASI.ENOSYS,
+    __syscall_statfs64: () => -WASI.ENOSYS,
+    __syscall_fstatfs64: () => -WASI.ENOSYS,
+    // No module is loaded but WebAssembly's own (dlopen(3)), and no function called through libffi: null is an error.
+    _dlopen_js: () => 0,
+    _dlsym_js: () => 0,
+    ffi_closure_alloc_js: () => 0,
     _emscripten_system: () => -WASI.ENOSYS,
     ...calendarCalls(memory, env),
   };

@@ -19,6 +19,7 @@ const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const MSG_PEEK = 2;
+const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
@@ -176,7 +177,7 @@ export const waitingSocketCalls = (
   const receive = (
     fd: number,
     { load, flags }: { load: () => void; flags: number },
-    from: { address: number; length: number },
+    from: { address: number; length: number; onTruncated?: () => void },
   ): number | Promise<number> => {
     const found = sockets.get(fd);
     if (typeof found === 'number') return found;
@@ -187,6 +188,7 @@ export const waitingSocketCalls = (
         const datagram = found.socket.receiveFrom(memory, flags & MSG_PEEK);
         if (typeof datagram === 'number') return datagram;
         writeAddress(memory, from, datagram.from);
+        if (datagram.truncated) from.onTruncated?.();
         return datagram.length;
       }
       const length = found.socket.receive(memory, flags & MSG_PEEK);
@@ -263,12 +265,19 @@ export const waitingSocketCalls = (
     ) => send(fd, { load: () => memory.loadBuffer(buffer, size), flags }, { address, length }),
     __syscall_recvmsg: (fd: number, header: number, flags: number) => {
       const { load } = messageAt(header);
+      let isTruncated = false;
       const noted = (length: number): number => {
-        // No address of a stream, and nothing beside the data.
-        for (const index of [5, 6]) if (length >= 0) memory.view.setUint32(header + 4 * index, 0, true);
+        if (length < 0) return length;
+        // Nothing beside the data.
+        memory.view.setUint32(header + 4 * 5, 0, true);
+        memory.view.setUint32(header + 4 * 6, isTruncated ? MSG_TRUNC : 0, true);
         return length;
       };
-      const name = { address: memory.view.getUint32(header, true), length: header + 4 };
+      const name = {
+        address: memory.view.getUint32(header, true),
+        length: header + 4,
+        onTruncated: () => (isTruncated = true),
+      };
       const length = receive(fd, { load, flags }, name);
       return typeof length === 'number' ? noted(length) : length.then(noted);
     },
