@@ -14,7 +14,6 @@ import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-lo
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 import { limitStrings } from '../runtimes/nodejs/rewrite/string-limit.ts';
 import { compileLibrary } from './compile-python-library.ts';
-import { amendLibrary } from '../runtimes/python/rewrite/library-amendments.ts';
 import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
 import { separateData } from '../runtimes/python/rewrite/separate-data.ts';
 
@@ -96,7 +95,7 @@ async function buildPythonLibrary(): Promise<void> {
   const sourceDirectory = `${python}/sources`;
   mkdirSync(`${python}/lib`);
   mkdirSync(sourceDirectory);
-  writeFileSync(`${sourceDirectory}/${name}`, amendLibrary(readFileSync(`${pyodide}/python_stdlib.zip`)));
+  copyFileSync(`${pyodide}/python_stdlib.zip`, `${sourceDirectory}/${name}`);
   await compileLibrary({
     module: `${python}/python.wasm`,
     initialMemory: `${python}/python.memory`,

@@ -9,9 +9,9 @@ import { createInterpreter, initialMemory, runInterpreter } from '../runtimes/py
 import { IsolatedStream, isolatedServices, noEvents } from '../runtimes/python/engine/isolated-services.ts';
 
 const GUEST = fileURLToPath(new URL('../runtimes/python/guest', import.meta.url));
-const PROGRAM = '/guest/compile_library.py';
 /** Modules of ours, to be found where the library's own are. */
-const OWN_MODULES = ['/guest/_wasmrun_snapshot.py'];
+const OWN_MODULES = fileURLToPath(new URL('../runtimes/python/library', import.meta.url));
+const PROGRAM = '/guest/compile_library.py';
 
 /** Absolute paths on the host. */
 export interface LibraryPaths {
@@ -30,6 +30,7 @@ export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
   const mounts = [
     { hostPath: paths.sourceDirectory, guestPath: '/usr/lib', readOnly: true },
     { hostPath: GUEST, guestPath: '/guest', readOnly: true },
+    { hostPath: OWN_MODULES, guestPath: '/own', readOnly: true },
     { hostPath: paths.targetDirectory, guestPath: '/out', readOnly: false },
   ];
   // Files of the host never wait.
@@ -53,7 +54,7 @@ export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
     env: { PYTHONHOME: '/usr' },
   });
   const archives = ['/usr/lib/python314.zip', '/out/python314.zip'];
-  const status = await runInterpreter(interpreter, ['python', PROGRAM, ...archives, ...OWN_MODULES]);
+  const status = await runInterpreter(interpreter, ['python', PROGRAM, ...archives, '/own']);
   for (const directory of directories) directory.close();
   if (status !== 0) throw new Error(`Python's library could not be compiled (${status}): ${said}`);
 };
