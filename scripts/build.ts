@@ -6,16 +6,14 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
 import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-loop.ts';
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 import { limitStrings } from '../runtimes/nodejs/rewrite/string-limit.ts';
-import { compileLibrary } from './compile-python-library.ts';
-import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
-import { separateData } from '../runtimes/python/rewrite/separate-data.ts';
+import { buildPython } from './build-python.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 rmSync(`${root}dist`, { recursive: true, force: true });
@@ -82,34 +80,7 @@ const hash = createHash('sha256');
 for (const file of [...parts, `${root}package.json`]) hash.update(readFileSync(file));
 writeFileSync(`${root}dist/drivers/nodejs/build-hash.txt`, hash.digest('hex').slice(0, 16));
 
-const pyodide = `${root}node_modules/pyodide`;
-const interpreter = separateData(redirectFunctions(readFileSync(`${pyodide}/pyodide.asm.wasm`)));
-writeFileSync(`${root}dist/drivers/python/python.wasm`, interpreter.module);
-writeFileSync(`${root}dist/drivers/python/python.memory`, interpreter.memory);
-await buildPythonLibrary();
-
-/** Where CPython looks for it: sys.platlibdir and the version, below PYTHONHOME. */
-async function buildPythonLibrary(): Promise<void> {
-  const python = `${root}dist/drivers/python`;
-  const name = 'python314.zip';
-  const sourceDirectory = `${python}/sources`;
-  mkdirSync(`${python}/lib`);
-  mkdirSync(sourceDirectory);
-  copyFileSync(`${pyodide}/python_stdlib.zip`, `${sourceDirectory}/${name}`);
-  await compileLibrary({
-    module: `${python}/python.wasm`,
-    initialMemory: `${python}/python.memory`,
-    sourceDirectory,
-    targetDirectory: `${python}/lib`,
-  });
-  rmSync(sourceDirectory, { recursive: true });
-  // What snapshots of apps are made of, besides the apps.
-  const hash = createHash('sha256');
-  for (const file of ['python.wasm', 'python.memory', 'main.cjs', `lib/${name}`]) {
-    hash.update(readFileSync(`${python}/${file}`));
-  }
-  writeFileSync(`${python}/build-id`, hash.digest('hex'));
-}
+await buildPython(root);
 
 const licences = BUNDLED.map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,

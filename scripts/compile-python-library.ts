@@ -8,7 +8,8 @@ import type { Poller } from '../src/engine/poll.ts';
 import { createInterpreter, initialMemory, runInterpreter } from '../runtimes/python/engine/interpreter.ts';
 import { IsolatedStream, isolatedServices, noEvents } from '../runtimes/python/engine/isolated-services.ts';
 
-const GUEST = fileURLToPath(new URL('../runtimes/python/guest', import.meta.url));
+/** What runs in guests. */
+export const PYTHON_GUEST = fileURLToPath(new URL('../runtimes/python/guest', import.meta.url));
 /** Modules of ours, to be found where the library's own are. */
 const OWN_MODULES = fileURLToPath(new URL('../runtimes/python/library', import.meta.url));
 const PROGRAM = '/guest/compile_library.py';
@@ -29,7 +30,7 @@ export interface LibraryPaths {
 export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
   const mounts = [
     { hostPath: paths.sourceDirectory, guestPath: '/usr/lib', readOnly: true },
-    { hostPath: GUEST, guestPath: '/guest', readOnly: true },
+    { hostPath: PYTHON_GUEST, guestPath: '/guest', readOnly: true },
     { hostPath: OWN_MODULES, guestPath: '/own', readOnly: true },
     { hostPath: paths.targetDirectory, guestPath: '/out', readOnly: false },
   ];
@@ -50,7 +51,7 @@ export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
     memory: initialMemory(program),
     files,
     fds,
-    services: isolatedServices(noEvents, () => {}),
+    services: isolatedServices(noEvents, {}, () => {}),
     env: { PYTHONHOME: '/usr' },
   });
   const archives = ['/usr/lib/python314.zip', '/out/python314.zip'];

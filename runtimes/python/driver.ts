@@ -1,5 +1,6 @@
 /** Runs a Python app in the engine: CPython as WebAssembly, and here the threads and the system calls. */
 import { constants, openSync, readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import type { Driver, OpenedGuest } from '../../src/engine/driver.ts';
 import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
@@ -7,9 +8,14 @@ import { AppStart } from './engine/app-start.ts';
 import { SnapshotFile } from './engine/snapshot-file.ts';
 import type { PythonOptions } from './python-app.ts';
 
+/** Functions that every start needs are compiled before they are called (rewrite/eager-functions.ts). */
+const COMPILATION_HINTS = '--experimental-wasm-compilation-hints';
+
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as PythonOptions;
-  const bytes = readFileSync(launch.module);
+  setFlagsFromString(COMPILATION_HINTS);
+  // At once, with V8's other threads: a promise would need Node's own loop, which a hardened engine has better not.
+  const module = new WebAssembly.Module(readFileSync(launch.module));
   const initialMemoryFile = openSync(options.initialMemory, constants.O_RDONLY);
   let initialMemory: Uint8Array | undefined;
   const snapshot = options.snapshot === undefined ? undefined : new SnapshotFile(options.snapshot);
@@ -17,10 +23,6 @@ const open = (launch: LaunchMessage): OpenedGuest => {
     opensFiles: true,
     prepare: (directories) => {
       const start = new AppStart({
-        program: {
-          module: new WebAssembly.Module(bytes),
-          initialMemory: () => (initialMemory ??= readFileSync(initialMemoryFile)),
-        },
         mounts: guestMounts(launch, directories),
         tmpfs: launch.tmpfs,
         args: launch.args,
@@ -28,9 +30,13 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         conditions: options.conditions,
         snapshot,
       });
+      const program = {
+        module,
+        initialMemory: () => (initialMemory ??= readFileSync(initialMemoryFile)),
+      };
       return {
         abi: 'reactor',
-        run: async (services) => services.exit(await start.run(services)),
+        run: async (services) => services.exit(await start.run(program, services)),
       };
     },
   };

@@ -46,7 +46,7 @@ const toGuestProgram = async (
     initialMemory: packageFile('dist/drivers/python/python.memory'),
     ...(snapshot !== undefined && { snapshot }),
     conditions: {
-      build: readFileSync(packageFile('dist/drivers/python/build-id'), 'utf8'),
+      build: readFileSync(packageFile('dist/drivers/python/build-hash.txt'), 'utf8'),
       workingDirectory: directory,
       imports: startImports(directory, command, entry.file),
     },

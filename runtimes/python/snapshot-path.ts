@@ -1,5 +1,4 @@
 /** Where the snapshots of apps are: one for each, in the user's cache. */
-import { createHash } from 'node:crypto';
 import { lstat, readdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheDirectory, isOurs } from '../../src/runtime/user-cache.ts';
@@ -17,12 +16,23 @@ const KEPT = 16;
  */
 export const snapshotPath = async (identity: readonly string[]): Promise<string> => {
   const directory = await cacheDirectory();
-  const key = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
-  const path = join(directory, `${PREFIX}${key}${SUFFIX}`);
+  const path = join(directory, `${PREFIX}${await fileName(identity)}${SUFFIX}`);
   const now = new Date();
   if (await isOurs(path)) await utimes(path, now, now);
   else await prune(directory);
   return path;
+};
+
+/** limits.h, NAME_MAX: less what stands around it. */
+const MOST_CHARACTERS = 200;
+
+/** A name that no other app has. */
+const fileName = async (identity: readonly string[]): Promise<string> => {
+  const text = encodeURIComponent(identity.join('\0'));
+  if (text.length <= MOST_CHARACTERS) return text;
+  // Loading this takes longer than all else here.
+  const { createHash } = await import('node:crypto');
+  return `-${createHash('sha256').update(text).digest('hex')}`;
 };
 
 /** Makes room for one more. */

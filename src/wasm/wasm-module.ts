@@ -6,6 +6,7 @@ import { readUnsigned, unsigned } from './leb128.ts';
 
 /** Identifiers of sections. */
 export const SECTION = {
+  custom: 0,
   type: 1,
   import: 2,
   function: 3,
@@ -69,6 +70,12 @@ export class WasmModule {
   remove(id: number): void {
     const index = this.#sections.findIndex((each) => each.id === id);
     if (index >= 0) this.#sections.splice(index, 1);
+  }
+
+  /** Puts a custom section, its name included, before another one. */
+  insertCustom(before: number, content: readonly number[]): void {
+    const index = this.#sections.findIndex(({ id }) => id === before);
+    this.#sections.splice(index, 0, { id: SECTION.custom, content: Uint8Array.from(content) });
   }
 
   /** Adds items to a section that is there. */

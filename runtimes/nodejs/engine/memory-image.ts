@@ -4,23 +4,10 @@
  */
 import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
 import type { Snapshot } from 'quickjs-wasi';
-import { check, libc } from '../../../src/os/libc.ts';
+import { mapFile } from '../../../src/os/mapped-file.ts';
 
 /** Of WebAssembly, in bytes: the memory consists of these, and the rest of the file is less than one. */
 const PAGE_SIZE = 65_536;
-/** mmap(2) and asm-generic/mman-common.h */
-const PROT_READ_WRITE = 3;
-const MAP_PRIVATE_FIXED = 0x12;
-
-const mmap: (
-  address: Uint8Array,
-  length: number,
-  protection: number,
-  flags: number,
-  fd: number,
-  offset: number,
-) => number = libc.func('mmap', 'intptr_t', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
-
 /** What there is to know besides the memory. */
 export type GuestState = Omit<Snapshot, 'memory'>;
 
@@ -53,7 +40,7 @@ export class MemoryImage implements Disposable {
    */
   become(memory: WebAssembly.Memory): void {
     const target = new Uint8Array(memory.buffer, 0, this.size);
-    check('mmap', mmap(target, this.size, PROT_READ_WRITE, MAP_PRIVATE_FIXED, this.#fd, 0));
+    mapFile(target, this.#fd, 0);
   }
 
   [Symbol.dispose](): void {

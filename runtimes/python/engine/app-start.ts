@@ -15,7 +15,6 @@ import { parseCommand, pythonList, runMain, runText } from './start-in-steps.ts'
 import type { PythonCommand } from './start-in-steps.ts';
 
 export interface AppOptions {
-  readonly program: Program;
   readonly mounts: readonly GuestMount[];
   /** Guest paths of in-memory file systems. */
   readonly tmpfs: readonly string[];
@@ -59,10 +58,10 @@ export class AppStart {
   }
 
   /** Runs the app; resolves with its exit status. */
-  async run(services: EngineServices): Promise<number> {
-    const restored = this.#restored ?? (await this.#make(services));
+  async run(program: Program, services: EngineServices): Promise<number> {
+    const restored = this.#restored ?? (await this.#make(program, services));
     this.#options.snapshot?.close();
-    const { args, env, program } = this.#options;
+    const { args, env } = this.#options;
     for (const stream of services.streams) this.#fds.add(stream);
     // Nobody else is to wait while one thread reads; what is written is written.
     services.streams[0].flags |= FDFLAG.nonblock;
@@ -86,8 +85,8 @@ export class AppStart {
     return snapshot.load(stored, new Uint8Array(memory.buffer)) ? { memory, state } : undefined;
   }
 
-  async #make({ events }: EngineServices): Promise<Restored | 'none'> {
-    const { program, mounts, tmpfs, snapshot } = this.#options;
+  async #make(program: Program, { events }: EngineServices): Promise<Restored | 'none'> {
+    const { mounts, tmpfs, snapshot } = this.#options;
     const { description, memory: made } = await makeSnapshot({
       program,
       mounts,

@@ -7,10 +7,12 @@ import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 /** @param onAttempt - told when the guest asks for a socket or a name all the same */
 export const isolatedServices = (
   events: Pick<EngineServices['events'], 'wait' | 'isHostDue' | 'hostTurn'>,
+  env: Readonly<Record<string, string>>,
   onAttempt: () => void,
 ): EngineServices => {
   const services = {
     events,
+    env,
     control: { onStop: () => {} },
     openSocket: () => {
       onAttempt();

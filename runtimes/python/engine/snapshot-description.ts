@@ -34,8 +34,8 @@ export interface InterpreterState {
   readonly config: ConfigAddresses;
 }
 
-/** Looked at before or beside Python's own code: site.py, the C library's locale. */
-const INTERPRETER_VARIABLE = /^(?:PYTHON|LC_|LANG$|HOME$|PATH$|TZ$)/;
+/** Looked at before or beside Python's own code: by site.py, the C library's locale, the engine. */
+const INTERPRETER_VARIABLE = /^(?:PYTHON|LC_|LANG$|HOME$|HOSTNAME$|PATH$|TZ$)/;
 
 /** All that a snapshot may know of the environment: the rest may be secret. */
 export const interpreterEnvironment = (env: Readonly<Record<string, string>>): Record<string, string> =>

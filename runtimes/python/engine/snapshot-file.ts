@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { mapInto } from './mapped-files.ts';
+import { mapFile } from '../../../src/os/mapped-file.ts';
 import type { SnapshotDescription } from './snapshot-description.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
@@ -79,7 +79,7 @@ export class SnapshotFile {
     for (const [address, length] of runs) {
       const part = memory.subarray(address, address + length);
       if (part.length !== length || this.#present === undefined) return false;
-      mapInto(part, this.#present, at);
+      mapFile(part, this.#present, at);
       found = crc32(part, found);
       at += length;
     }

@@ -103,6 +103,7 @@ class Attempt {
   constructor(plan: SnapshotPlan) {
     this.#plan = plan;
     const fds = this.#fds;
+    const { environment } = plan.start.conditions;
     const noteAttempt = (): void => {
       this.#attempts += 1;
     };
@@ -113,8 +114,8 @@ class Attempt {
       memory: initialMemory(plan.program),
       files: this.files,
       fds,
-      services: isolatedServices(plan.events, noteAttempt),
-      env: plan.start.conditions.environment,
+      services: isolatedServices(plan.events, environment, noteAttempt),
+      env: environment,
       onRandom: (length) => {
         this.#randomBytes += length;
       },
