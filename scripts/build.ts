@@ -96,7 +96,14 @@ async function buildPythonLibrary(): Promise<void> {
   const sourceDirectory = `${python}/sources`;
   mkdirSync(`${python}/lib`);
   mkdirSync(sourceDirectory);
-  writeFileSync(`${sourceDirectory}/${name}`, amendLibrary(readFileSync(`${pyodide}/python_stdlib.zip`)));
+  const ours = `${root}runtimes/python/library`;
+  const added = globSync('*.py', { cwd: ours }).map(
+    (file) => [file, readFileSync(`${ours}/${file}`)] as const,
+  );
+  writeFileSync(
+    `${sourceDirectory}/${name}`,
+    amendLibrary(readFileSync(`${pyodide}/python_stdlib.zip`), Object.fromEntries(added)),
+  );
   await compileLibrary({
     module: `${python}/python.wasm`,
     initialMemory: `${python}/python.memory`,

@@ -37,12 +37,21 @@ const AMENDMENTS: readonly Amendment[] = [
     place: 'f"{sys.platform} does not support processes."',
     text: `"no other program can be started: ${ONE_PROCESS}"`,
   },
+  {
+    file: 'multiprocessing/process.py',
+    place: "        assert self._popen is None, 'cannot start a process twice'\n",
+    text: `        raise OSError('no other process can be started: ${ONE_PROCESS}')\n`,
+  },
 ];
 
-/** The library with its amendments. */
-export const amendLibrary = (archive: Uint8Array): Buffer => {
+/**
+ * The library with its amendments.
+ * @param added - modules of ours, by the name of their file
+ * @throws {RangeError} where a place is not there
+ */
+export const amendLibrary = (archive: Uint8Array, added: Readonly<Record<string, Uint8Array>>): Buffer => {
   const left = new Set(AMENDMENTS);
-  const amended = changeArchive(archive, (name, content) => {
+  const change = (name: string, content: () => Buffer): Uint8Array | undefined => {
     const wanted = AMENDMENTS.filter(({ file }) => file === name);
     if (wanted.length === 0) return undefined;
     let source = content().toString();
@@ -51,7 +60,8 @@ export const amendLibrary = (archive: Uint8Array): Buffer => {
       left.delete(amendment);
     }
     return Buffer.from(source);
-  });
+  };
+  const amended = changeArchive(archive, change, added);
   for (const { file } of left) throw new RangeError(`Python's library has no ${file}`);
   return amended;
 };

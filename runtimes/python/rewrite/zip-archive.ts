@@ -2,12 +2,14 @@
 import { crc32, inflateRawSync } from 'node:zlib';
 
 /** Signatures, sizes of records without their texts, and offsets in them. */
-const LOCAL = { signature: 0x04034b50, size: 30, crc: 14, name: 26, extra: 28 } as const;
+const LOCAL = { signature: 0x04034b50, size: 30, version: 4, crc: 14, name: 26, extra: 28 } as const;
 const CENTRAL = {
   signature: 0x02014b50,
   size: 46,
+  version: 6,
   flags: 8,
   method: 10,
+  date: 14,
   crc: 16,
   compressed: 20,
   uncompressed: 24,
@@ -18,6 +20,9 @@ const CENTRAL = {
 } as const;
 const END = { signature: 0x06054b50, size: 22, count: 10, directorySize: 12, directoryOffset: 16 } as const;
 const STORED = 0;
+const VERSION = 20;
+/** 1980-01-01: day, month and years since 1980, in 5, 4 and 7 bits. */
+const FIRST_DAY = 1 | (1 << 5);
 /** Sizes follow the data instead of preceding them. */
 const HAS_DESCRIPTOR = 8;
 
@@ -31,16 +36,19 @@ interface Entry {
 
 /**
  * @param change - given a file's name and a way to its content; returns another content, or undefined
+ * @param added - further files, by name
  * @throws {RangeError} where it is no archive, or one of a kind that this does not know
  */
 export const changeArchive = (
   archive: Uint8Array,
   change: (name: string, content: () => Buffer) => Uint8Array | undefined,
+  added: Readonly<Record<string, Uint8Array>> = {},
 ): Buffer => {
   const files: Buffer[] = [];
   const records: Buffer[] = [];
   let offset = 0;
-  for (const entry of entriesOf(Buffer.from(archive))) {
+  const addedEntries = Object.entries(added).map(([name, content]) => withContent(emptyEntry(name), content));
+  for (const entry of [...entriesOf(Buffer.from(archive)), ...addedEntries]) {
     const content = change(entry.name, () => contentOf(entry));
     const { file, record } = content === undefined ? entry : withContent(entry, content);
     const placed = Buffer.from(record);
@@ -77,6 +85,21 @@ const entriesOf = (archive: Buffer): Entry[] => {
       file: archive.subarray(start, start + head + record.readUInt32LE(CENTRAL.compressed)),
     };
   });
+};
+
+/** A file as version 2.0 makes it, of the first day there is. */
+const emptyEntry = (name: string): Entry => {
+  const text = Buffer.from(name);
+  const record = Buffer.alloc(CENTRAL.size);
+  record.writeUInt32LE(CENTRAL.signature);
+  record.writeUInt16LE(VERSION, CENTRAL.version);
+  record.writeUInt16LE(FIRST_DAY, CENTRAL.date);
+  record.writeUInt16LE(text.length, CENTRAL.name);
+  const head = Buffer.alloc(LOCAL.size);
+  head.writeUInt32LE(LOCAL.signature);
+  head.writeUInt16LE(VERSION, LOCAL.version);
+  head.writeUInt16LE(text.length, LOCAL.name);
+  return { name, record: Buffer.concat([record, text]), file: Buffer.concat([head, text]) };
 };
 
 /** Of a local record, up to its data. */
