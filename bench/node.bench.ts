@@ -5,23 +5,20 @@
  *
  *   npm run bench -- node [--rounds 7] [--seconds 2] [--starts 9] [--apps Express] [--native-only] [--markdown]
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/helpers/free-port.ts';
 import { guestCommand, nativeCommand } from '../test/helpers/nodejs-command.ts';
-import type { NodeCommand } from '../test/helpers/nodejs-command.ts';
 import { newPrefix, temporaryDirectory } from './bench-host.ts';
-import { untilFirst200 } from './first-answer.ts';
 import { openHttpLoad } from './http-load.ts';
 import type { HttpLoad } from './http-load.ts';
 import { installApps } from './node-apps.ts';
 import type { NodeApp } from './node-apps.ts';
 import { memoryOf, processTree } from './process-memory.ts';
 import type { ProcessMemory } from './process-memory.ts';
+import { startServer } from './started-server.ts';
+import type { Server } from './started-server.ts';
 import { median, pairedRatio, printPromises, printTable, ratio } from './table.ts';
 import type { Promised } from './table.ts';
 
@@ -43,37 +40,6 @@ const ROUNDS = Number(values.rounds);
 const STARTS = Number(values.starts);
 const FORM = values.markdown ? 'markdown' : 'terminal';
 const ENVIRONMENT = { NODE_ENV: 'production' };
-
-interface Server extends AsyncDisposable {
-  readonly port: number;
-  /** What was started: Node, or the command. */
-  readonly pid: number;
-  /** From the start to the first 200, in ms. */
-  readonly startTime: number;
-}
-
-/** Starts a server and waits for its first answer; fails with what it said if it ends before. */
-const startServer = async ({ file, args, cwd, env }: NodeCommand, port: number): Promise<Server> => {
-  const begin = performance.now();
-  const child: ChildProcess = spawn(file, args, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const ended = once(child, 'exit');
-  let said = '';
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text));
-  const failure = ended.then(([status]) => {
-    throw new Error(`${[file, ...args].join(' ')} ended with ${String(status)}: ${said}`);
-  });
-  const startTime = await Promise.race([untilFirst200(port, begin), failure]);
-  failure.catch(() => {}); // it is asked to end
-  return {
-    port,
-    pid: child.pid!,
-    startTime,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM');
-      await ended;
-    },
-  };
-};
 
 const startNative = async (app: NodeApp): Promise<Server> => {
   const port = await freePort();

@@ -1,6 +1,7 @@
 /*
  * Loads an HTTP server over connections that are kept open, each with one request at a time, and prints how
- * many answers came. An answer is complete by its Content-Length and must be a 200; anything else is the end.
+ * many answers came. An answer is complete by its Content-Length and must be a 200; anything else is the end. A
+ * connection that the server wants to close is followed by another one.
  *
  *   http-load PORT CONNECTIONS SECONDS
  */
@@ -78,6 +79,13 @@ static int receive(struct connection *connection) {
   return connection->length == whole;
 }
 
+/* After a whole answer: is this the connection's last? */
+static int is_last(struct connection *connection) {
+  char *body = strstr(connection->bytes, "\r\n\r\n");
+  char *field = strcasestr(connection->bytes, "\r\nconnection: close\r\n");
+  return field != 0 && field < body;
+}
+
 int main(int count, char **arguments) {
   if (count != 4) return 2;
   int port = atoi(arguments[1]), connections_count = atoi(arguments[2]);
@@ -97,6 +105,10 @@ int main(int count, char **arguments) {
       struct connection *connection = ready[index].data.ptr;
       if (!receive(connection)) continue;
       answers += 1;
+      if (is_last(connection)) {
+        close(connection->descriptor);
+        open_connection(connection, port, events);
+      }
       connection->length = 0;
       request(connection);
     }

@@ -44,6 +44,8 @@ export interface DebianPython {
   readonly version: string;
   /** Runs like `python3`. */
   readonly interpreter: string;
+  /** The same without the shell between: file and first arguments. */
+  readonly command: readonly [string, ...string[]];
   /** The tests with their runner, as an app. */
   readonly app: string;
 }
@@ -62,9 +64,16 @@ export const prepareDebianPython = (): DebianPython => {
   }
   const app = join(directory, 'app');
   cpSync(fileURLToPath(new URL(RUNNER, import.meta.url)), join(app, RUNNER));
+  const root = join(directory, 'root');
   return {
     version: readFileSync(join(directory, VERSION), 'utf8'),
-    interpreter: join(directory, 'root/usr/bin', PYTHON),
+    interpreter: join(root, 'usr/bin', PYTHON),
+    command: [
+      join(root, 'usr/lib64/ld-linux-x86-64.so.2'),
+      '--library-path',
+      join(root, 'usr/lib/x86_64-linux-gnu'),
+      join(root, 'usr/bin', `${PYTHON}.elf`),
+    ],
     app,
   };
 };

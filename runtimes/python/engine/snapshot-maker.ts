@@ -30,8 +30,8 @@ export interface Snapshot {
   readonly memory: Uint8Array;
 }
 
-/** Bytes of randomness by which `random.Random` is seeded: the whole state of its generator. */
-const SEED_BYTES = 624 * 4;
+/** So often it is tried again without what was not fit: that may be found again behind the next name. */
+const MOST_ATTEMPTS = 4;
 /** Where the guest says what it does. */
 const REPORT_FD = 3;
 /** So many descriptors are looked at for what a package has left open. */
@@ -41,7 +41,7 @@ const MOST_FDS = 64;
 export const makeSnapshot = async (plan: SnapshotPlan): Promise<Snapshot> => {
   const seen = new Set<string>();
   let names = plan.start.conditions.imports;
-  for (;;) {
+  for (let count = 1; ; count += 1) {
     const attempt = new Attempt(plan);
     const made = await attempt.run(names).catch(() => undefined);
     for (const path of attempt.files.seen) seen.add(path);
@@ -51,7 +51,7 @@ export const makeSnapshot = async (plan: SnapshotPlan): Promise<Snapshot> => {
       return { description: describe(plan, seen, made), memory: made.memory };
     }
     if (names.length === 0) return { description: describe(plan, seen), memory: new Uint8Array(0) };
-    names = names.filter((name) => !unfit.has(name));
+    names = count < MOST_ATTEMPTS - 1 ? names.filter((name) => !unfit.has(name)) : [];
   }
 };
 
@@ -148,11 +148,11 @@ class Attempt {
     if (kind === 'ready' && effects.count === 0) this.#before = effects;
     if (this.#before === undefined) return;
     if (kind === 'imported') {
-      const [name = '', hasFailed, seeded, ...variables] = fields;
+      const [name = '', hasFailed, renewedBytes, ...variables] = fields;
       const isFit =
         hasFailed === '0' &&
         effects.count === this.#before.count &&
-        effects.randomBytes - this.#before.randomBytes === Number(seeded) * SEED_BYTES &&
+        effects.randomBytes - this.#before.randomBytes === Number(renewedBytes) &&
         variables.every((variable) => this.#noteVariable(variable));
       if (!isFit) this.unfit.add(name);
       this.#before = effects;

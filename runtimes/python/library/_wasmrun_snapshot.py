@@ -19,6 +19,9 @@ import time
 REPORT = 3
 """Descriptor on which the engine is told what happens."""
 
+SEED_BYTES = 624 * 4
+"""Randomness that `random.Random` takes to be seeded: the whole state of its generator."""
+
 _unseeded = []
 """Random number generators that were to be different in every process."""
 
@@ -52,6 +55,27 @@ class _WatchedVariables(dict):
         super().__delitem__(name)
 
 
+def _renewed_bytes():
+    """How much of the randomness that was taken `_renew_randomness` takes anew."""
+    return len(_unseeded) * SEED_BYTES + (AUTHENTICATION_BYTES if _has_processes() else 0)
+
+
+AUTHENTICATION_BYTES = 32
+"""Length of the key by which processes of `multiprocessing` know each other."""
+
+
+def _has_processes():
+    return "multiprocessing.process" in sys.modules
+
+
+def _renew_randomness():
+    for generator in _unseeded:
+        generator.seed()
+    if _has_processes():
+        process = sys.modules["multiprocessing.process"].current_process()
+        process.authkey = os.urandom(AUTHENTICATION_BYTES)
+
+
 def _import(name):
     """Whether that did not work; what there is none of is probably the app's own."""
     try:
@@ -76,10 +100,10 @@ def prepare(names):
     random.Random.seed = watched_seed
     _report("ready")
     for name in map(os.fsdecode, names):
-        seeded = len(_unseeded)
+        renewed = _renewed_bytes()
         variables.seen.clear()
         has_failed = _import(name) or len(sys._current_frames()) > 1
-        _report("imported", name, int(has_failed), len(_unseeded) - seeded, *sorted(variables.seen))
+        _report("imported", name, int(has_failed), _renewed_bytes() - renewed, *sorted(variables.seen))
     random.Random.seed = seed
     # It was made before anybody could look.
     _unseeded.append(random._inst)
@@ -116,8 +140,7 @@ def resume(arguments, all_arguments):
     _open_standard_input()
     if not sys.stdout.write_through:
         sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
-    for generator in _unseeded:
-        generator.seed()
+    _renew_randomness()
     if hasattr(time, "tzset"):
         time.tzset()
     if logging := sys.modules.get("logging"):

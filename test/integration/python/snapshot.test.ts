@@ -18,6 +18,7 @@ test('two starts share nothing random, and each has its own arguments, variables
         unseeded: 'dice.unseeded.random()',
         secret: 'secrets.token_hex()',
         uuid: 'str(uuid.uuid4())',
+        authkey: 'multiprocessing.current_process().authkey.hex()',
         urandom: 'os.urandom(8).hex()',
         argv: '[sys.argv, sys.orig_argv]',
         env: '[os.environ.get("NAME"), os.getenv("NAME"), len(__import__("posix").environ)]',
@@ -30,7 +31,7 @@ test('two starts share nothing random, and each has its own arguments, variables
         leftovers:
           '[name for name in sys.modules if "wasmrun" in name and name != "_wasmrun_start"] + [name for name in vars() if "wasmrun" in name]',
       },
-      'import dice',
+      'import dice, multiprocessing',
     ),
     'site-packages/dice.py': 'import random\nseeded = random.Random(7)\nunseeded = random.Random()\n',
   });
@@ -47,7 +48,7 @@ test('two starts share nothing random, and each has its own arguments, variables
   });
   expect(statSync(file!).ino).toBe(ino);
   expect(other['hash']).toBe(one['hash']);
-  for (const name of ['random', 'unseeded', 'secret', 'uuid', 'urandom']) {
+  for (const name of ['random', 'unseeded', 'secret', 'uuid', 'urandom', 'authkey']) {
     expect(other[name], name).not.toBe(one[name]);
   }
   expect(one['seeded']).toBe(0.323_832_764_833_162_37);
