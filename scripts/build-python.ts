@@ -1,9 +1,8 @@
 /** The part of scripts/build.ts that makes CPython and its library out of npm's `pyodide`. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { compileAtOnce, compiledFunctions } from '../runtimes/python/rewrite/eager-functions.ts';
-import { amendLibrary } from '../runtimes/python/rewrite/library-amendments.ts';
 import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
 import { separateData } from '../runtimes/python/rewrite/separate-data.ts';
 import { compileLibrary } from './compile-python-library.ts';
@@ -20,8 +19,7 @@ export const buildPython = async (root: string): Promise<void> => {
   writeFileSync(`${directory}/python.memory`, interpreter.memory);
   const sourceDirectory = `${directory}/sources`;
   for (const each of [`${directory}/lib`, sourceDirectory]) mkdirSync(each);
-  const library = readFileSync(`${pyodide}/python_stdlib.zip`);
-  writeFileSync(`${sourceDirectory}/${LIBRARY}`, amendLibrary(library));
+  copyFileSync(`${pyodide}/python_stdlib.zip`, `${sourceDirectory}/${LIBRARY}`);
   await compileLibrary({
     module: `${directory}/python.wasm`,
     initialMemory: `${directory}/python.memory`,

@@ -10,9 +10,9 @@ import { IsolatedStream, isolatedServices, noEvents } from '../runtimes/python/e
 
 /** What runs in guests. */
 export const PYTHON_GUEST = fileURLToPath(new URL('../runtimes/python/guest', import.meta.url));
-const PROGRAM = '/guest/compile_library.py';
 /** Modules of ours, to be found where the library's own are. */
-const OWN_MODULES = ['/guest/_wasmrun_snapshot.py'];
+const OWN_MODULES = fileURLToPath(new URL('../runtimes/python/library', import.meta.url));
+const PROGRAM = '/guest/compile_library.py';
 
 /** Absolute paths on the host. */
 export interface LibraryPaths {
@@ -31,6 +31,7 @@ export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
   const mounts = [
     { hostPath: paths.sourceDirectory, guestPath: '/usr/lib', readOnly: true },
     { hostPath: PYTHON_GUEST, guestPath: '/guest', readOnly: true },
+    { hostPath: OWN_MODULES, guestPath: '/own', readOnly: true },
     { hostPath: paths.targetDirectory, guestPath: '/out', readOnly: false },
   ];
   // Files of the host never wait.
@@ -54,7 +55,7 @@ export const compileLibrary = async (paths: LibraryPaths): Promise<void> => {
     env: { PYTHONHOME: '/usr' },
   });
   const archives = ['/usr/lib/python314.zip', '/out/python314.zip'];
-  const status = await runInterpreter(interpreter, ['python', PROGRAM, ...archives, ...OWN_MODULES]);
+  const status = await runInterpreter(interpreter, ['python', PROGRAM, ...archives, '/own']);
   for (const directory of directories) directory.close();
   if (status !== 0) throw new Error(`Python's library could not be compiled (${status}): ${said}`);
 };

@@ -9,9 +9,10 @@ import { join } from 'node:path';
 /**
  * Downloads packages, without those they depend on, and unpacks them all into one tree. Needs apt, not root.
  * @param directory - for the tree; made, and left half done where a step fails
+ * @returns names of the packages' files, which tell their versions
  * @throws {Error} where a step fails; the program has said why
  */
-export const unpackFromSid = (packages: readonly string[], directory: string): void => {
+export const unpackFromSid = (packages: readonly string[], directory: string): string[] => {
   const work = `${directory}.apt`;
   rmSync(work, { recursive: true, force: true });
   for (const name of ['lists/partial', 'cache/archives/partial', 'packages']) {
@@ -32,10 +33,12 @@ export const unpackFromSid = (packages: readonly string[], directory: string): v
   run('apt-get', [...settings, '-qq', 'update'], archives);
   run('apt-get', [...settings, '-qq', 'download', ...packages], archives);
   mkdirSync(directory, { recursive: true });
-  for (const archive of globSync('*.deb', { cwd: archives })) {
+  const names = globSync('*.deb', { cwd: archives });
+  for (const archive of names) {
     run('dpkg-deb', ['--extract', join(archives, archive), directory], archives);
   }
   rmSync(work, { recursive: true });
+  return names;
 };
 
 /** Where this machine gets Debian from. */

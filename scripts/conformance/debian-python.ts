@@ -2,19 +2,19 @@
  * CPython and its own tests from Debian sid: downloaded by apt with lists of its own, and unpacked into a directory;
  * nothing is installed. The interpreter is of another libc than this machine's, and brings it along.
  */
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
   existsSync,
-  globSync,
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { unpackFromSid } from '../debian-sid.ts';
 import { openCacheDirectory } from './cache-directory.ts';
 
 /** The minor version of the runtime's interpreter. */
@@ -32,6 +32,9 @@ root=$(dirname "$0")/../..
 set -- --library-path "$root/usr/lib/x86_64-linux-gnu" --argv0 "$0" "$root/usr/bin/${PYTHON}.elf" "$@"
 exec "$root/usr/lib64/ld-linux-x86-64.so.2" "$@"
 `;
+
+/** A file with the version of CPython and its tests, as Debian writes it. */
+const VERSION = 'version';
 
 /** The runner, as it lies beside the tests. */
 export const RUNNER = 'python-runner.py';
@@ -53,18 +56,17 @@ export const prepareDebianPython = (): DebianPython => {
   if (!existsSync(directory)) {
     const draft = `${directory}.new`;
     rmSync(draft, { recursive: true, force: true });
-    mkdirSync(join(draft, 'root'), { recursive: true });
-    for (const archive of download(draft)) {
-      execFileSync('dpkg-deb', ['-x', archive, join(draft, 'root')]);
-    }
+    const archives = unpackFromSid(PACKAGES, join(draft, 'root'));
     layOut(draft);
+    const [, version = 'unknown version'] = /testsuite_(.*)_/.exec(archives.join('\n')) ?? [];
+    writeFileSync(join(draft, VERSION), version);
     renameSync(draft, directory);
   }
   const app = join(directory, 'app');
   cpSync(fileURLToPath(new URL(RUNNER, import.meta.url)), join(app, RUNNER));
   const root = join(directory, 'root');
   return {
-    version: versionIn(directory),
+    version: readFileSync(join(directory, VERSION), 'utf8'),
     interpreter: join(root, 'usr/bin', PYTHON),
     command: [
       join(root, 'usr/lib64/ld-linux-x86-64.so.2'),
@@ -76,38 +78,6 @@ export const prepareDebianPython = (): DebianPython => {
   };
 };
 
-/** Downloads the packages; their files. */
-const download = (directory: string): string[] => {
-  for (const name of ['lists/partial', 'cache/archives/partial', 'packages']) {
-    mkdirSync(join(directory, name), { recursive: true });
-  }
-  const mirror = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI)'], { encoding: 'utf8' });
-  const [site] = mirror.split('\n');
-  if (site === undefined || site === '') throw new Error('apt knows no mirror of Debian');
-  const sources = join(directory, 'sources.list');
-  // Debian's keys of today need not be known to an older Debian; nothing of it is installed or run as root's own.
-  writeFileSync(sources, `deb [trusted=yes] ${site} sid main\n`);
-  const settings = [
-    `Dir::Etc::sourcelist=${sources}`,
-    'Dir::Etc::sourceparts=/dev/null',
-    `Dir::State::Lists=${join(directory, 'lists')}`,
-    `Dir::Cache=${join(directory, 'cache')}`,
-    'APT::Sandbox::User=root',
-  ].flatMap((setting) => ['-o', setting]);
-  const packages = join(directory, 'packages');
-  const apt = (...args: string[]): void => {
-    execFileSync('apt-get', [...settings, '-qq', ...args], {
-      cwd: packages,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-  };
-  apt('update');
-  apt('download', ...PACKAGES);
-  return globSync('*.deb', { cwd: packages })
-    .toSorted()
-    .map((name) => join(packages, name));
-};
-
 /** An interpreter that starts, and an app of the tests. */
 const layOut = (directory: string): void => {
   const binary = join(directory, 'root/usr/bin', PYTHON);
@@ -116,10 +86,4 @@ const layOut = (directory: string): void => {
   chmodSync(binary, 0o755);
   mkdirSync(join(directory, 'app'));
   cpSync(join(directory, 'root/usr/lib', PYTHON, 'test'), join(directory, 'app/test'), { recursive: true });
-  for (const name of ['lists', 'cache']) rmSync(join(directory, name), { recursive: true });
-};
-
-const versionIn = (directory: string): string => {
-  const [name = ''] = globSync(`lib${PYTHON}-testsuite_*.deb`, { cwd: join(directory, 'packages') });
-  return /_(.*)_/.exec(name)?.[1] ?? 'unknown version';
 };

@@ -87,7 +87,12 @@ export const readOutcome = (output: string): ModuleOutcome => {
     if (line?.module === 'skip') skipped = line.complaint ?? '';
     if (line?.test === undefined || line.verdict === undefined) continue;
     const { test, verdict, complaint } = line;
-    tests.set(test, { verdict, ...(complaint !== undefined && { complaint: normalized(complaint) }) });
+    // Skips itself for an error that it met.
+    const isError = verdict === 'skip' && complaint?.startsWith('[Errno') === true;
+    tests.set(test, {
+      verdict: isError ? 'fail' : verdict,
+      ...(complaint !== undefined && { complaint: normalized(complaint) }),
+    });
   }
   const isInterrupted = running !== undefined && !tests.has(running);
   return {

@@ -152,6 +152,11 @@ export abstract class Descriptor {
     return (this.flags & FDFLAG.nonblock) !== 0;
   }
 
+  /** May others than this guest have the file open? */
+  get hasOthers(): boolean {
+    return false;
+  }
+
   /** Of a terminal; undefined for all else. */
   windowSize(): WindowSize | undefined {
     return undefined;

@@ -116,6 +116,10 @@ export class HostFile extends Descriptor {
     return code === 0 ? 0 : -toWasi(code);
   }
 
+  override get hasOthers(): boolean {
+    return true;
+  }
+
   override lockRecord(command: number, lock: Uint8Array): number {
     return fcntlRecord(this.#hostFd, command, lock) < 0 ? failure() : 0;
   }

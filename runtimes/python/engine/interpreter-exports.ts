@@ -14,6 +14,8 @@ export interface InterpreterExports {
   emscripten_stack_set_limits(top: number, bottom: number): void;
   malloc(size: number): number;
   free(address: number): void;
+  emscripten_builtin_memalign(alignment: number, size: number): number;
+  emscripten_builtin_free(address: number): void;
   __errno_location(): number;
   /** Python/pylifecycle.c: as `python` is started from a shell. */
   readonly Py_BytesMain: (count: number, values: number) => number;
@@ -31,6 +33,10 @@ export interface InterpreterExports {
   readonly PyRun_SimpleString: (text: number) => number;
   /** Python/pylifecycle.c: what is done for a signal; 0 for the default, 1 for nothing, else a function's number. */
   PyOS_getsig(signal: number): number;
+  /** Python/errors.c: the exception that the function of C which is being called ends with. */
+  PyErr_SetString(type: number, text: number): void;
+  /** Address of a pointer. */
+  readonly PyExc_NotImplementedError: WebAssembly.Global;
   /** Gives CPython's lock back; the thread's state. */
   PyEval_SaveThread(): number;
   PyEval_RestoreThread(state: number): void;
@@ -49,6 +55,8 @@ const USED: Readonly<Record<keyof InterpreterExports, true>> = {
   emscripten_stack_set_limits: true,
   malloc: true,
   free: true,
+  emscripten_builtin_memalign: true,
+  emscripten_builtin_free: true,
   __errno_location: true,
   Py_BytesMain: true,
   PyConfig_InitPythonConfig: true,
@@ -60,6 +68,8 @@ const USED: Readonly<Record<keyof InterpreterExports, true>> = {
   Py_DecodeLocale: true,
   PyRun_SimpleString: true,
   PyOS_getsig: true,
+  PyErr_SetString: true,
+  PyExc_NotImplementedError: true,
   PyEval_SaveThread: true,
   PyEval_RestoreThread: true,
 };

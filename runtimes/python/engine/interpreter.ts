@@ -8,6 +8,7 @@ import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { REDIRECTED, REDIRECTED_NAMES } from '../redirected-functions.ts';
 import { writeTexts } from './c-strings.ts';
+import { foreignCalls } from './foreign-calls.ts';
 import type { InterpreterExports } from './interpreter-exports.ts';
 import { adapterModule, lateTrampolineModule, trampolineModule } from './linking-modules.ts';
 import { Signals } from './signals.ts';
@@ -16,6 +17,7 @@ import type { CallContext } from './syscalls/calls.ts';
 import { DescriptorNumbers } from './syscalls/descriptor-numbers.ts';
 import { controlCalls, descriptorCalls, openFileCalls, transferCalls } from './syscalls/descriptors.ts';
 import { fileCalls } from './syscalls/files.ts';
+import { memoryMapCalls } from './syscalls/memory-maps.ts';
 import { nameCalls } from './syscalls/names.ts';
 import { pollCalls } from './syscalls/poll.ts';
 import { Exit, processCalls } from './syscalls/process.ts';
@@ -111,6 +113,8 @@ export const createInterpreter = (module: WebAssembly.Module, options: Interpret
     ...processCalls(context, { env, onRandom, exports: () => exports }),
     __call_sighandler: (handler: number, signal: number) =>
       (exports.__indirect_function_table.get(handler) as (signal: number) => void)(signal),
+    ...foreignCalls(() => exports, memory),
+    ...memoryMapCalls(context, () => exports),
     // Asked before a call that may wait. These wait by themselves.
     ...Object.fromEntries(ASYNC_HOOKS.map((name) => [name, () => null])),
   };

@@ -31,7 +31,10 @@ export const parseCommand = ([, first = '-', ...rest]: readonly string[]): Pytho
 
 /** To be called on the interpreter's main thread. */
 export const initialize = async ({ exports, memory }: Interpreter): Promise<void> => {
+  const [top, bottom] = [exports.emscripten_stack_get_base(), exports.emscripten_stack_get_end()];
   exports.__wasm_call_ctors();
+  // Which has made the stack what it was (engine/threads.ts); CPython is about to look how large it is.
+  exports.emscripten_stack_set_limits(top, bottom);
   const config = exports.malloc(CONFIG_ROOM);
   const status = exports.malloc(STATUS_SIZE);
   exports.PyConfig_InitPythonConfig(config);

@@ -6,13 +6,15 @@ imported (PEP 552). The sources stay for tracebacks.
 
 import importlib._bootstrap_external as external
 import importlib.util
+import os
 import sys
 import zipfile
 
-_, source_path, target_path, *own_paths = sys.argv
+from amendments import amend, missing
+
+_, source_path, target_path, own_modules = sys.argv
 # What it will be called where apps find it.
 LIBRARY = "/usr/lib/python314.zip"
-
 
 
 def add(target, info, content):
@@ -29,7 +31,12 @@ def add(target, info, content):
 with zipfile.ZipFile(source_path) as source, zipfile.ZipFile(target_path, "w") as target:
     for info in source.infolist():
         if not info.is_dir():
-            add(target, info, source.read(info))
-    for path in own_paths:
-        with open(path, "rb") as own:
-            add(target, zipfile.ZipInfo(path.rpartition("/")[2]), own.read())
+            content = source.read(info)
+            add(target, info, amend(info.filename, content) if info.filename.endswith(".py") else content)
+    for name in sorted(os.listdir(own_modules)):
+        if name.endswith(".py"):
+            with open(f"{own_modules}/{name}", "rb") as own:
+                add(target, zipfile.ZipInfo(name), own.read())
+
+if missing():
+    raise ValueError(f"the library has no {', '.join(missing())}")

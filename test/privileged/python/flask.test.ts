@@ -76,6 +76,23 @@ test('a request that computes does not starve others', async () => {
   await computing;
 });
 
+test('debug=True serves, with its debugger, and leaves reloading to --watch', async () => {
+  const source = app(1).replace('app.run(port=5000)', 'app.run(port=5000, debug=True)');
+  await using directory = await writeAppDirectory({
+    'app.py': source.replace(
+      'if __name__',
+      "@app.get('/broken')\ndef broken():\n    return 1 / 0\n\nif __name__",
+    ),
+    '.wasmrun.toml': CONFIG,
+  });
+  await using guest = await startPythonApp(directory.path, 5000);
+  expect(await ask(guest.url)).toMatchObject({ version: 1 });
+  const broken = await fetch(`${guest.url}/broken`);
+  expect(broken.status).toBe(500);
+  expect(await broken.text()).toContain('<title>ZeroDivisionError: division by zero');
+  expect(guest.run.stderr()).toContain('wasmrun --watch does the same');
+});
+
 test('a change reloads it: nobody is refused, and a slow request is answered by the version that took it', async () => {
   const prefix = newPrefix();
   await using directory = await writeAppDirectory(filesOf(1));

@@ -34,7 +34,7 @@ const endOf = async (source: string, signal: 'SIGINT' | 'SIGTERM') => {
   const prefix = newPrefix();
   await using app = await writeAppDirectory({ 'main.py': source });
   await using run = startCli(['os', app.path], { prefix, keepStdin: true });
-  await run.printed(/ready/);
+  await run.printed(/ready\n/);
   run.process.kill(signal);
   const { status, stdout, stderr } = await run.ended;
   expect(remains(prefix)).toEqual([]);
@@ -46,6 +46,20 @@ test.each(Object.entries(WAITS))('Ctrl-C during %s is a KeyboardInterrupt', asyn
   expect(stdout).toBe('finally\natexit\n');
   expect(stderr).toMatch(/Traceback[^]*main\.py", line \d+[^]*\nKeyboardInterrupt\n/);
   expect(status).toBe(130);
+});
+
+test.each(['sleep', 'loop'] as const)('SIGTERM during %s runs finally and atexit', async (wait) => {
+  const { status, stdout, stderr } = await endOf(program('', WAITS[wait]), 'SIGTERM');
+  expect({ status, stdout }).toEqual({ status: 143, stdout: 'finally\natexit\n' });
+  expect(stderr).not.toContain('Traceback');
+});
+
+test('SIGTERM can be left to its default, which runs nothing', async () => {
+  const { status, stdout } = await endOf(
+    program('signal.signal(signal.SIGTERM, signal.SIG_DFL)', WAITS.sleep),
+    'SIGTERM',
+  );
+  expect({ status, stdout }).toEqual({ status: 143, stdout: '' });
 });
 
 test('a handler of SIGTERM is called, and what was waited for is waited for further', async () => {

@@ -110,9 +110,6 @@ export const processCalls = (
     emscripten_runtime_keepalive_pop: () => undefined,
     _emscripten_runtime_keepalive_clear: () => undefined,
     _setitimer_js: () => -WASI.ENOSYS,
-    _mmap_js: () => -WASI.ENOSYS,
-    _munmap_js: () => -WASI.ENOSYS,
-    _msync_js: () => -WASI.ENOSYS,
     __syscall_statfs64: () => -WASI.ENOSYS,
     __syscall_fstatfs64: () => -WASI.ENOSYS,
     // No module is loaded but WebAssembly's own (dlopen(3)), and no function called through libffi: null is an error.
