@@ -4,12 +4,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isModuleName } from './app-entry.ts';
 
 /** Of an app's own files so many are looked at. */
 const MOST_FILES = 200;
 /** `import a.b, c as d` and `from a import b` at the beginning of a line (docs.python.org/3/reference/simple_stmts.html). */
 const IMPORT = /^(?:import[ \t]+([\w., \t]+)|from[ \t]+(\w[\w.]*)[ \t]+import\b)/gmu;
-const MODULE_NAME = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/u;
 /** What a server is told to import: `main:app`. */
 const OBJECT_NAME = /^([A-Za-z_][\w.]*)(?::[\w.()]+)?$/u;
 
@@ -34,7 +34,7 @@ export const importedNames = (source: string): string[] =>
     .flatMap(([, list, from]) =>
       from === undefined ? list!.split(',').map((item) => item.trim().split(/[ \t]/, 1)[0]!) : [from],
     )
-    .filter((name) => MODULE_NAME.test(name));
+    .filter(isModuleName);
 
 /**
  * Names of modules, sorted: those that are no files of the app.

@@ -45,9 +45,8 @@ export const REDIRECTED = {
   uname: { parameters: [i32], results: [i32] },
   /** Emscripten: stood on poll(2), where a closed descriptor is no error and times are whole ms. */
   select: { parameters: [i32, i32, i32, i32, i32], results: [i32] },
-  /** Emscripten: refused every option (socket(7)), and every pair (socketpair(2)). */
+  /** Emscripten: refused every option (socket(7)). */
   setsockopt: { parameters: [i32, i32, i32, i32, i32], results: [i32] },
-  socketpair: { parameters: [i32, i32, i32, i32], results: [i32] },
 } as const satisfies Readonly<Record<string, Signature>>;
 
 export type RedirectedFunction = keyof typeof REDIRECTED;

@@ -138,6 +138,8 @@ export const RECORD_LOCK = { get: 5, set: 6, size: 32 } as const;
 /** F_UNLCK (fcntl.h) */
 const UNLOCKED = 2;
 
+const NONE: readonly number[] = [];
+
 export abstract class Descriptor {
   abstract readonly filetype: number;
   /** {@link FDFLAG} bits the guest sees and sets. */
@@ -162,8 +164,10 @@ export abstract class Descriptor {
     return undefined;
   }
 
-  /** Host descriptors to poll for this one; empty means always ready. */
-  abstract pollFds(): readonly number[];
+  /** Host descriptors to poll for this one; empty means always ready, as what has nothing of the host is. */
+  pollFds(): readonly number[] {
+    return NONE;
+  }
 
   /** The guest has no such descriptor any more. */
   close(): number {
@@ -172,7 +176,9 @@ export abstract class Descriptor {
   }
 
   /** Gives everything of the host back. */
-  protected abstract closeHost(): number;
+  protected closeHost(): number {
+    return 0;
+  }
 
   setFlags(flags: number): number {
     this.flags = flags;

@@ -53,13 +53,6 @@ class DeviceFile extends Descriptor {
     this.#device = device;
   }
 
-  override pollFds(): readonly number[] {
-    return [];
-  }
-  protected override closeHost(): number {
-    return 0;
-  }
-
   override read(memory: GuestMemory): number {
     let length = 0;
     for (let index = 0; index < memory.iovCount; index += 1) {
@@ -87,12 +80,6 @@ class DeviceFile extends Descriptor {
 export class DeviceDirectory extends Descriptor {
   override readonly filetype = FILETYPE.directory;
 
-  override pollFds(): readonly number[] {
-    return [];
-  }
-  protected override closeHost(): number {
-    return 0;
-  }
   override read(): number {
     return -WASI.EISDIR;
   }

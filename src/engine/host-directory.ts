@@ -73,10 +73,6 @@ export class HostDirectory extends Descriptor {
     if (readOnly) this.rights &= ~(RIGHT.fdWrite | RIGHT.fdAllocate | RIGHT.fdSetSize);
   }
 
-  override pollFds(): readonly number[] {
-    return [];
-  }
-
   protected override closeHost(): number {
     return close(this.#hostFd) < 0 ? failure() : 0;
   }

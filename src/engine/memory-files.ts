@@ -31,10 +31,6 @@ export class MemoryFile extends Descriptor {
     store.acquire(node);
   }
 
-  override pollFds(): readonly number[] {
-    return [];
-  }
-
   protected override closeHost(): number {
     this.#store.release(this.#node);
     return 0;
@@ -148,12 +144,6 @@ export class MemoryDirectory extends Descriptor {
     this.#node = node;
   }
 
-  override pollFds(): readonly number[] {
-    return [];
-  }
-  protected override closeHost(): number {
-    return 0;
-  }
   override read(): number {
     return -WASI.EISDIR;
   }

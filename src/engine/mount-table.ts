@@ -169,12 +169,6 @@ class WayDirectory extends Descriptor {
     this.#names = names;
   }
 
-  override pollFds(): readonly number[] {
-    return [];
-  }
-  protected override closeHost(): number {
-    return 0;
-  }
   override read(): number {
     return -WASI.EISDIR;
   }

@@ -12,11 +12,14 @@ const SHARED = 0o022;
 /** XDG Base Directory Specification, XDG_CACHE_HOME. */
 const userCache = (): string => join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'wasmrun');
 
+/** Nobody but this user, or root, can have written it. */
+export const isWrittenByUs = ({ uid, mode }: { readonly uid: number; readonly mode: number }): boolean =>
+  (uid === process.geteuid?.() || uid === 0) && (mode & SHARED) === 0;
+
 /** Nobody but this user, or root, can have written what is there or put something else in its place. */
 export const isOurs = async (path: string): Promise<boolean> => {
   const found = await lstat(path).catch(() => undefined);
-  if (found === undefined || !(found.isFile() || found.isDirectory())) return false;
-  return (found.uid === process.geteuid?.() || found.uid === 0) && (found.mode & SHARED) === 0;
+  return found !== undefined && (found.isFile() || found.isDirectory()) && isWrittenByUs(found);
 };
 
 /**

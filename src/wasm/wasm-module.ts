@@ -20,13 +20,22 @@ export const SECTION = {
 } as const;
 
 /** Kinds of imports and exports. */
-export const KIND = { function: 0, table: 1, memory: 2, global: 3 } as const;
+export const KIND = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 
 /** A section that is a vector, as most are. */
 export interface Vector {
   readonly count: number;
   /** The items, one after the other. */
   readonly items: Uint8Array;
+}
+
+export interface Export {
+  readonly name: string;
+  /** {@link KIND} */
+  readonly kind: number;
+  readonly number: number;
+  /** As it stands in the section. */
+  readonly item: Uint8Array;
 }
 
 interface Section {
@@ -60,6 +69,38 @@ export class WasmModule {
     const cursor = { at: 0 };
     const count = readUnsigned(section.content, cursor);
     return { count, items: section.content.subarray(cursor.at) };
+  }
+
+  /** In the order of the section; a RangeError where the module has none. */
+  exports(): Export[] {
+    const { count, items } = this.vector(SECTION.export);
+    const cursor = { at: 0 };
+    return Array.from({ length: count }, () => {
+      const start = cursor.at;
+      const length = readUnsigned(items, cursor);
+      const name = Buffer.from(items.subarray(cursor.at, cursor.at + length)).toString();
+      cursor.at += length;
+      const kind = items[cursor.at]!;
+      cursor.at += 1;
+      const number = readUnsigned(items, cursor);
+      return { name, kind, number, item: items.subarray(start, cursor.at) };
+    });
+  }
+
+  /** Numbers of the functions that are exported, by name. */
+  exportedFunctions(): ReadonlyMap<string, number> {
+    return new Map(
+      this.exports()
+        .filter(({ kind }) => kind === KIND.function)
+        .map(({ name, number }) => [name, number] as const),
+    );
+  }
+
+  /** Numbers of the types of the module's own functions. */
+  declaredTypes(): number[] {
+    const { count, items } = this.vector(SECTION.function);
+    const cursor = { at: 0 };
+    return Array.from({ length: count }, () => readUnsigned(items, cursor));
   }
 
   replace(id: number, { count, items }: Vector): void {

@@ -5,6 +5,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { unsigned } from '../../src/wasm/leb128.ts';
+import { KIND } from '../../src/wasm/wasm-module.ts';
 
 /** Value types of the binary format. */
 export const TYPE = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, funcref: 0x70, externref: 0x6f } as const;
@@ -45,19 +47,6 @@ export const OP = {
 } as const;
 /** The block type "no parameters, no results". */
 export const EMPTY_BLOCK = 0x40;
-/** Kinds of imports and exports. */
-export const KIND = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
-
-/** Unsigned LEB128. */
-export const unsigned = (value: number): number[] => {
-  const bytes: number[] = [];
-  let left = value;
-  do {
-    bytes.push((left % 128) + (left >= 128 ? 128 : 0));
-    left = Math.floor(left / 128);
-  } while (left > 0);
-  return bytes;
-};
 
 /** Signed LEB128. */
 export const signed = (value: bigint): number[] => {

@@ -55,9 +55,9 @@ export const redirectPromiseCalls = (quickjs: Uint8Array): Uint8Array => {
   }
   const module = new WasmModule(quickjs);
   const imports = importedFunctions(module);
-  const types = functionTypes(module);
+  const types = module.declaredTypes();
   const bodies = functionBodies(module);
-  const exported = exportedFunctions(module);
+  const exported = module.exportedFunctions();
   const enqueue = exported.get(ENQUEUE)!;
   const then = findThen(module, types, imports, bodies[exported.get(CALLER_OF_THEN)! - imports]!);
   if (!hasSignature(module, types[enqueue - imports]!, SIGNATURE_OF_ENQUEUE)) {
@@ -158,13 +158,6 @@ const importedFunctions = (module: WasmModule): number => {
   return count;
 };
 
-/** Indices of the types of the functions that are not imported. */
-const functionTypes = (module: WasmModule): number[] => {
-  const { count, items } = module.vector(SECTION.function);
-  const cursor = { at: 0 };
-  return Array.from({ length: count }, () => readUnsigned(items, cursor));
-};
-
 const functionBodies = (module: WasmModule): Body[] => {
   const { count, items } = module.vector(SECTION.code);
   const cursor = { at: 0 };
@@ -176,24 +169,9 @@ const functionBodies = (module: WasmModule): Body[] => {
   });
 };
 
-const exportedFunctions = (module: WasmModule): ReadonlyMap<string, number> => {
-  const { count, items } = module.vector(SECTION.export);
-  const cursor = { at: 0 };
-  const functions = new Map<string, number>();
-  for (let index = 0; index < count; index += 1) {
-    const exported = skipName(items, cursor);
-    const kind = items[cursor.at]!;
-    cursor.at += 1;
-    const number = readUnsigned(items, cursor);
-    if (kind === KIND.function) functions.set(exported, number);
-  }
-  return functions;
-};
-
-const skipName = (items: Uint8Array, cursor: Cursor): string => {
+const skipName = (items: Uint8Array, cursor: Cursor): void => {
   const length = readUnsigned(items, cursor);
   cursor.at += length;
-  return Buffer.from(items.subarray(cursor.at - length, cursor.at)).toString('latin1');
 };
 
 const hasSignature = (module: WasmModule, type: number, expected: readonly number[]): boolean => {

@@ -106,7 +106,7 @@ export const createInterpreter = (module: WebAssembly.Module, options: Interpret
   const sockets = new Sockets(context, services);
   const signals = new Signals(threads, () => exports);
   const plain: Functions = {
-    ...fileCalls(context, files, numbers.directoryPaths),
+    ...fileCalls(context, files, numbers),
     ...descriptorCalls(context, files, numbers),
     ...openFileCalls(context, numbers),
     ...socketCalls(context, services, sockets),
@@ -214,7 +214,6 @@ const fillTable = (
     ...threadFunctions,
     select: new WebAssembly.Suspending(inC(calls['select']!)),
     setsockopt: inC(calls['setsockopt']!),
-    socketpair: inC(calls['socketpair']!),
     uname: inC(calls['uname']!),
   } as unknown as Record<string, never>;
   const functions = new WebAssembly.Instance(adapterModule(REDIRECTED), { host }).exports;

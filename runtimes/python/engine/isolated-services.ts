@@ -34,14 +34,6 @@ export class IsolatedStream extends Descriptor {
     this.#onOutput = onOutput;
   }
 
-  override pollFds(): readonly number[] {
-    return [];
-  }
-
-  protected override closeHost(): number {
-    return 0;
-  }
-
   override read(): number {
     return 0;
   }

@@ -1,7 +1,4 @@
-/**
- * Pipes and pairs of sockets between threads of the guest: the kernel's are refused to a hardened engine, and nobody
- * else is there to have the other end.
- */
+/** Pipes between threads of the guest: nobody else is there to have the other end. */
 import { Descriptor, FILETYPE } from '../../../src/engine/descriptor.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
@@ -10,68 +7,44 @@ import { NEVER_READY, POLLHUP, POLLIN, POLLOUT } from '../../../src/engine/poll-
 /** Bytes on the way, as in a pipe of Linux (pipe(7)). */
 const CAPACITY = 65_536;
 
-/** One direction. */
+/** What is on the way, and who is at either end. */
 class Flow {
   readonly chunks: Buffer[] = [];
   length = 0;
+  /** One end is closed. */
   isOver = false;
+  readonly ends: MemoryPipe[] = [];
 }
 
 export class MemoryPipe extends Descriptor {
-  readonly filetype: number;
-  readonly #incoming: Flow | undefined;
-  readonly #outgoing: Flow | undefined;
+  override readonly filetype = FILETYPE.unknown;
+  readonly #flow: Flow;
+  readonly #isReader: boolean;
   /** Told of every change, once. */
   readonly #waiting = new Set<() => void>();
-  /** Its other end. */
-  readonly #ends: MemoryPipe[];
 
-  private constructor(
-    filetype: number,
-    { incoming, outgoing }: { incoming?: Flow; outgoing?: Flow },
-    ends: MemoryPipe[],
-  ) {
+  private constructor(flow: Flow, isReader: boolean) {
     super();
-    this.#ends = ends;
-    ends.push(this);
-    this.filetype = filetype;
-    this.#incoming = incoming;
-    this.#outgoing = outgoing;
+    this.#flow = flow;
+    this.#isReader = isReader;
+    flow.ends.push(this);
   }
 
   static pipe(): readonly [read: MemoryPipe, write: MemoryPipe] {
     const flow = new Flow();
-    const ends: MemoryPipe[] = [];
-    return [
-      new MemoryPipe(FILETYPE.unknown, { incoming: flow }, ends),
-      new MemoryPipe(FILETYPE.unknown, { outgoing: flow }, ends),
-    ];
-  }
-
-  /** socketpair(2) */
-  static pair(): readonly [MemoryPipe, MemoryPipe] {
-    const [one, other] = [new Flow(), new Flow()];
-    const ends: MemoryPipe[] = [];
-    return [
-      new MemoryPipe(FILETYPE.socketStream, { incoming: one, outgoing: other }, ends),
-      new MemoryPipe(FILETYPE.socketStream, { incoming: other, outgoing: one }, ends),
-    ];
+    return [new MemoryPipe(flow, true), new MemoryPipe(flow, false)];
   }
 
   /** Nothing of the host is to be waited for. */
-  pollFds(): readonly number[] {
+  override pollFds(): readonly number[] {
     return [NEVER_READY];
   }
 
   /** Which events there are, POLLIN, POLLOUT and POLLHUP. */
   get ready(): number {
-    const input = this.#incoming;
-    const output = this.#outgoing;
-    return (
-      (input !== undefined && (input.length > 0 || input.isOver) ? POLLIN : 0) |
-      (input?.isOver === true && input.length === 0 ? POLLHUP : 0) |
-      (output !== undefined && (output.length < CAPACITY || output.isOver) ? POLLOUT : 0)
-    );
+    const { length, isOver } = this.#flow;
+    if (!this.#isReader) return length < CAPACITY || isOver ? POLLOUT : 0;
+    return (length > 0 || isOver ? POLLIN : 0) | (isOver && length === 0 ? POLLHUP : 0);
   }
 
   /** Calls back once, as soon as there is one of the events. Returns how to give that up. */
@@ -86,8 +59,8 @@ export class MemoryPipe extends Descriptor {
   }
 
   override read(memory: GuestMemory): number {
-    const flow = this.#incoming;
-    if (flow === undefined) return -WASI.EBADF;
+    const flow = this.#flow;
+    if (!this.#isReader) return -WASI.EBADF;
     if (flow.length === 0) return flow.isOver || memory.iovTotal === 0 ? 0 : -WASI.EAGAIN;
     let length = 0;
     for (let index = 0; index < memory.iovCount; index += 1) {
@@ -108,8 +81,8 @@ export class MemoryPipe extends Descriptor {
   }
 
   override write(memory: GuestMemory): number {
-    const flow = this.#outgoing;
-    if (flow === undefined) return -WASI.EBADF;
+    const flow = this.#flow;
+    if (this.#isReader) return -WASI.EBADF;
     if (flow.isOver) return -WASI.EPIPE;
     let length = 0;
     for (let index = 0; index < memory.iovCount && flow.length < CAPACITY; index += 1) {
@@ -124,20 +97,14 @@ export class MemoryPipe extends Descriptor {
     return length;
   }
 
-  /** shutdown(2): 0 for reading, 1 for writing, 2 for both. */
-  shutdown(how: number): number {
-    if (how !== 1 && this.#incoming !== undefined) this.#incoming.isOver = true;
-    if (how !== 0 && this.#outgoing !== undefined) this.#outgoing.isOver = true;
+  protected override closeHost(): number {
+    this.#flow.isOver = true;
     this.#tell();
     return 0;
   }
 
-  protected override closeHost(): number {
-    return this.shutdown(2);
-  }
-
   /** Who waits, at either end, looks again. */
   #tell(): void {
-    for (const end of this.#ends) for (const look of end.#waiting.values().toArray()) look();
+    for (const end of this.#flow.ends) for (const look of end.#waiting.values().toArray()) look();
   }
 }

@@ -6,6 +6,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { mapFile } from '../../../src/os/mapped-file.ts';
+import { isWrittenByUs } from '../../../src/runtime/user-cache.ts';
 import type { SnapshotDescription } from './snapshot-description.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
@@ -17,8 +18,6 @@ const HEADER_SIZE = MAGIC.length + 16;
 const MOST_JSON = 16 * 1024 * 1024;
 /** A page of WebAssembly, and as large as one of any processor's. */
 const PAGE = 65_536;
-/** Write permission of group and others. */
-const SHARED = 0o022;
 
 /** Bytes of the memory, whole pages: address and length. */
 type Run = readonly [address: number, length: number];
@@ -123,8 +122,7 @@ const tryToOpen = (path: string, flags: number): number | undefined => {
   } catch {
     return undefined;
   }
-  const { uid, mode } = fstatSync(fd);
-  if ((uid === process.geteuid?.() || uid === 0) && (mode & SHARED) === 0) return fd;
+  if (isWrittenByUs(fstatSync(fd))) return fd;
   closeSync(fd);
   return undefined;
 };

@@ -5,7 +5,7 @@ import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { RedirectedFunction } from '../redirected-functions.ts';
 import type { Threads } from './threads.ts';
 
-type ThreadFunction = Exclude<RedirectedFunction, 'select' | 'setsockopt' | 'socketpair' | 'uname'>;
+type ThreadFunction = Exclude<RedirectedFunction, 'select' | 'setsockopt' | 'uname'>;
 
 /** struct timespec (time.h of musl with 32-bit addresses): 64 bits of seconds, 32 of nanoseconds. */
 const NANOSECONDS_OFFSET = 8;

@@ -58,8 +58,8 @@ export const redirectFunctions = (bytes: Uint8Array): Uint8Array => {
   const module = new WasmModule(withoutJoining(bytes));
   const types = functionTypes(module);
   const imported = importedTypes(module);
-  const typeOf = [...imported, ...declaredTypes(module)];
-  const exported = exportedFunctions(module);
+  const typeOf = [...imported, ...module.declaredTypes()];
+  const exported = module.exportedFunctions();
   const firstSlot = tableSize(module);
   const bodies = new Map<number, (body: Uint8Array) => Uint8Array>();
   bodies.set(exported.get('_Py_Dealloc')! - imported.length, withFrame);
@@ -130,28 +130,6 @@ const importedTypes = (module: WasmModule): number[] => {
     else throw new RangeError('something is imported that is neither a function nor a global');
   }
   return types;
-};
-
-const declaredTypes = (module: WasmModule): number[] => {
-  const { count, items } = module.vector(SECTION.function);
-  const cursor = { at: 0 };
-  return Array.from({ length: count }, () => readUnsigned(items, cursor));
-};
-
-const exportedFunctions = (module: WasmModule): Map<string, number> => {
-  const { count, items } = module.vector(SECTION.export);
-  const cursor = { at: 0 };
-  const found = new Map<string, number>();
-  for (let index = 0; index < count; index += 1) {
-    const length = readUnsigned(items, cursor);
-    const name = Buffer.from(items.subarray(cursor.at, cursor.at + length)).toString();
-    cursor.at += length;
-    const kind = items[cursor.at];
-    cursor.at += 1;
-    const number = readUnsigned(items, cursor);
-    if (kind === KIND.function) found.set(name, number);
-  }
-  return found;
 };
 
 /** Of the only table; what is at its end is free for who grows it. */

@@ -63,19 +63,13 @@ const importMemory = (module: WasmModule): void => {
 };
 
 const keepExports = (module: WasmModule): void => {
-  const { count, items } = module.vector(SECTION.export);
-  const cursor = { at: 0 };
-  const kept = new Map<string, Uint8Array>();
   const wanted: ReadonlySet<string> = new Set(EXPORTED_NAMES);
-  for (let index = 0; index < count; index += 1) {
-    const start = cursor.at;
-    const length = readUnsigned(items, cursor);
-    const name = Buffer.from(items.subarray(cursor.at, cursor.at + length)).toString();
-    // The name, then the kind.
-    cursor.at += length + 1;
-    readUnsigned(items, cursor);
-    if (wanted.has(name)) kept.set(name, items.subarray(start, cursor.at));
-  }
+  const kept = new Map(
+    module
+      .exports()
+      .filter(({ name }) => wanted.has(name))
+      .map(({ name, item }) => [name, item] as const),
+  );
   const missing = EXPORTED_NAMES.filter((name) => !kept.has(name));
   if (missing.length > 0) throw new RangeError(`the interpreter does not export ${missing.join(', ')}`);
   module.replace(SECTION.export, { count: kept.size, items: Buffer.concat([...kept.values()]) });

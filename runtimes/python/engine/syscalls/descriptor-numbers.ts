@@ -5,15 +5,13 @@ import { WASI } from '../../../../src/engine/errno.ts';
 import { listDirectory } from '../../../../src/engine/guest-file-system.ts';
 import type { CallContext } from './calls.ts';
 
+/** fcntl.h of musl: the current directory, instead of a descriptor. */
+const AT_FDCWD = -100;
+const SLASH = 0x2f;
+
 /** What a number stands for that is free again while the descriptor itself lives on under another one. */
 class Gone extends Descriptor {
   override readonly filetype = FILETYPE.unknown;
-  pollFds(): readonly number[] {
-    return [];
-  }
-  protected override closeHost(): number {
-    return 0;
-  }
 }
 
 export class DescriptorNumbers {
@@ -29,6 +27,12 @@ export class DescriptorNumbers {
 
   constructor(context: CallContext) {
     this.#context = context;
+  }
+
+  /** A path of the guest from a directory's descriptor on. */
+  pathFrom(directory: number, path: Buffer): Buffer {
+    const base = directory === AT_FDCWD || path[0] === SLASH ? undefined : this.directoryPaths.get(directory);
+    return base === undefined ? path : Buffer.concat([Buffer.from(`${base}/`, 'latin1'), path]);
   }
 
   duplicate(fd: number): number {

@@ -26,7 +26,6 @@ const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const O_LARGEFILE = 0o100000;
 const FD_CLOEXEC = 1;
-const AT_FDCWD = -100;
 /** sys/ioctl.h */
 const FIONBIO = 0x5421;
 const TIOCGWINSZ = 0x5413;
@@ -41,10 +40,7 @@ export const descriptorCalls = (
   const { memory, fds } = context;
   return {
     __syscall_openat: (directory: number, path: number, flags: number, values: number) => {
-      const name = zeroTerminated(memory, path);
-      const base =
-        directory === AT_FDCWD || name[0] === 0x2f ? undefined : numbers.directoryPaths.get(directory);
-      const whole = base === undefined ? name : Buffer.concat([Buffer.from(`${base}/`, 'latin1'), name]);
+      const whole = numbers.pathFrom(directory, zeroTerminated(memory, path));
       const mode = (flags & constants.O_CREAT) === 0 ? 0 : memory.view.getInt32(values, true);
       const opened = fromLinux(
         files.openDescriptor(whole, flags & ~(O_CLOEXEC | O_LARGEFILE | O_NONBLOCK), mode & 0o755),

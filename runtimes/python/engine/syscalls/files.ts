@@ -4,10 +4,10 @@ import type { FileTimes } from '../../../../src/engine/descriptor.ts';
 import type { GuestFileSystem } from '../../../../src/engine/guest-file-system.ts';
 import { fromLinux, zeroTerminated } from './calls.ts';
 import type { Call, CallContext } from './calls.ts';
+import type { DescriptorNumbers } from './descriptor-numbers.ts';
 import { writeStat } from './file-layouts.ts';
 
 /** fcntl.h of musl */
-const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
@@ -21,15 +21,11 @@ const UMASK = 0o022;
 export const fileCalls = (
   { memory, fds }: CallContext,
   files: GuestFileSystem,
-  directoryPaths: ReadonlyMap<number, string>,
+  numbers: DescriptorNumbers,
 ): Record<string, Call> => {
   /** A path of the guest from a directory's descriptor on. */
-  const pathAt = (directory: number, address: number): Buffer => {
-    const path = zeroTerminated(memory, address);
-    if (directory === AT_FDCWD || path[0] === 0x2f) return path;
-    const base = directoryPaths.get(directory);
-    return base === undefined ? path : Buffer.concat([Buffer.from(`${base}/`, 'latin1'), path]);
-  };
+  const pathAt = (directory: number, address: number): Buffer =>
+    numbers.pathFrom(directory, zeroTerminated(memory, address));
   const stat = (path: Buffer, address: number, follow: boolean): number => {
     const found = fromLinux(files.stat(path, follow));
     return typeof found === 'number' ? found : writeStat(memory, address, found);
@@ -64,7 +60,7 @@ export const fileCalls = (
       return typeof result === 'number' ? result : 0;
     },
     __syscall_fchdir: (fd: number) => {
-      const path = directoryPaths.get(fd);
+      const path = numbers.directoryPaths.get(fd);
       if (path === undefined) return fds.get(fd) === undefined ? -WASI.EBADF : -WASI.ENOTDIR;
       const result = fromLinux(files.changeDirectory(Buffer.from(path, 'latin1')));
       return typeof result === 'number' ? result : 0;

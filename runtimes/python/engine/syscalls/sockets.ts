@@ -8,7 +8,6 @@ import type { Listener } from '../../../../src/engine/listeners.ts';
 import { POLLIN, POLLOUT } from '../../../../src/engine/poll-events.ts';
 import { AF_INET, AF_INET6 } from '../../../../src/engine/socket-address.ts';
 import type { StreamSocket } from '../../../../src/engine/sockets.ts';
-import { MemoryPipe } from '../memory-pipe.ts';
 import { waiting } from './calls.ts';
 import type { Call, CallContext, WaitingCall } from './calls.ts';
 import { readAddress, writeAddress } from './socket-addresses.ts';
@@ -33,8 +32,7 @@ const MOST_OPTION_BYTES = 64;
 type Kind =
   | { readonly kind: 'stream'; readonly socket: StreamSocket }
   | { readonly kind: 'datagram'; readonly socket: DatagramSocket }
-  | { readonly kind: 'listener'; readonly socket: Listener }
-  | { readonly kind: 'pair'; readonly socket: MemoryPipe };
+  | { readonly kind: 'listener'; readonly socket: Listener };
 
 export class Sockets {
   readonly #context: CallContext;
@@ -99,10 +97,6 @@ export const socketCalls = (
     (fd: number, address: number, length: number): number => {
       const found = sockets.get(fd);
       if (typeof found === 'number') return found;
-      if (found.kind === 'pair') {
-        memory.view.setUint32(length, 0, true);
-        return 0;
-      }
       const result = found.socket[which]();
       if (typeof result === 'number') return result;
       writeAddress(memory, { address, length }, result);
@@ -125,8 +119,8 @@ export const socketCalls = (
       if (typeof found === 'number') return found;
       const room = Math.min(memory.view.getUint32(length, true), MOST_OPTION_BYTES);
       const known = level === SOL_SOCKET ? knownOption(found, option) : undefined;
-      if (known !== undefined || found.kind === 'pair') {
-        memory.view.setInt32(value, known ?? 0, true);
+      if (known !== undefined) {
+        memory.view.setInt32(value, known, true);
         memory.view.setUint32(length, 4, true);
         return 0;
       }
@@ -138,17 +132,9 @@ export const socketCalls = (
     setsockopt: (fd: number, level: number, option: number, value: number, length: number) => {
       const found = sockets.get(fd);
       if (typeof found === 'number') return found;
-      if (found.kind === 'pair' || (level === SOL_SOCKET && MUSL_TIMEOUTS.has(option))) return 0;
+      if (level === SOL_SOCKET && MUSL_TIMEOUTS.has(option)) return 0;
       if (length > MOST_OPTION_BYTES) return -WASI.EINVAL;
       return Math.min(0, found.socket.setOption(level, option, memory.slice(value, length).slice()));
-    },
-    socketpair: (_family: number, type: number, _protocol: number, address: number) => {
-      if ((type & SOCK_TYPE) !== SOCK_STREAM) return -WASI.EOPNOTSUPP;
-      const isNonBlocking = (type & SOCK_NONBLOCK) !== 0;
-      for (const [index, socket] of MemoryPipe.pair().entries()) {
-        memory.view.setInt32(address + 4 * index, sockets.add({ kind: 'pair', socket }, isNonBlocking), true);
-      }
-      return 0;
     },
     /** pyodide's shutdown(2): 1 for what it has done, with the result. */
     _try_shutdown: (fd: number, how: number, result: number) => {
@@ -174,44 +160,45 @@ export const waitingSocketCalls = (
   sockets: Sockets,
 ): Record<string, WaitingCall> => {
   const { memory, nonBlocking, threads } = context;
+  /** Does something with a socket, and waits for it where that is wanted. */
+  const transfer = (
+    fd: number,
+    { flags, events }: { flags: number; events: number },
+    action: (found: Kind) => number,
+  ): number | Promise<number> => {
+    const found = sockets.get(fd);
+    if (typeof found === 'number') return found;
+    const attempt = (): number => action(found);
+    return (flags & MSG_DONTWAIT) === 0 ? waiting(context, found.socket, events, attempt) : attempt();
+  };
   const receive = (
     fd: number,
     { load, flags }: { load: () => void; flags: number },
     from: { address: number; length: number; onTruncated?: () => void },
-  ): number | Promise<number> => {
-    const found = sockets.get(fd);
-    if (typeof found === 'number') return found;
-    const attempt = (): number => {
+  ): number | Promise<number> =>
+    transfer(fd, { flags, events: POLLIN }, ({ kind, socket }) => {
       load();
-      if (found.kind === 'pair') return found.socket.read(memory);
-      if (found.kind === 'datagram') {
-        const datagram = found.socket.receiveFrom(memory, flags & MSG_PEEK);
+      if (kind === 'datagram') {
+        const datagram = socket.receiveFrom(memory, flags & MSG_PEEK);
         if (typeof datagram === 'number') return datagram;
         writeAddress(memory, from, datagram.from);
         if (datagram.truncated) from.onTruncated?.();
         return datagram.length;
       }
-      const length = found.socket.receive(memory, flags & MSG_PEEK);
+      const length = socket.receive(memory, flags & MSG_PEEK);
       if (length >= 0) writeAddress(memory, from, undefined);
       return length;
-    };
-    return (flags & MSG_DONTWAIT) === 0 ? waiting(context, found.socket, POLLIN, attempt) : attempt();
-  };
+    });
   const send = (
     fd: number,
     { load, flags }: { load: () => void; flags: number },
     to: { address: number; length: number },
-  ): number | Promise<number> => {
-    const found = sockets.get(fd);
-    if (typeof found === 'number') return found;
-    const attempt = (): number => {
+  ): number | Promise<number> =>
+    transfer(fd, { flags, events: POLLOUT }, ({ kind, socket }) => {
       load();
-      if (found.kind === 'pair') return found.socket.write(memory);
-      if (found.kind !== 'datagram' || to.address === 0) return found.socket.send(memory);
-      return found.socket.sendTo(memory, readAddress(memory, to.address, to.length));
-    };
-    return (flags & MSG_DONTWAIT) === 0 ? waiting(context, found.socket, POLLOUT, attempt) : attempt();
-  };
+      if (kind !== 'datagram' || to.address === 0) return socket.send(memory);
+      return socket.sendTo(memory, readAddress(memory, to.address, to.length));
+    });
   /** struct msghdr of musl with 32-bit addresses: name, its length, iovecs, their number, control, its length, flags. */
   const messageAt = (header: number) => {
     const word = (index: number): number => memory.view.getUint32(header + 4 * index, true);
@@ -264,7 +251,7 @@ export const waitingSocketCalls = (
       length: number,
     ) => send(fd, { load: () => memory.loadBuffer(buffer, size), flags }, { address, length }),
     __syscall_recvmsg: (fd: number, header: number, flags: number) => {
-      const { load } = messageAt(header);
+      const { load, name } = messageAt(header);
       let isTruncated = false;
       const noted = (length: number): number => {
         if (length < 0) return length;
@@ -273,12 +260,8 @@ export const waitingSocketCalls = (
         memory.view.setUint32(header + 4 * 6, isTruncated ? MSG_TRUNC : 0, true);
         return length;
       };
-      const name = {
-        address: memory.view.getUint32(header, true),
-        length: header + 4,
-        onTruncated: () => (isTruncated = true),
-      };
-      const length = receive(fd, { load, flags }, name);
+      const from = { address: name.address, length: header + 4, onTruncated: () => (isTruncated = true) };
+      const length = receive(fd, { load, flags }, from);
       return typeof length === 'number' ? noted(length) : length.then(noted);
     },
     __syscall_sendmsg: (fd: number, header: number, flags: number) => {
