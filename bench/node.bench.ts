@@ -5,8 +5,6 @@
  *
  *   npm run bench -- node [--rounds 7] [--seconds 2] [--starts 9] [--apps Express] [--native-only] [--markdown]
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/helpers/free-port.ts';
 import { guestCommand, nativeCommand } from '../test/helpers/nodejs-command.ts';
@@ -15,8 +13,15 @@ import { openHttpLoad } from './http-load.ts';
 import type { HttpLoad } from './http-load.ts';
 import { installApps } from './node-apps.ts';
 import type { NodeApp } from './node-apps.ts';
-import { memoryOf, processTree } from './process-memory.ts';
-import type { ProcessMemory } from './process-memory.ts';
+import { memoryOf } from './process-memory.ts';
+import {
+  SnapshotCaches,
+  engineOf,
+  loadInTurns,
+  measureStarts,
+  memoryOfTree,
+  startGuestServer,
+} from './side-by-side.ts';
 import { startServer } from './started-server.ts';
 import type { Server } from './started-server.ts';
 import { median, pairedRatio, printPromises, printTable, ratio } from './table.ts';
@@ -50,28 +55,17 @@ const startNative = async (app: NodeApp): Promise<Server> => {
 using directory = temporaryDirectory();
 const prefix = newPrefix();
 
+const caches = new SnapshotCaches(directory.path);
+
 /** @param cache - where snapshots are kept; an empty one makes it the first start ever */
-const startGuest = async (app: NodeApp, cache: string): Promise<Server> => {
+const startGuest = async (app: NodeApp, cache = caches.warm): Promise<Server> => {
   const port = await freePort();
-  const { env, ...command } = guestCommand(
+  const guest = guestCommand(
     { directory: app.directory, env: { ...ENVIRONMENT, PORT: String(GUEST_PORT) } },
     { prefix, name: 'app', forwards: [`${port}:${GUEST_PORT}`] },
   );
-  return startServer({ ...command, env: { ...env, XDG_CACHE_HOME: cache } }, port);
+  return startGuestServer(guest, port, cache);
 };
-
-let caches = 0;
-const newCache = (): string => {
-  caches += 1;
-  const path = join(directory.path, `cache-${caches}`);
-  mkdirSync(path);
-  return path;
-};
-const warmCache = newCache();
-
-/** The engine is the largest of the processes of a command. */
-const engineOf = (tree: readonly ProcessMemory[]): ProcessMemory =>
-  tree.reduce((largest, each) => (each.rss > largest.rss ? each : largest));
 
 interface Serving {
   /** Answers of each round. */
@@ -84,49 +78,30 @@ interface Serving {
 /** Loads both in turns; then looks at their memory. */
 const measureServing = async (app: NodeApp, load: HttpLoad): Promise<Serving> => {
   await using native = await startNative(app);
-  await using guest = values['native-only'] ? undefined : await startGuest(app, warmCache);
+  await using guest = values['native-only'] ? undefined : await startGuest(app);
   const servers = [native, ...(guest === undefined ? [] : [guest])];
-  for (const { port } of servers) load.run(port, CONNECTIONS, WARM_UP_SECONDS);
-  const answers = servers.map((): number[] => []);
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (let turn = 0; turn < servers.length; turn += 1) {
-      const index = (round + turn) % servers.length;
-      answers[index]!.push(load.run(servers[index]!.port, CONNECTIONS, Number(values.seconds)));
-    }
-  }
-  const [ofNative = [], ofGuest = []] = answers;
+  const [ofNative = [], ofGuest = []] = loadInTurns(load, servers, {
+    connections: CONNECTIONS,
+    rounds: ROUNDS,
+    seconds: Number(values.seconds),
+    warmUpSeconds: WARM_UP_SECONDS,
+  });
   if (guest === undefined) return { native: ofNative, guest: ofGuest, memory: undefined };
   const plain = memoryOf(native.pid);
-  const tree = processTree(guest.pid).map(memoryOf);
+  const tree = memoryOfTree(guest);
   const engine = engineOf(tree);
   const allPss = tree.reduce((sum, { pss }) => sum + pss, 0);
   const memory = { rss: engine.rss / plain.rss, pss: engine.pss / plain.pss, allPss: allPss / plain.pss };
   return { native: ofNative, guest: ofGuest, memory };
 };
 
-interface Starts {
-  readonly native: readonly number[];
-  readonly warm: readonly number[];
-  readonly first: readonly number[];
-}
-
-const measureStarts = async (app: NodeApp): Promise<Starts> => {
-  const ways = {
-    native: () => startNative(app),
-    ...(!values['native-only'] && {
-      warm: () => startGuest(app, warmCache),
-      first: () => startGuest(app, newCache()),
-    }),
-  };
-  const times = { native: [] as number[], warm: [] as number[], first: [] as number[] };
-  // The first round fills caches and does not count.
-  for (let round = -1; round < STARTS; round += 1) {
-    for (const [way, start] of Object.entries(ways)) {
-      await using server = await start();
-      if (round >= 0) times[way as keyof Starts].push(server.startTime);
-    }
-  }
-  return times;
+/** Times of each way; none of guests where only Node itself is measured. */
+const measureAllStarts = (app: NodeApp) => {
+  const native = () => startNative(app);
+  const ways = { native, warm: () => startGuest(app), first: () => startGuest(app, caches.empty()) };
+  return values['native-only']
+    ? measureStarts({ native }, STARTS).then((times) => ({ ...times, warm: [], first: [] }))
+    : measureStarts(ways, STARTS);
 };
 
 const apps = installApps(directory.path).filter(({ name }) => name.includes(values.apps));
@@ -143,7 +118,7 @@ const LEAST_REQUESTS: ReadonlyMap<string, number> = new Map([
 for (const app of apps) {
   const { native, guest, memory } = await measureServing(app, load);
   const perSecond = (median(native) / Number(values.seconds)).toFixed(0);
-  const starts = await measureStarts(app);
+  const starts = await measureAllStarts(app);
   const bare = `${median(starts.native).toFixed(0)} ms`;
   if (memory === undefined) {
     rows.push([app.name, perSecond]);

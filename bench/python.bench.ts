@@ -6,7 +6,6 @@
  *
  *   npm run bench -- python [--rounds 7] [--seconds 2] [--starts 9] [--apps Flask] [--growth 100000] [--markdown]
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { prepareDebianPython } from '../scripts/conformance/debian-python.ts';
@@ -14,10 +13,18 @@ import { freePort } from '../test/helpers/free-port.ts';
 import { pythonGuestCommand } from '../test/helpers/python-command.ts';
 import { newPrefix, temporaryDirectory } from './bench-host.ts';
 import { openHttpLoad } from './http-load.ts';
-import { memoryOf, processTree } from './process-memory.ts';
+import { memoryOf } from './process-memory.ts';
 import type { ProcessMemory } from './process-memory.ts';
 import { PYTHON_PORT, writePythonApps } from './python-apps.ts';
 import type { PythonApp } from './python-apps.ts';
+import {
+  SnapshotCaches,
+  engineOf,
+  loadInTurns,
+  measureStarts,
+  memoryOfTree,
+  startGuestServer,
+} from './side-by-side.ts';
 import { startServer } from './started-server.ts';
 import type { Server } from './started-server.ts';
 import { median, pairedRatio, printPromises, printTable, ratio } from './table.ts';
@@ -58,30 +65,19 @@ const startNative = async ({ directories }: PythonApp): Promise<Server> => {
   return startServer({ file, args: [...args, 'main.py'], cwd: directories.native, env }, port);
 };
 
+const caches = new SnapshotCaches(directory.path);
+
 /** @param cache - where snapshots are kept; an empty one makes it the first start ever */
-const startGuest = async ({ directories }: PythonApp, cache: string): Promise<Server> => {
+const startGuest = async ({ directories }: PythonApp, cache = caches.warm): Promise<Server> => {
   const port = await freePort();
-  const { env, ...rest } = pythonGuestCommand(
+  const guest = pythonGuestCommand(
     { directory: directories.guest, module: 'main.py' },
     { prefix, name: 'app', forwards: [`${port}:${PYTHON_PORT}`] },
   );
-  return startServer({ ...rest, env: { ...env, XDG_CACHE_HOME: cache } }, port);
+  return startGuestServer(guest, port, cache);
 };
 
-let caches = 0;
-const newCache = (): string => {
-  caches += 1;
-  const path = join(directory.path, `cache-${caches}`);
-  mkdirSync(path);
-  return path;
-};
-const warmCache = newCache();
-
-/** The engine is the largest of the processes of a command. */
-const engineMemory = (server: Server): ProcessMemory =>
-  processTree(server.pid)
-    .map(memoryOf)
-    .reduce((largest, each) => (each.rss > largest.rss ? each : largest));
+const engineMemory = (server: Server): ProcessMemory => engineOf(memoryOfTree(server));
 
 interface Serving {
   /** Answers of each round. */
@@ -95,35 +91,15 @@ interface Serving {
 /** Loads both in turns; then looks at their memory. */
 const measureServing = async (app: PythonApp): Promise<Serving> => {
   await using native = await startNative(app);
-  await using guest = await startGuest(app, warmCache);
-  const answers = { native: [] as number[], guest: [] as number[] };
-  for (const { port } of [native, guest]) load.run(port, CONNECTIONS, WARM_UP_SECONDS);
-  for (let round = 0; round < Number(values.rounds); round += 1) {
-    const turns = [
-      () => answers.native.push(load.run(native.port, CONNECTIONS, SECONDS)),
-      () => answers.guest.push(load.run(guest.port, CONNECTIONS, SECONDS)),
-    ];
-    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) turn();
-  }
+  await using guest = await startGuest(app);
+  const [ofNative = [], ofGuest = []] = loadInTurns(load, [native, guest], {
+    connections: CONNECTIONS,
+    rounds: Number(values.rounds),
+    seconds: SECONDS,
+    warmUpSeconds: WARM_UP_SECONDS,
+  });
   const [plain, engine] = [memoryOf(native.pid), engineMemory(guest)];
-  return { ...answers, rss: engine.rss / plain.rss, pss: engine.pss / plain.pss };
-};
-
-const measureStarts = async (app: PythonApp) => {
-  const ways = {
-    native: () => startNative(app),
-    warm: () => startGuest(app, warmCache),
-    first: () => startGuest(app, newCache()),
-  };
-  const times = { native: [] as number[], warm: [] as number[], first: [] as number[] };
-  // The first round fills caches, the native one's too, and does not count.
-  for (let round = -1; round < Number(values.starts); round += 1) {
-    for (const [way, start] of Object.entries(ways)) {
-      await using server = await start();
-      if (round >= 0) times[way as keyof typeof times].push(server.startTime);
-    }
-  }
-  return times;
+  return { native: ofNative, guest: ofGuest, rss: engine.rss / plain.rss, pss: engine.pss / plain.pss };
 };
 
 interface Growth {
@@ -134,7 +110,7 @@ interface Growth {
 }
 
 const measureGrowth = async (app: PythonApp, requests: number): Promise<Growth> => {
-  await using guest = await startGuest(app, warmCache);
+  await using guest = await startGuest(app);
   let answered = 0;
   const answer = (count: number): number => {
     while (answered < count) answered += load.run(guest.port, CONNECTIONS, 1);
@@ -161,7 +137,14 @@ for (const app of apps) {
   const { native, guest, rss, pss } = await measureServing(app);
   const requests = pairedRatio(guest, native);
   rows.push([app.name, (median(native) / SECONDS).toFixed(0), ...[requests, rss, pss].map(ratio)]);
-  const starts = await measureStarts(app);
+  const starts = await measureStarts(
+    {
+      native: () => startNative(app),
+      warm: () => startGuest(app),
+      first: () => startGuest(app, caches.empty()),
+    },
+    Number(values.starts),
+  );
   const warm = pairedRatio(starts.warm, starts.native);
   const first = pairedRatio(starts.first, starts.native);
   startRows.push([app.name, `${median(starts.native).toFixed(0)} ms`, ratio(warm), ratio(first)]);

@@ -10,14 +10,13 @@
  * keeps the reasons that stand there.
  */
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { printTable } from '../bench/table.ts';
 import { guestCommand, nativeCommand } from '../test/helpers/nodejs-command.ts';
 import type { NodeCommand, NodeProgram } from '../test/helpers/nodejs-command.ts';
 import { runBounded } from './conformance/bounded-run.ts';
-import { readDocument, writeSection } from './conformance/compatibility-document.ts';
+import { updateDocument } from './conformance/compatibility-document.ts';
 import type { Failure } from './conformance/compatibility-document.ts';
 import { RUNNER, countOf, prepareExpress, readOutcome } from './conformance/express-tests.ts';
 import type { SuiteOutcome } from './conformance/express-tests.ts';
@@ -65,15 +64,11 @@ const failuresOf = (plain: SuiteOutcome, guest: SuiteOutcome): Failure[] =>
 /** Writes the section of a version; says how many failures have no reason yet. */
 const document = (version: string, plain: SuiteOutcome, failures: readonly Failure[]): void => {
   const total = countOf(plain, 'pass');
-  const { text, unexplained, doubtful } = writeSection(readDocument(values.document), {
+  updateDocument(values.document, 'Node', {
     title: `Express ${version}'s own tests`,
     summary: `Plain Node ${process.versions.node} passes ${total} of ${plain.tests.size}, a guest ${total - failures.length} of these.`,
     failures,
   });
-  writeFileSync(values.document, text);
-  console.log(`\n${values.document}: ${unexplained.length} failures without a reason`);
-  if (doubtful.length > 0)
-    console.log(`these fail in another way than their reason says: ${doubtful.join(' ')}`);
 };
 
 const [repository] = positionals;

@@ -13,7 +13,7 @@
  * docs/node-compatibility.md and keeps the reasons that stand there.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, globSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -22,13 +22,13 @@ import { guestCommand, nativeCommand } from '../test/helpers/nodejs-command.ts';
 import type { NodeCommand, NodeProgram } from '../test/helpers/nodejs-command.ts';
 import { runBounded } from './conformance/bounded-run.ts';
 import { openCacheDirectory } from './conformance/cache-directory.ts';
-import { readDocument, writeSection } from './conformance/compatibility-document.ts';
+import { updateDocument } from './conformance/compatibility-document.ts';
 import {
   brokenPromises,
-  byFrequency,
   denominator,
   exclusions,
   guestFailures,
+  printFailures,
   suiteTable,
 } from './conformance/node-report.ts';
 import type { SuiteResults } from './conformance/node-report.ts';
@@ -134,9 +134,7 @@ const report = (results: SuiteResults): void => {
   printTable(headings, rows);
   console.log(`\nexcluded: ${exclusions(results).join(', ') || 'none'}`);
   const failures = guestFailures(results);
-  if (failures.length > 0) console.log('\nfailures in the guest, by what they say\n');
-  for (const [complaint, names] of byFrequency(failures.map(({ name, complaint }) => [complaint, name])))
-    console.log(`${String(names.length).padStart(4)}  ${complaint}\n      ${names.slice(0, 3).join(' ')}`);
+  printFailures(failures);
 };
 
 /** Writes the section of the document; returns whether every failure there has a reason. */
@@ -148,16 +146,7 @@ const document = (results: SuiteResults, version: string): boolean => {
     `Excluded: ${exclusions(results).join(', ')}.`,
   ].join('\n\n');
   const failures = guestFailures(results);
-  const { text, unexplained, doubtful } = writeSection(readDocument(values.document), {
-    title: TITLE,
-    summary,
-    failures,
-  });
-  writeFileSync(values.document, text);
-  console.log(`\n${values.document}: ${failures.length} failures, ${unexplained.length} without a reason`);
-  if (doubtful.length > 0)
-    console.log(`these fail in another way than their reason says: ${doubtful.join(' ')}`);
-  return unexplained.length === 0;
+  return updateDocument(values.document, 'Node', { title: TITLE, summary, failures });
 };
 
 const [repository] = positionals;

@@ -11,16 +11,15 @@
  * `--markdown` writes the table and all failures into docs/python-compatibility.md and keeps the reasons there.
  */
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { markdownTable, printTable } from '../bench/table.ts';
 import type { NodeCommand } from '../test/helpers/nodejs-command.ts';
 import { pythonGuestCommand } from '../test/helpers/python-command.ts';
-import { readDocument, writeSection } from './conformance/compatibility-document.ts';
+import { updateDocument } from './conformance/compatibility-document.ts';
 import { RUNNER, prepareDebianPython } from './conformance/debian-python.ts';
-import { byFrequency, percentage } from './conformance/node-report.ts';
+import { percentage, printFailures } from './conformance/node-report.ts';
 import { isKept, pythonFailures, pythonTable, skippedBecause } from './conformance/python-report.ts';
 import type { PythonResults } from './conformance/python-report.ts';
 import { MODULES, PROMISED, runModule } from './conformance/python-tests.ts';
@@ -113,9 +112,7 @@ const { headings, rows } = pythonTable(measured);
 console.log();
 printTable(headings, rows);
 const failures = pythonFailures(measured);
-if (failures.length > 0) console.log('\nfailures in the guest, by what they say\n');
-for (const [complaint, names] of byFrequency(failures.map(({ name, complaint }) => [complaint, name])))
-  console.log(`${String(names.length).padStart(4)}  ${complaint}\n      ${names.slice(0, 3).join(' ')}`);
+printFailures(failures);
 const skipped = skippedBecause(measured);
 console.log('\nnot compiled in\n');
 for (const [reason, names] of skipped) console.log(`${String(names.length).padStart(4)}  ${reason}`);
@@ -131,16 +128,7 @@ const document = (): boolean => {
       skipped.map(([reason, names]) => [String(names.length), reason.replaceAll('|', String.raw`\|`)]),
     ),
   ].join('\n\n');
-  const { text, unexplained, doubtful } = writeSection(readDocument(values.document, 'Python'), {
-    title: TITLE,
-    summary,
-    failures,
-  });
-  writeFileSync(values.document, text);
-  console.log(`\n${values.document}: ${failures.length} failures, ${unexplained.length} without a reason`);
-  if (doubtful.length > 0)
-    console.log(`these fail in another way than their reason says: ${doubtful.join(' ')}`);
-  return unexplained.length === 0;
+  return updateDocument(values.document, 'Python', { title: TITLE, summary, failures });
 };
 
 const isPromiseKept = isKept(measured);

@@ -2,7 +2,7 @@
  * docs/node-compatibility.md, docs/python-compatibility.md: sections that a suite writes, each with a table of what fails and, in its last
  * column, why. The reasons are written by hand; a suite that writes its section anew keeps them.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 export interface Failure {
   /** Name of the test. */
@@ -60,8 +60,22 @@ const readRows = (section: string): Row[] =>
 
 const formatRow = ({ name, complaint, reason }: Row): string => `| ${name} | ${complaint} | ${reason} |`;
 
+/**
+ * Writes a section of a document on disk, and says what its author has to look at.
+ * @param language - what the document is about, where there is none yet
+ * @returns whether every failure has a reason
+ */
+export const updateDocument = (path: string, language: string, section: Section): boolean => {
+  const { text, unexplained, doubtful } = writeSection(readDocument(path, language), section);
+  writeFileSync(path, text);
+  console.log(`\n${path}: ${section.failures.length} failures, ${unexplained.length} without a reason`);
+  if (doubtful.length > 0)
+    console.log(`these fail in another way than their reason says: ${doubtful.join(' ')}`);
+  return unexplained.length === 0;
+};
+
 /** What the document says so far; how it begins, where there is none. */
-export const readDocument = (path: string, language = 'Node'): string =>
+const readDocument = (path: string, language: string): string =>
   existsSync(path) ? readFileSync(path, 'utf8') : `# What of ${language} works in a guest\n`;
 
 /** Writes a section in the place of its former self, or at the end of the document. */

@@ -1,4 +1,5 @@
 /** What the suite of Node's own tests tells: a table for each group, and failures by what they say. */
+import type { Failure } from './compatibility-document.ts';
 import { GROUPS } from './node-tests.ts';
 import type { NodeTest } from './node-tests.ts';
 import type { TestResults } from './test-results.ts';
@@ -88,6 +89,13 @@ export const byFrequency = (
   [...Map.groupBy(entries, ([shared]) => shared)]
     .map(([shared, group]) => [shared, group.map(([, name]) => name)] as const)
     .toSorted(([, one], [, other]) => other.length - one.length);
+
+/** Prints what fails, by what it says. */
+export const printFailures = (failures: readonly Failure[]): void => {
+  if (failures.length > 0) console.log('\nfailures in the guest, by what they say\n');
+  for (const [complaint, names] of byFrequency(failures.map(({ name, complaint }) => [complaint, name])))
+    console.log(`${String(names.length).padStart(4)}  ${complaint}\n      ${names.slice(0, 3).join(' ')}`);
+};
 
 /** Why tests are excluded, and how many. */
 export const exclusions = ({ tests }: SuiteResults): string[] =>

@@ -45,27 +45,34 @@ export interface GuestOptions {
 /** Runs the program inside WebAssembly by `wasmrun os`. */
 export const guestCommand = (
   { directory, module, flags = [], env = {} }: NodeProgram,
-  { prefix, name, forwards = [] }: GuestOptions,
+  sandbox: GuestOptions,
 ): NodeCommand => {
   const options = flags.length === 0 ? {} : { NODE_OPTIONS: flags.join(' ') };
-  const variables = Object.entries({ ...env, ...options });
-  return {
-    file: pinnedNode(),
-    args: [
-      '--',
-      BIN,
-      'os',
-      directory,
-      '--language',
-      'nodejs',
-      '--name',
-      name,
-
-      ...(module === undefined ? [] : ['--module', module]),
-      ...variables.flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
-      ...forwards.flatMap((forward) => ['--forward', forward]),
-    ],
-    cwd: directory,
-    env: { ...process.env, NO_COLOR: '1', WASMRUN_NAMESPACE_PREFIX: prefix },
-  };
+  return wasmrunCommand({ language: 'nodejs', directory, module, env: { ...env, ...options } }, sandbox);
 };
+
+/** What `wasmrun os` is told of an app. */
+export interface GuestProgram {
+  readonly language: string;
+  readonly directory: string;
+  readonly module?: string | undefined;
+  readonly args?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** `wasmrun os`, by the pinned Node. */
+export const wasmrunCommand = (
+  { language, directory, module, args = [], env }: GuestProgram,
+  { prefix, name, forwards = [] }: GuestOptions,
+): NodeCommand => ({
+  file: pinnedNode(),
+  args: [
+    ...['--', BIN, 'os', directory, '--language', language, '--name', name],
+    ...(module === undefined ? [] : ['--module', module]),
+    ...Object.entries(env).flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
+    ...forwards.flatMap((forward) => ['--forward', forward]),
+    ...(args.length === 0 ? [] : ['--', ...args]),
+  ],
+  cwd: directory,
+  env: { ...process.env, NO_COLOR: '1', WASMRUN_NAMESPACE_PREFIX: prefix },
+});

@@ -1,6 +1,5 @@
 /** How an unmodified Python program is run as a guest: the command that users type. */
-import { pinnedNode } from '../../src/os/pinned-node.ts';
-import { BIN } from './cli.ts';
+import { wasmrunCommand } from './nodejs-command.ts';
 import type { GuestOptions, NodeCommand } from './nodejs-command.ts';
 
 export interface PythonProgram {
@@ -14,16 +13,6 @@ export interface PythonProgram {
 
 /** Runs the program inside WebAssembly by `wasmrun os`. */
 export const pythonGuestCommand = (
-  { directory, module, args = [], env = {} }: PythonProgram,
-  { prefix, name, forwards = [] }: GuestOptions,
-): NodeCommand => ({
-  file: pinnedNode(),
-  args: [
-    ...['--', BIN, 'os', directory, '--language', 'python', '--module', module, '--name', name],
-    ...Object.entries(env).flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
-    ...forwards.flatMap((forward) => ['--forward', forward]),
-    ...(args.length === 0 ? [] : ['--', ...args]),
-  ],
-  cwd: directory,
-  env: { ...process.env, NO_COLOR: '1', WASMRUN_NAMESPACE_PREFIX: prefix },
-});
+  { env = {}, ...program }: PythonProgram,
+  sandbox: GuestOptions,
+): NodeCommand => wasmrunCommand({ language: 'python', env, ...program }, sandbox);
