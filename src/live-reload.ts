@@ -11,6 +11,12 @@ import type { SandboxEvent } from './sandbox/events.ts';
 import type { ReloadPolicy } from './watch/reload-policy.ts';
 import type { Sandbox, SandboxEnd } from './sandbox/sandbox.ts';
 
+/**
+ * What is done when the app has ended by itself: `wait` starts a crashed one again a few times and then waits for a
+ * change, as is best for somebody who edits it; the others are restart policies as Docker has them.
+ */
+export type WhenEnded = 'wait' | 'no' | 'on-failure' | 'always';
+
 export interface LiveReloadOptions {
   /** Absolute directory that changed files are told relative to. */
   readonly directory: string;
@@ -19,6 +25,7 @@ export interface LiveReloadOptions {
   readonly policy: ReloadPolicy;
   /** How long connections in flight may take to finish, in ms. */
   readonly graceMs: number;
+  readonly whenEnded: WhenEnded;
   /**
    * Reads the settings again and makes the app ready.
    * @param build - run the build, where there is one
@@ -32,6 +39,7 @@ export interface LiveReloadOptions {
 
 /** A crashed app is started again after this many ms, twice as many each time, until it has run for a while. */
 const FIRST_BACKOFF_MS = 250;
+const LONGEST_BACKOFF_MS = 60_000;
 const MOST_CRASHES = 5;
 const STABLE_MS = 10_000;
 /** Parts of a definition that a new version cannot bring: the sandbox itself is made from them. */
@@ -58,12 +66,18 @@ export class LiveReload implements AsyncDisposable {
   #attempt: AbortController | undefined;
   #backoff: NodeJS.Timeout | undefined;
   #crashes = 0;
+  #restarts = 0;
   #startedAt = performance.now();
   #isDisposed = false;
 
   constructor(options: LiveReloadOptions, definition: SandboxDefinition) {
     this.#options = options;
     this.#definition = definition;
+  }
+
+  /** How often the app was started again after it had ended by itself. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   /** The sandbox runs; what has changed since the app was read is done now. */
@@ -96,10 +110,12 @@ export class LiveReload implements AsyncDisposable {
     const sandbox = this.#sandbox;
     this.#earlyEnd = end;
     if (this.#isDisposed || sandbox === undefined) return;
-    const { onEvent } = this.#options;
+    const { onEvent, whenEnded } = this.#options;
     const isFailure = end instanceof WasmrunError;
     const how = isFailure ? end.message : `${sandbox.name} ended (${end.reason}) with status ${end.status}`;
-    if (!isFailure && end.status === 0 && end.reason === 'exit') {
+    const isDone = !isFailure && end.status === 0 && end.reason === 'exit';
+    if (whenEnded === 'no' || (whenEnded === 'on-failure' && isDone)) return sandbox.finish(end);
+    if (whenEnded === 'wait' && isDone) {
       onEvent({ type: 'notice', text: `${how}; waiting for a change` });
       return;
     }
@@ -109,13 +125,14 @@ export class LiveReload implements AsyncDisposable {
 
   /** @param how - what became of the last one */
   #startAgainLater(how: string): void {
-    const { onEvent } = this.#options;
+    const { onEvent, whenEnded } = this.#options;
     this.#crashes += 1;
-    if (this.#crashes > MOST_CRASHES) {
+    if (whenEnded === 'wait' && this.#crashes > MOST_CRASHES) {
       onEvent({ type: 'notice', text: `${how}, ${this.#crashes} times in a row; waiting for a change` });
       return;
     }
-    const delay = FIRST_BACKOFF_MS * 2 ** (this.#crashes - 1);
+    const delay = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#crashes - 1), LONGEST_BACKOFF_MS);
+    this.#restarts += 1;
     onEvent({ type: 'notice', text: `${how}; starting it again in ${delay} ms` });
     clearTimeout(this.#backoff);
     this.#backoff = setTimeout(() => this.#request([]), delay);
@@ -163,7 +180,7 @@ export class LiveReload implements AsyncDisposable {
     if (signal.aborted) return this.#takeBack({ files, since });
     this.#warnOfFixed(definition);
     const isSameApp = isConfigOnly && appOf(definition) === appOf(this.#definition);
-    const { needsNewVersion } = await sandbox.changeForwards(definition.forwards);
+    const { needsNewVersion } = await sandbox.ports.change(definition.forwards);
     this.#definition = definition;
     if (isSameApp && !needsNewVersion) {
       this.#undone = new Set();

@@ -21,6 +21,14 @@ export interface SandboxDefinition {
   readonly name: string;
   /** A chosen name is taken or refused; a derived one may get a number. */
   readonly nameIsExplicit: boolean;
+  /** 12 hex digits that no other sandbox has. */
+  readonly id: string;
+  /** Name of the runtime, for people. */
+  readonly language: string;
+  /** Absolute path of the app, for people. */
+  readonly app: string;
+  /** Does it outlive the terminal it was started from? */
+  readonly isDetached: boolean;
   /** Prefix of all kernel objects' names. */
   readonly prefix: string;
   /** Absolute path of the module. */

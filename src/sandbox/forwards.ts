@@ -2,9 +2,9 @@
 import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { formatPort } from '../network/forward.ts';
-import { describeRefusals, type Refusal } from '../network/refusal.ts';
+import { describeRefusals } from '../network/refusal.ts';
 import type { Selection } from '../network/select.ts';
-import { carrierOf, type Target } from '../network/transport.ts';
+import { carrierOf, type Carrier, type Target } from '../network/transport.ts';
 import type { Protocol } from '../os/socket.ts';
 import type { RequestedForward } from './definition.ts';
 import type { SandboxEvent } from './events.ts';
@@ -26,11 +26,26 @@ export interface ForwardsOptions {
   readonly amend: (additions: Pick<SandboxRecord, 'forwards'>) => Promise<void>;
 }
 
+/** A forward as it is at a moment. */
+export interface ForwardState {
+  readonly held: HeldPort;
+  /** What carries it; undefined until the guest listens. */
+  readonly carrier: Carrier | undefined;
+}
+
+interface OpenPath extends AsyncDisposable {
+  readonly carrier: Carrier;
+}
+
 export class Forwards implements AsyncDisposable {
   readonly #options: ForwardsOptions;
   /** Process ports the guest listens on or has bound for UDP, as people write them. */
   readonly #listening = new Set<string>();
-  readonly #open = new Map<HeldPort, AsyncDisposable>();
+  readonly #open = new Map<HeldPort, OpenPath>();
+  /** Opened by {@link expose}; the settings, which may change, do not know of them. */
+  readonly #exposed = new Set<HeldPort>();
+  /** Closed by {@link close}, whatever the settings go on to say. */
+  readonly #closed = new Set<string>();
   readonly #said = new Set<string>();
   /** One change after another. */
   #work: Promise<void> = Promise.resolve();
@@ -50,6 +65,47 @@ export class Forwards implements AsyncDisposable {
     return [...this.#listening];
   }
 
+  get states(): ForwardState[] {
+    return this.#options.ports.all.map((held) => ({ held, carrier: this.#open.get(held)?.carrier }));
+  }
+
+  /**
+   * One more forward; the others are not disturbed.
+   * @throws {WasmrunError} PORT_IN_USE and its like; nothing has changed then
+   */
+  async expose(requested: RequestedForward): Promise<ForwardState> {
+    return await this.#serially(async () => {
+      const held = await this.#options.ports.hold(requested);
+      this.#exposed.add(held);
+      await this.#writeDown();
+      try {
+        await this.#attach([held]);
+        if (this.#isReady(held)) await this.#openOne(held);
+      } catch (error) {
+        await this.#giveBack([held]);
+        this.#exposed.delete(held);
+        await this.#writeDown();
+        throw error;
+      }
+      return { held, carrier: this.#open.get(held)?.carrier };
+    });
+  }
+
+  /**
+   * Gives the host port of a forward back; established connections go on.
+   * @param wanted - tells which one; undefined is returned where there is none
+   */
+  async close(wanted: (held: HeldPort) => boolean): Promise<HeldPort | undefined> {
+    return await this.#serially(async () => {
+      const held = this.#options.ports.all.find(wanted);
+      if (held === undefined) return undefined;
+      await this.#giveBack([held]);
+      if (!this.#exposed.delete(held)) this.#closed.add(keyOf(held.requested));
+      await this.#writeDown();
+      return held;
+    });
+  }
+
   /** The guest listens on a port: what leads there opens. */
   listens(port: number, protocol: Protocol): void {
     this.#listening.add(formatPort(port, protocol));
@@ -63,9 +119,12 @@ export class Forwards implements AsyncDisposable {
    */
   async change(requested: readonly RequestedForward[]): Promise<{ needsNewVersion: boolean }> {
     return await this.#serially(async () => {
-      const { ports, generations, amend } = this.#options;
+      const { ports, generations } = this.#options;
       const wanted = new Map(requested.map((each) => [keyOf(each), each]));
-      const removed = new Set(ports.all.filter((held) => !wanted.delete(keyOf(held.requested))));
+      for (const key of [...this.#closed, ...[...this.#exposed].map(({ requested }) => keyOf(requested))])
+        wanted.delete(key);
+      const known = ports.all.filter((held) => !this.#exposed.has(held));
+      const removed = new Set(known.filter((held) => !wanted.delete(keyOf(held.requested))));
       // The records are everybody's: who changes them waits for all sandboxes that start or stop.
       if (wanted.size === 0 && removed.size === 0) return { needsNewVersion: false };
       // A host port that leads elsewhere from now on stays held.
@@ -80,13 +139,13 @@ export class Forwards implements AsyncDisposable {
       const inTheWay = [...removed].filter(isInTheWay);
       const gone = [...removed].filter((held) => !inTheWay.includes(held));
       const added = await this.#holdInsteadOf(inTheWay, [...wanted.values()]);
-      await amend({ forwards: ports.forwards });
+      await this.#writeDown();
       await this.#giveBack(gone);
       for (const { held, to } of moved) {
         await this.#close(held);
         added.push(ports.move(held, to.processPort));
       }
-      await amend({ forwards: ports.forwards });
+      await this.#writeDown();
       await this.#lead(added);
       const processPorts = added.flatMap(({ listeners }) => listeners).map(({ processPort }) => processPort);
       return { needsNewVersion: generations.current.lacksPort(processPorts) };
@@ -102,6 +161,11 @@ export class Forwards implements AsyncDisposable {
     await this.#work;
     for (const path of [...this.#open.values()].toReversed()) await path[Symbol.asyncDispose]();
     this.#open.clear();
+  }
+
+  async #writeDown(): Promise<void> {
+    const { amend, ports } = this.#options;
+    await amend({ forwards: ports.forwards });
   }
 
   async #holdAll(requested: readonly RequestedForward[]): Promise<HeldPort[]> {
@@ -129,12 +193,16 @@ export class Forwards implements AsyncDisposable {
 
   /** Has what is held anew lead to the guest. */
   async #lead(added: readonly HeldPort[]): Promise<void> {
+    await this.#attach(added);
+    await this.#openAll();
+  }
+
+  async #attach(added: readonly HeldPort[]): Promise<void> {
     const { generations } = this.#options;
     generations.attach(added.flatMap(({ listeners }) => listeners));
     await generations.relay();
     // The kernel is to redirect to what is there already.
     await generations.current.attached();
-    await this.#openAll();
   }
 
   /** Host ports that are anybody's afterwards. */
@@ -144,28 +212,30 @@ export class Forwards implements AsyncDisposable {
 
   async #openAll(): Promise<void> {
     for (const held of this.#options.ports.all) {
-      const { processPort, protocol } = held.forward;
-      const isReady = this.#listening.has(formatPort(processPort, protocol));
-      if (isReady && !this.#open.has(held)) await this.#openOne(held);
+      if (!this.#isReady(held) || this.#open.has(held)) continue;
+      try {
+        await this.#openOne(held);
+      } catch (error) {
+        const isKnown = error instanceof WasmrunError;
+        this.#options.onFailure(
+          isKnown ? error : new WasmrunError('INTERNAL', String(error), { cause: error }),
+        );
+      }
     }
   }
 
+  #isReady({ forward: { processPort, protocol } }: HeldPort): boolean {
+    return this.#listening.has(formatPort(processPort, protocol));
+  }
+
   async #openOne(held: HeldPort): Promise<void> {
-    const { selection, target, onEvent, onFailure } = this.#options;
+    const { selection, target, onEvent } = this.#options;
     const { transport } = selection;
     const { landingPort: _, ...forward } = held.forward;
-    let fallback: Refusal | undefined;
-    try {
-      const path = await transport.open(held.forward, target);
-      this.#open.set(held, path);
-      ({ fallback } = path);
-    } catch (error) {
-      onFailure(
-        error instanceof WasmrunError ? error : new WasmrunError('INTERNAL', String(error), { cause: error }),
-      );
-      return;
-    }
+    const path = await transport.open(held.forward, target);
+    const { fallback } = path;
     const carrier = carrierOf(held.forward, fallback === undefined ? transport : undefined);
+    this.#open.set(held, { carrier, [Symbol.asyncDispose]: () => path[Symbol.asyncDispose]() });
     if (fallback !== undefined) this.#sayOnce(`${describeRefusals([fallback]).join()}; using ${carrier}`);
     onEvent({ type: 'forward', ...forward, transport: carrier });
   }

@@ -106,6 +106,11 @@ export class Generation implements AsyncDisposable {
     return this.#options.number;
   }
 
+  /** Process id of its engine. */
+  get pid(): number | undefined {
+    return this.#engine.pid;
+  }
+
   get definition(): SandboxDefinition {
     return this.#options.definition;
   }

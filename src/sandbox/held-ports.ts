@@ -1,8 +1,11 @@
 /** The host ports of a sandbox: held before anything else is made, then handed over or relayed. */
 import type { Socket } from 'node:dgram';
+import { WasmrunError } from '../errors.ts';
+import { formatPort } from '../network/forward.ts';
 import { holdHostPort } from '../network/host-listener.ts';
 import type { HeldForward } from '../network/transport.ts';
 import type { RequestedForward } from './definition.ts';
+import type { SandboxRecord } from './record.ts';
 
 /** Where `::1` does not exist, localhost is just 127.0.0.1. */
 export const OPTIONAL_ADDRESSES: readonly string[] = ['::1'];
@@ -29,12 +32,17 @@ export interface HeldPort {
 
 export class HeldPorts implements AsyncDisposable {
   readonly #needsLanding: boolean;
+  readonly #neighbours: () => readonly SandboxRecord[];
   readonly #held = new Map<HeldPort, AsyncDisposableStack>();
   #lastId = 0;
 
-  /** @param needsLanding - hold a second port for each forward of TCP, see {@link HeldForward.landingPort} */
-  constructor(needsLanding: boolean) {
+  /**
+   * @param needsLanding - hold a second port for each forward of TCP, see {@link HeldForward.landingPort}
+   * @param neighbours - the sandboxes that run, to say which of them has a port
+   */
+  constructor(needsLanding: boolean, neighbours: () => readonly SandboxRecord[]) {
     this.#needsLanding = needsLanding;
+    this.#neighbours = neighbours;
   }
 
   get all(): readonly HeldPort[] {
@@ -65,6 +73,29 @@ export class HeldPorts implements AsyncDisposable {
 
   /** @throws {WasmrunError} PORT_IN_USE, PORT_FORBIDDEN, BIND_FAILED */
   async hold(requested: RequestedForward): Promise<HeldPort> {
+    try {
+      return await this.#hold(requested);
+    } catch (error) {
+      const isTaken = error instanceof WasmrunError && error.code === 'PORT_IN_USE';
+      throw isTaken ? this.#nameSandbox(error, requested) : error;
+    }
+  }
+
+  /** A sandbox is a better answer than the process it runs in. */
+  #nameSandbox(error: WasmrunError, { hostPort, protocol }: RequestedForward): WasmrunError {
+    for (const { name, forwards } of this.#neighbours()) {
+      const theirs = forwards.find((each) => each.hostPort === hostPort && each.protocol === protocol);
+      if (theirs === undefined) continue;
+      const forward = formatPort(`${hostPort}:${theirs.processPort}`, protocol);
+      return new WasmrunError('PORT_IN_USE', `host port ${hostPort} belongs to the sandbox ${name}`, {
+        hint: `choose another one; wasmrun port close ${name} ${forward} gives it back`,
+        cause: error,
+      });
+    }
+    return error;
+  }
+
+  async #hold(requested: RequestedForward): Promise<HeldPort> {
     const { protocol, addresses, hostPort, processPort } = requested;
     const request = { addresses, port: hostPort, processPort, skipUnavailable: OPTIONAL_ADDRESSES };
     await using made = new AsyncDisposableStack();

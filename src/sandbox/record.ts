@@ -25,11 +25,21 @@ export interface TransientRecord {
 export type EnclosureRecord = NamespaceRecord | TransientRecord;
 
 /** Version of this format; no other one is understood. */
-export const RECORD_VERSION = 2;
+export const RECORD_VERSION = 3;
 
 export interface SandboxRecord {
   readonly version: typeof RECORD_VERSION;
   readonly name: string;
+  /** 12 hex digits that no other sandbox has. */
+  readonly id: string;
+  /** Name of the runtime. */
+  readonly language: string;
+  /** Absolute path of the app. */
+  readonly app: string;
+  /** Does it outlive the terminal it was started from? Then it is in the store. */
+  readonly isDetached: boolean;
+  /** ms since the epoch. */
+  readonly startedAt: number;
   /** The supervisor; for people, liveness is told by the lock on the record's file. */
   readonly pid: number;
   readonly enclosure: EnclosureRecord;

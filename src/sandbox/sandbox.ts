@@ -2,7 +2,7 @@
 import { WasmrunError } from '../errors.ts';
 import { describeRefusals } from '../network/refusal.ts';
 import type { HeldForward } from '../network/transport.ts';
-import type { RequestedForward, SandboxDefinition } from './definition.ts';
+import type { SandboxDefinition } from './definition.ts';
 import type { ExitedEvent, SandboxEvent } from './events.ts';
 import { Forwards } from './forwards.ts';
 import { failureOf } from './generation.ts';
@@ -25,6 +25,8 @@ const LISTEN_HINT_MS = 5000;
 
 export interface SandboxOptions extends Omit<StartOptions, 'generations'> {
   readonly onEvent: (event: SandboxEvent) => void;
+  /** Called with all forwards after each change, before whoever asked for it is told. */
+  readonly onForwards?: ((forwards: readonly HeldForward[]) => Promise<void>) | undefined;
   /** Report the guest's output as events instead of passing it through. */
   readonly captureOutput: boolean;
   /**
@@ -76,6 +78,15 @@ export class Sandbox implements AsyncDisposable {
     return this.#parts.claim.record.name;
   }
 
+  get record(): SandboxRecord {
+    return this.#parts.claim.record;
+  }
+
+  /** Was it asked to stop? */
+  get isStopping(): boolean {
+    return this.#stopStatus !== undefined;
+  }
+
   /** What leads into it, with the host ports that are held. */
   get forwards(): readonly HeldForward[] {
     return this.#parts.ports.forwards;
@@ -94,10 +105,16 @@ export class Sandbox implements AsyncDisposable {
     return await this.#generations.replace(request);
   }
 
-  /** See {@link Forwards.change}. */
-  async changeForwards(requested: readonly RequestedForward[]): Promise<{ needsNewVersion: boolean }> {
+  /** Its forwards as they are now; to be changed here. */
+  get ports(): Forwards {
     if (this.#forwards === undefined) throw new Error('the sandbox has not been started');
-    return await this.#forwards.change(requested);
+    return this.#forwards;
+  }
+
+  /** Ends a sandbox that has outlived its guest, as that did. */
+  finish(end: SandboxEnd | WasmrunError): void {
+    if (end instanceof WasmrunError) this.#over.reject(end);
+    else this.#over.resolve(end);
   }
 
   /**
@@ -162,7 +179,10 @@ export class Sandbox implements AsyncDisposable {
           this.#failure ??= error;
           this.stop(0);
         },
-        amend: (additions) => state.exclusively(async () => void claim.amend(additions)),
+        amend: async (additions) => {
+          await state.exclusively(async () => void claim.amend(additions));
+          await this.#options.onForwards?.(additions.forwards);
+        },
       }),
     );
     const { transport, refusals } = selection;
@@ -184,8 +204,7 @@ export class Sandbox implements AsyncDisposable {
     const conclusion = this.#describeEnd(end);
     const { onGuestEnd } = this.#options;
     if (this.#stopStatus === undefined && onGuestEnd !== undefined) return onGuestEnd(conclusion);
-    if (conclusion instanceof WasmrunError) this.#over.reject(conclusion);
-    else this.#over.resolve(conclusion);
+    this.finish(conclusion);
   }
 
   #hintIfNothingListens(forwards: Forwards): void {

@@ -78,12 +78,12 @@ export const startSandbox = async (
   // A wanted transport that does not work is an error before anything is touched.
   if (wanted !== 'auto') await selectTransport(transports, { wanted, probes });
 
+  const { prefix } = definition;
+  const state = new State(prefix);
   const needsLanding = options.transports.find(({ name }) => name === wanted)?.needsLandingPort === true;
-  const ports = made.use(new HeldPorts(needsLanding));
+  const ports = made.use(new HeldPorts(needsLanding, () => state.peek() ?? []));
   for (const forward of definition.forwards) await ports.hold(forward);
   step('ports');
-  const state = new State(definition.prefix);
-  const { prefix } = definition;
   const sweep = { prefix, firewalls: options.firewalls };
   const tellOfWait = waitNotice(options.log);
   const onWait = (waitedMs: number): void => {
@@ -97,7 +97,9 @@ export const startSandbox = async (
     const living = state.living();
     const name = chooseName(definition, living);
     const plan = isolation.plan({ ...definition, name, living });
-    const claim = state.claim(describe({ name, enclosure: plan.record, forwards: ports.forwards }));
+    const claim = state.claim(
+      describe(definition, { name, enclosure: plan.record, forwards: ports.forwards }),
+    );
     made.defer(() => state.exclusively(() => retire(state, claim, sweep), waitNotice(options.log)));
     step('record');
     const enclosure = made.use(await plan.open());
@@ -170,8 +172,16 @@ export const chooseName = (
   return firstFreeName(name, new Set(living.map((record) => record.name)));
 };
 
-const describe = (parts: Pick<SandboxRecord, 'name' | 'enclosure' | 'forwards'>): SandboxRecord => ({
+const describe = (
+  { id, language, app, isDetached }: SandboxDefinition,
+  parts: Pick<SandboxRecord, 'name' | 'enclosure' | 'forwards'>,
+): SandboxRecord => ({
   version: RECORD_VERSION,
+  id,
+  language,
+  app,
+  isDetached,
+  startedAt: Date.now(),
   pid: process.pid,
   ...parts,
 });

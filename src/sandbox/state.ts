@@ -24,6 +24,7 @@ import { checkOwnDirectory, currentOwner, stateDirectory } from './state-directo
 
 const SUFFIX = '.json';
 const DRAFT_SUFFIX = '.draft';
+const CONTROL_SUFFIX = '.sock';
 
 /** A claimed record; disposing gives it up. Must be called under the lock. */
 export interface Claim extends Disposable {
@@ -129,6 +130,7 @@ export class State {
 
   /** Forgets a dead supervisor's record. Call under the lock. */
   forget(record: SandboxRecord): void {
+    rmSync(this.controlPath(record.name), { force: true });
     rmSync(this.path(record.name), { force: true });
   }
 
@@ -153,6 +155,11 @@ export class State {
   /** Where the record of a sandbox lies. */
   path(name: string): string {
     return join(this.#directory, name + SUFFIX);
+  }
+
+  /** Where the control socket of a sandbox is. */
+  controlPath(name: string): string {
+    return join(this.#directory, name + CONTROL_SUFFIX);
   }
 
   #all(): { record: SandboxRecord; isAlive: boolean }[] {

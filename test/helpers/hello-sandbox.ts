@@ -6,6 +6,10 @@ import { guestPath } from './engine.ts';
 export const defineHello = (prefix: string, changes: Partial<SandboxDefinition> = {}): SandboxDefinition => ({
   name: 'hello',
   nameIsExplicit: false,
+  id: '0123456789ab',
+  language: 'wasm',
+  app: '/srv',
+  isDetached: false,
   prefix,
   module: guestPath('hello-preview1'),
   args: ['hello'],

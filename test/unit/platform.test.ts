@@ -28,6 +28,10 @@ describe('the transports of a platform', () => {
 const DEFINITION: SandboxDefinition = {
   name: 'web',
   nameIsExplicit: false,
+  id: '0123456789ab',
+  language: 'wasm',
+  app: '/srv',
+  isDetached: false,
   prefix: 'wasmrun',
   module: '/srv/web.wasm',
   args: ['web.wasm'],

@@ -17,6 +17,11 @@ afterEach(() => rmSync(join(root, '..'), { recursive: true }));
 const RECORD: SandboxRecord = {
   version: RECORD_VERSION,
   name: 'web',
+  id: '0123456789ab',
+  language: 'wasm',
+  app: '/srv/web',
+  isDetached: false,
+  startedAt: 0,
   pid: process.pid,
   enclosure: {
     isolation: 'namespace',
