@@ -1,23 +1,24 @@
 /** The command line: its commands, and what they have in common. */
 import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
-import type { Command, CommandUnknownOpts } from '@commander-js/extra-typings';
+import type { Command } from '@commander-js/extra-typings';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { gcCommand } from './commands/gc.ts';
 import { osCommand } from './commands/os.ts';
+import { commandTree } from './command-tree.ts';
 import type { Stream } from './output.ts';
 import { newCommand, type Session } from './session.ts';
 
 const EXAMPLES = `
 Examples:
-  $ wasmrun os ./app --forward 8080:3000     then: curl http://localhost:8080
-  $ wasmrun config show ./app --origin       where each setting comes from
-  $ wasmrun doctor                           what works here, and what stands in the way
-  $ wasmrun gc                               clean up after a kill -9
+  $ wasmrun os ./app --forward 8080:3000   then: curl http://localhost:8080
+  $ wasmrun config show ./app --origin     where each setting comes from
+  $ wasmrun doctor                         what works here, what is in the way
+  $ wasmrun gc                             clean up after a kill -9
 
-wasmrun os --help says more. Settings may also stand in .wasmrun.toml and in WASMRUN_* variables;
-a flag beats a variable, a variable beats the file.`;
+wasmrun os --help says more. Settings may also stand in .wasmrun.toml and in
+WASMRUN_* variables; a flag beats a variable, a variable beats the file.`;
 
 /** Version of this package. */
 const readVersion = (): string => {
@@ -46,7 +47,7 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
     .addCommand(configCommand(session))
     .addCommand(doctorCommand(session))
     .addCommand(gcCommand(session));
-  for (const command of [program, ...descendants(program)]) {
+  for (const command of commandTree(program)) {
     // Commander throws instead of ending the process, and leaves its errors to us to print.
     command.exitOverride().configureOutput({
       outputError: () => {},
@@ -56,6 +57,3 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
   }
   return program;
 };
-
-const descendants = (command: CommandUnknownOpts): CommandUnknownOpts[] =>
-  command.commands.flatMap((child) => [child, ...descendants(child)]);

@@ -2,10 +2,16 @@
 import { loadAppSettings } from '../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
+const EXAMPLES = `
+Examples:
+  $ wasmrun config show ./app
+  $ wasmrun config show ./app --origin     where each value comes from`;
+
 /** The command as commander sees it. */
 export const configCommand = (session: Session) =>
   newCommand('config')
     .description('Shows the settings that apply to an app')
+    .addHelpText('after', EXAMPLES)
     .addCommand(
       newCommand('show')
         .description('Prints all settings of an app as they would be written in .wasmrun.toml')
@@ -13,7 +19,7 @@ export const configCommand = (session: Session) =>
         .option('--origin', 'say where each value comes from')
         .option('--verbose', 'say more about what happens')
         .option('--json', 'print one JSON document')
-        .addHelpText('after', '\nExample:\n  $ wasmrun config show ./app --origin')
+        .addHelpText('after', EXAMPLES)
         .action((app, options) => showConfig(session, app, options.origin ?? false)),
     );
 

@@ -3,6 +3,11 @@ import type { Diagnosis, Facility } from '../../diagnosis.ts';
 import { loadAppSettings } from '../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
+const EXAMPLES = `
+Examples:
+  $ wasmrun doctor
+  $ wasmrun doctor ./app     ask about the ports that it forwards`;
+
 /** The command as commander sees it. */
 export const doctorCommand = (session: Session) =>
   newCommand('doctor')
@@ -10,6 +15,7 @@ export const doctorCommand = (session: Session) =>
     .argument('[app]', 'a .wasm file, or the directory of an app, for its forwards', '.')
     .option('--verbose', 'say more about what happens')
     .option('--json', 'print one JSON document')
+    .addHelpText('after', EXAMPLES)
     .action((app) => examine(session, app));
 
 const examine = async ({ output }: Session, path: string): Promise<void> => {

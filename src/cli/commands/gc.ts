@@ -3,6 +3,11 @@ import { silentLog } from '../../log.ts';
 import { loadAppSettings } from '../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
+const EXAMPLES = `
+Examples:
+  $ wasmrun gc --dry-run     what would be removed
+  $ wasmrun gc`;
+
 /** The command as commander sees it. */
 export const gcCommand = (session: Session) =>
   newCommand('gc')
@@ -10,6 +15,7 @@ export const gcCommand = (session: Session) =>
     .option('--dry-run', 'list what would be removed, and leave it there')
     .option('--verbose', 'say more about what happens')
     .option('--json', 'print one JSON document')
+    .addHelpText('after', EXAMPLES)
     .action(({ dryRun = false }) => removeLeftovers(session, dryRun));
 
 const removeLeftovers = async ({ output, json }: Session, dryRun: boolean): Promise<void> => {

@@ -10,57 +10,51 @@ import { collect, newCommand, type Session } from '../session.ts';
 
 const EXAMPLES = `
 Forwards:
-  8080:3000                 host port 8080 to port 3000 of the app
-  3000                      any free host port to port 3000
-  127.0.0.1:8080:3000       on one address only; IPv6 in brackets: [::1]:8080:3000
-  8000-8003:3000-3003       several ports at once
-  5353:53/udp               UDP, in any of these forms
+  8080:3000            host port 8080 to port 3000 of the app
+  3000                 any free host port to port 3000
+  [::1]:8080:3000      on one address only; IPv6 in brackets
+  8000-8003:3000-3003  several ports at once
+  5353:53/udp          UDP, in any of these forms
 
 Examples:
   $ wasmrun os ./app --forward 8080:3000
-  $ wasmrun os server.wasm --forward 8080:3000 --env LOG=debug --dir public:/www:ro
-  $ wasmrun os ./app --forward 8080:3000 -- --guest-flag value
+  $ wasmrun os server.wasm --forward 8080:3000 --env LOG=debug --dir public:/www
   $ wasmrun os ./app --forward 8080:3000 --plan
 
-Exit status: the app's own; 125 wasmrun failed, 126 the app cannot be run, 127 it was not found,
-2 wrong usage, 134 the app trapped, 128+n it was ended by signal n.`;
+Exit status: the app's own; 125 wasmrun failed, 126 the app cannot be run,
+127 it was not found, 2 wrong usage, 134 the app trapped, 128+n signal n.`;
 
 /** The command as commander sees it. */
 export const osCommand = (session: Session) =>
   newCommand('os')
     .summary('run an app in a network namespace of its own')
     .description(
-      'Runs a WebAssembly app inside a network namespace of its own; only forwarded ports lead in.\n' +
-        'Flags that may be repeated replace the list in .wasmrun.toml; --env adds to it.',
+      'Runs a WebAssembly app inside a network namespace of its own; only forwarded\n' +
+        "ports lead in. Options marked * may be repeated; they replace .wasmrun.toml's.",
     )
     .usage('<app> [options] [-- arguments of the app]')
     .argument('<app>', 'a .wasm file, or the directory of an app')
-    .option('--forward <spec>', 'lead a host port to a port of the app (repeatable)', collect)
+    .optionsGroup('App:')
     .option('--name <name>', 'name of the sandbox (default: from the app)')
     .option('--language <name>', 'runtime to use instead of the detected one')
     .option('--module <file>', 'file of the app to run, relative to its directory')
-    .option('--bind <address>', 'host address of forwards (repeatable; default: 127.0.0.1 and ::1)', collect)
+    .option('--env <name=value>', "* variable, besides .wasmrun.toml's; NAME passes it on", collect)
+    .option('--env-file <file>', '* file of NAME=value lines', collect)
+    .option('--dir <host[:guest]>', '* directory the app may use; read-only with :ro after it', collect)
+    .option('--tmpfs <path>', '* in-memory directory of the app', collect)
+    .option('--memory <size>', 'of a Node.js app, such as 1g (default: 512m)')
+    .optionsGroup('Network:')
+    .option('--forward <spec>', '* lead a host port to a port of the app', collect)
+    .option('--bind <address>', '* host address of forwards (default: 127.0.0.1, ::1)', collect)
     .option('--isolation <name>', 'auto, namespace (root), user-namespace or virtual')
     .option('--transport <name>', 'auto, nftables, iptables, pf or handoff')
-    .option(
-      '--allow-net <rule>',
-      'what the app may connect to: ADDRESS[/PREFIX][:PORT] or NAME[:PORT] (repeatable)',
-      collect,
-    )
-    .option('--outbound <mode>', 'none, allow-list or all (default: none, or allow-list with rules)')
-    .option(
-      '--env <name=value>',
-      'environment variable; NAME alone passes the present one on (repeatable)',
-      collect,
-    )
-    .option('--env-file <file>', 'file of NAME=value lines (repeatable)', collect)
-    .option('--dir <host[:guest[:ro]]>', 'directory the app may use (repeatable)', collect)
-    .option('--tmpfs <path>', 'in-memory directory of the app (repeatable)', collect)
-    .option('--memory <size>', 'memory of a Node.js app, such as 256m or 1g (default: 512m)')
+    .option('--allow-net <rule>', '* what it may reach: ADDRESS[/n][:PORT], NAME[:PORT]', collect)
+    .option('--outbound <mode>', 'none, allow-list or all (default: by the rules)')
+    .optionsGroup('Options:')
     .option('--plan', 'print what would be done, and do nothing')
     .option('--watch', 'bring a new version of the app when its files change')
     .option('--verbose', 'say more about what happens')
-    .option('--json', 'print events and output as one JSON document a line')
+    .option('--json', 'print events and output as JSON, one a line')
     .addHelpText('after', EXAMPLES)
     .action(async (app, options) => {
       const flags = {

@@ -1,0 +1,24 @@
+/** The tree of commands without a process around it: nothing of it is run. */
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { createOutput } from '../../src/cli/output.ts';
+import { createProgram } from '../../src/cli/program.ts';
+
+const nowhere = { write: () => true };
+
+export const newProgram = (): CommandUnknownOpts => {
+  const streams = { stdout: nowhere, stderr: nowhere };
+  const output = createOutput({ json: false, verbose: false, ...streams });
+  return createProgram(
+    { output, json: false, verbose: false, guestArguments: undefined, status: 0 },
+    streams,
+  );
+};
+
+/** What a command prints with `--help` on a terminal this wide. */
+export const helpOf = (command: CommandUnknownOpts, columns: number): string => {
+  let text = '';
+  command
+    .configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => columns })
+    .outputHelp();
+  return text;
+};
