@@ -25,6 +25,8 @@ import type { SandboxEnd } from './sandbox/sandbox.ts';
 import type { SandboxStep } from './sandbox/start.ts';
 import { State } from './sandbox/state.ts';
 
+/** When an app without a port to listen on counts as running, in ms. */
+const SETTLED_MS = 500;
 /** As of a process that SIGTERM has ended. */
 const STOPPED_STATUS = 128 + 15;
 
@@ -120,6 +122,19 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     } finally {
       this.#emitter.emit('over');
     }
+  }
+
+  /**
+   * Resolves when the app listens on all forwarded ports; where there are none, when it has run for a moment. At the
+   * latest after `patienceMs`, with the ports that nothing listens on yet.
+   */
+  async isReady(patienceMs: number): Promise<readonly string[]> {
+    const { ports } = this.#running;
+    const signal = AbortSignal.timeout(ports.states.length === 0 ? SETTLED_MS : patienceMs);
+    const events = this.events(signal);
+    const isOpen = (): boolean => ports.states.length > 0 && ports.silent.length === 0;
+    if (!isOpen()) for await (const _ of events) if (isOpen()) break;
+    return ports.silent;
   }
 
   async info(): Promise<SandboxInfo> {

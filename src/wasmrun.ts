@@ -8,8 +8,11 @@ import type { IsolationName } from './network/names.ts';
 import type { HeldForward } from './network/transport.ts';
 import { findTransport, FIREWALLS, ISOLATIONS, transportsFor } from './platform.ts';
 import { planSandbox, type SandboxPlan } from './sandbox/plan.ts';
+import type { RequestedForward } from './sandbox/definition.ts';
 import { reclaim } from './sandbox/reclaim.ts';
 import { State } from './sandbox/state.ts';
+import type { Store } from './sandbox/store.ts';
+import type { StoredSandbox } from './sandbox/stored-sandbox.ts';
 import { waitNotice } from './sandbox/wait-notice.ts';
 import { QUIT, StopSignals, StoppedWhileStarting, statusOf } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
@@ -34,6 +37,9 @@ export interface WatchControls {
   /** The end, with exit status 0. */
   readonly quit: () => void;
 }
+
+/** How long an app may take until it listens before whoever started it is told so, in ms. */
+const READY_PATIENCE_MS = 30_000;
 
 /**
  * Runs an app in a sandbox of its own until it ends or a signal stops it. SIGINT, SIGTERM and SIGHUP stop
@@ -82,6 +88,61 @@ export const runSandbox = async (request: RunRequest): Promise<number> => {
     return error.status;
   }
 };
+
+export interface DetachedRequest extends Pick<RunRequest, 'settings' | 'app' | 'log' | 'events'> {
+  readonly stored: StoredSandbox;
+  /** Keeps its forwards, and how it ended. */
+  readonly store: Store;
+  readonly refresh: VersionsRequest['refresh'];
+  /** Absolute path of what is watched; absent: nothing. */
+  readonly watchRoot: string | undefined;
+  /**
+   * Called once, when the app listens on all forwarded ports, or has had its time for that.
+   * @param silent - ports that nothing listens on yet
+   */
+  readonly onReady: (silent: readonly string[]) => void;
+}
+
+/**
+ * Runs a stored sandbox until it is stopped, or its app ends and its restart policy leaves it at that.
+ * @returns the exit status for this process
+ * @throws {WasmrunError} as {@link runSandbox}
+ */
+export const runDetached = async (request: DetachedRequest): Promise<number> => {
+  using signals = new StopSignals();
+  const { stored, store, settings, app, log, events, refresh, watchRoot, onReady } = request;
+  const { name, id, restart } = stored;
+  const whenEnded = restart === 'no' && watchRoot !== undefined ? 'wait' : restart;
+  await using supervisor = await Supervisor.start({
+    settings,
+    app,
+    log,
+    events,
+    captureOutput: true,
+    stored: { name, id, forwards: stored.forwards },
+    versions: { refresh, whenEnded, watchRoot },
+    onStep: (step) => {
+      if (step !== 'go') signals.throwIfStopped();
+    },
+    onWait: () => signals.throwIfStopped(),
+    onForwards: async (forwards) => {
+      await store.change(name, () => ({ forwards: forwards.map(asRequested) }));
+    },
+  });
+  for (const text of app.program.notices ?? []) log.warn(text);
+  signals.onFirst((signal) => supervisor.leave(statusOf(signal)));
+  signals.onSecond(() => supervisor.kill());
+  supervisor.isReady(READY_PATIENCE_MS).then(onReady, () => {});
+  const { status } = await supervisor.end();
+  return status;
+};
+
+const asRequested = ({ protocol, addresses, hostPort, processPort }: HeldForward): RequestedForward => ({
+  protocol,
+  addresses,
+  hostPort,
+  processPort,
+});
 
 /** One line for each firewall of others that lets nobody reach what is open to more than this machine. */
 const warnOfObstacles = async (

@@ -5,7 +5,12 @@ import type { Command } from '@commander-js/extra-typings';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { gcCommand } from './commands/gc.ts';
+import { restartCommand, rmCommand, startCommand, stopCommand } from './commands/lifecycle.ts';
 import { osCommand } from './commands/os.ts';
+import { portCommand } from './commands/port.ts';
+import { psCommand } from './commands/ps.ts';
+import { statusCommand } from './commands/status.ts';
+import { superviseCommand } from './commands/supervise.ts';
 import { commandTree } from './command-tree.ts';
 import type { Stream } from './output.ts';
 import { newCommand, type Session } from './session.ts';
@@ -44,6 +49,14 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
     .version(readVersion(), '-V, --version', 'print the version')
     .addHelpText('after', EXAMPLES)
     .addCommand(osCommand(session))
+    .addCommand(portCommand(session))
+    .addCommand(psCommand(session))
+    .addCommand(statusCommand(session))
+    .addCommand(stopCommand(session))
+    .addCommand(startCommand(session))
+    .addCommand(restartCommand(session))
+    .addCommand(rmCommand(session))
+    .addCommand(superviseCommand(session), { hidden: true })
     .addCommand(configCommand(session))
     .addCommand(doctorCommand(session))
     .addCommand(gcCommand(session));

@@ -80,9 +80,7 @@ export const startSandbox = async (
 
   const { prefix } = definition;
   const state = new State(prefix);
-  const needsLanding = options.transports.find(({ name }) => name === wanted)?.needsLandingPort === true;
-  const ports = made.use(new HeldPorts(needsLanding, () => state.peek() ?? []));
-  for (const forward of definition.forwards) await ports.hold(forward);
+  const ports = made.use(await holdPorts(definition, options, state));
   step('ports');
   const sweep = { prefix, firewalls: options.firewalls };
   const tellOfWait = waitNotice(options.log);
@@ -128,6 +126,20 @@ export const startSandbox = async (
   if (record.enclosure.isolation === 'namespace') reaper.arm(prefix);
   const target = { name: namespaceName(prefix, record.name), link: enclosure.link, firewall };
   return { claim, ports, selection, target, resources: made.move() };
+};
+
+/** @throws {WasmrunError} PORT_IN_USE with who has it, PORT_FORBIDDEN, BIND_FAILED */
+const holdPorts = async (
+  { forwards, transport }: SandboxDefinition,
+  { transports }: StartOptions,
+  state: State,
+): Promise<HeldPorts> => {
+  const needsLanding = transports.find(({ name }) => name === transport)?.needsLandingPort === true;
+  await using made = new AsyncDisposableStack();
+  const ports = made.use(new HeldPorts(needsLanding, () => state.peek() ?? []));
+  for (const forward of forwards) await ports.hold(forward);
+  made.move();
+  return ports;
 };
 
 /**

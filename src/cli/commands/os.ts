@@ -1,12 +1,14 @@
 /** `wasmrun os`: runs an app in a network namespace of its own. */
-import { resolve } from 'node:path';
-import type { Settings } from '../../config/settings.ts';
+import { Option } from '@commander-js/extra-typings';
+import { WasmrunError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { ResolveOptions, ResolvedApp } from '../../runtime/resolve.ts';
 import type { ForwardEvent } from '../../sandbox/events.ts';
 import type { WatchControls } from '../../wasmrun.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { readApp } from '../read-app.ts';
+import type { AppFlags } from '../read-app.ts';
 import { collect, newCommand, type Session } from '../session.ts';
+
+const RESTART_POLICIES = ['no', 'on-failure', 'always'] as const;
 
 const EXAMPLES = `
 Forwards:
@@ -53,6 +55,8 @@ export const osCommand = (session: Session) =>
     .optionsGroup('Options:')
     .option('--plan', 'print what would be done, and do nothing')
     .option('--watch', 'bring a new version of the app when its files change')
+    .option('-d, --detach', 'leave it running and return when the app is ready')
+    .addOption(new Option('--restart <policy>', 'with --detach: when the app ends').choices(RESTART_POLICIES))
     .option('--verbose', 'say more about what happens')
     .option('--json', 'print events and output as JSON, one a line')
     .addHelpText('after', EXAMPLES)
@@ -74,16 +78,21 @@ export const osCommand = (session: Session) =>
         '--memory': options.memory,
         '--': session.guestArguments,
       };
-      session.status = options.plan
-        ? await planApp(session, app, flags)
-        : await runApp(session, app, flags, options.watch === true);
+      const isWatched = options.watch === true;
+      const { restart } = options;
+      if (restart !== undefined && options.detach !== true) {
+        throw new WasmrunError('USAGE', '--restart is for sandboxes that are started with --detach');
+      }
+      if (options.plan) session.status = await planApp(session, app, flags);
+      else if (options.detach) {
+        const { detachApp } = await import('../detach-app.ts');
+        session.status = await detachApp(session, { path: app, flags, isWatched, restart: restart ?? 'no' });
+      } else session.status = await runApp(session, app, flags, isWatched);
     });
 
-type Flags = Readonly<Record<string, string | readonly string[] | undefined>>;
-
-const runApp = async (session: Session, path: string, flags: Flags, isWatched: boolean): Promise<number> => {
+const runApp = async (session: Session, path: string, flags: AppFlags, isWatched: boolean): Promise<number> => {
   const { output, json } = session;
-  const { settings, app, warnings, file } = await readApp(session, path, flags);
+  const { settings, app, warnings, file } = await readApp(session.output.log, path, flags);
   for (const warning of warnings) output.log.warn(warning);
   const { runSandbox } = await import('../../wasmrun.ts');
   const forwards: ForwardEvent[] = [];
@@ -102,15 +111,15 @@ const runApp = async (session: Session, path: string, flags: Flags, isWatched: b
       ? {
           root: file ?? app.directory,
           refresh: (isBuilt, signal) =>
-            readApp(session, path, flags, { build: isBuilt ? 'now' : 'no', signal }),
+            readApp(session.output.log, path, flags, { build: isBuilt ? 'now' : 'no', signal }),
           ...(json ? {} : { onWatching: await keyboardFor(output.log, forwards) }),
         }
       : undefined,
   });
 };
 
-const planApp = async (session: Session, path: string, flags: Flags): Promise<number> => {
-  const { settings, app, warnings, file } = await readApp(session, path, flags, { build: 'later' });
+const planApp = async (session: Session, path: string, flags: AppFlags): Promise<number> => {
+  const { settings, app, warnings, file } = await readApp(session.output.log, path, flags, { build: 'later' });
   const { planRun } = await import('../../wasmrun.ts');
   const { printPlan } = await import('../plan-text.ts');
   const { command: build } = settings.build;
@@ -123,14 +132,6 @@ const planApp = async (session: Session, path: string, flags: Flags): Promise<nu
   return 0;
 };
 
-interface ReadApp {
-  readonly settings: Settings;
-  readonly app: ResolvedApp;
-  readonly warnings: readonly string[];
-  /** Absolute path, where a file was named and not a directory. Then nothing is built. */
-  readonly file: string | undefined;
-}
-
 /** Keys, as Vite has them, where there is a terminal to press them at. */
 const keyboardFor = async (
   log: Log,
@@ -138,24 +139,4 @@ const keyboardFor = async (
 ): Promise<(controls: WatchControls) => Disposable> => {
   const { Keyboard } = await import('../keyboard.ts');
   return (controls) => new Keyboard({ ...controls, log, forwards });
-};
-
-/** The settings and the app, made ready unless it is for a plan. */
-const readApp = async (
-  { output }: Session,
-  path: string,
-  flags: Flags,
-  how: ResolveOptions = {},
-): Promise<ReadApp> => {
-  const { locateApp, resolveApp } = await import('../../runtime/resolve.ts');
-  const { RUNTIMES } = await import('../../../runtimes/index.ts');
-
-  const { directory, file } = await locateApp(path);
-  // Unlike other paths it is one of the app's, wherever the command is typed.
-  const module = typeof flags['--module'] === 'string' ? resolve(directory, flags['--module']) : undefined;
-  const { settings } = await loadAppSettings(directory, { ...flags, '--module': module });
-  const app = await resolveApp(path, settings, RUNTIMES, output.log, how);
-  const { exposureWarnings } = await import('../exposure.ts');
-  const warnings = exposureWarnings(settings.network);
-  return { settings, app, warnings, file };
 };

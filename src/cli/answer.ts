@@ -1,0 +1,50 @@
+/**
+ * How commands about running sandboxes answer: a text for people, or one document that names the command, the exit
+ * status and what came of it. Their exit status is 0, 1 for a failure, 2 for wrong usage.
+ */
+import type { WasmrunError } from '../errors.ts';
+import { EXIT_STATUS } from '../errors.ts';
+import { toWasmrunError } from './exit-code.ts';
+import type { Session } from './session.ts';
+
+/** Exit status of a failure. */
+const FAILED = 1;
+
+export interface Answer {
+  /** For people; lines end with a newline. */
+  readonly text: string;
+  /** For programs. */
+  readonly data: unknown;
+  /** Exit status; 0 unless something is not as it should be. */
+  readonly status?: number;
+}
+
+/**
+ * Does what a command was called for, and prints what came of it.
+ * @param command - as it is typed, e.g. `port expose`
+ */
+export const answer = async (
+  session: Session,
+  command: string,
+  action: () => Promise<Answer>,
+): Promise<void> => {
+  const { output } = session;
+  try {
+    const { text, data, status = 0 } = await action();
+    session.status = status;
+    output.result(text, { command, exit_code: status, data });
+  } catch (thrown) {
+    const error = toWasmrunError(thrown);
+    session.status = statusOf(error);
+    if (session.json) output.result('', errorDocument(command, error));
+    else output.error(error);
+  }
+};
+
+/** Only what was typed wrongly counts as wrong usage: everything else was understood, and failed. */
+const statusOf = ({ code }: WasmrunError): number => (code === 'USAGE' ? EXIT_STATUS.usage : FAILED);
+
+export const errorDocument = (command: string, error: WasmrunError): object => {
+  const { code, message, hint } = error;
+  return { command, exit_code: statusOf(error), error: { code, message, ...(hint !== undefined && { hint }) } };
+};

@@ -1,0 +1,68 @@
+/** `wasmrun ps`: lists sandboxes. */
+import { formatPort } from '../../network/forward.ts';
+import type { RequestedForward } from '../../sandbox/definition.ts';
+import type { SandboxEntry } from '../../sandboxes.ts';
+import type { Answer } from '../answer.ts';
+import { newCommand, type Session } from '../session.ts';
+
+export const psCommand = (session: Session) =>
+  newCommand('ps')
+    .description('Lists the sandboxes that run')
+    .option('-a, --all', 'stopped ones, too')
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ wasmrun ps
+  $ wasmrun ps --all --json`,
+    )
+    .action(async ({ all = false }) => {
+      const { answer } = await import('../answer.ts');
+      await answer(session, 'ps', () => list(session, all));
+    });
+
+const list = async (session: Session, all: boolean): Promise<Answer> => {
+  const { findSandboxes } = await import('../find-sandboxes.ts');
+  const entries = (await (await findSandboxes(session)).list()).filter(
+    ({ record }) => all || record !== undefined,
+  );
+  const { formatTable } = await import('../table.ts');
+  const { formatDuration } = await import('../quantities.ts');
+  const rows = entries.map(({ name, record, stored }) => [
+    name,
+    record === undefined ? 'stopped' : `up ${formatDuration(Date.now() - record.startedAt)}`,
+    record?.language ?? '-',
+    forwardsOf({ record, stored }).map(mappingOf).join(', ') || '-',
+    record?.app ?? stored?.launch.app ?? '-',
+  ]);
+  return {
+    text: formatTable(['Name', 'Status', 'Language', 'Forwards', 'App'], rows),
+    data: { sandboxes: entries.map(documentOf) },
+  };
+};
+
+const documentOf = ({ name, id, record, stored }: SandboxEntry): object => ({
+  name,
+  id,
+  state: record === undefined ? 'stopped' : 'running',
+  pid: record?.pid ?? null,
+  language: record?.language ?? null,
+  app: record?.app ?? stored?.launch.app ?? null,
+  address: record?.enclosure.isolation === 'namespace' ? record.enclosure.link.sandboxAddress : null,
+  started_at: record === undefined ? null : new Date(record.startedAt).toISOString(),
+  detached: stored !== undefined,
+  restart: stored?.restart ?? null,
+  forwards: forwardsOf({ record, stored }).map((forward) => ({
+    host_port: forward.hostPort,
+    process_port: forward.processPort,
+    mapping: mappingOf(forward),
+  })),
+});
+
+const forwardsOf = ({ record, stored }: Pick<SandboxEntry, 'record' | 'stored'>): readonly RequestedForward[] =>
+  record?.forwards ?? stored?.forwards ?? [];
+
+/** A port that any free one was asked for and that has never been held has no number yet. */
+const mappingOf = ({ hostPort, processPort, protocol }: RequestedForward): string =>
+  formatPort(hostPort === 0 ? processPort : `${hostPort}:${processPort}`, protocol);
