@@ -55,7 +55,10 @@ export const superviseDetached = async (
     child.once('error', reject);
     child.once('exit', (status, signal) =>
       reject(
-        new WasmrunError('ENGINE_FAILED', `the supervisor of ${name} ended (${signal ?? `status ${status}`})`),
+        new WasmrunError(
+          'ENGINE_FAILED',
+          `the supervisor of ${name} ended (${signal ?? `status ${status}`})`,
+        ),
       ),
     );
   });

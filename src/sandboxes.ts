@@ -44,7 +44,8 @@ export class Sandboxes {
    */
   async list(): Promise<SandboxEntry[]> {
     const entries = new Map<string, SandboxEntry>();
-    for (const record of this.#records()) entries.set(record.name, { name: record.name, id: record.id, record });
+    for (const record of this.#records())
+      entries.set(record.name, { name: record.name, id: record.id, record });
     for (const stored of await this.#withStore((store) => store.list())) {
       const { name, id } = stored;
       entries.set(name, { ...entries.get(name), name, id, stored });
@@ -83,9 +84,13 @@ export class Sandboxes {
   async add(sandbox: NewSandbox): Promise<StoredSandbox> {
     const running = this.#records().find(({ name }) => name === sandbox.name);
     if (running !== undefined) {
-      throw new WasmrunError('NAME_IN_USE', `a sandbox named ${sandbox.name} is running (pid ${running.pid})`, {
-        hint: 'choose another name with --name, or stop that one',
-      });
+      throw new WasmrunError(
+        'NAME_IN_USE',
+        `a sandbox named ${sandbox.name} is running (pid ${running.pid})`,
+        {
+          hint: 'choose another name with --name, or stop that one',
+        },
+      );
     }
     return await this.#withStore((store) => store.add(sandbox));
   }
@@ -103,7 +108,7 @@ export class Sandboxes {
       });
     }
     if (stored === undefined) throw notFound(nameOrId, []);
-    await this.#want(stored, 'running');
+    await this.#withStore((store) => store.change(name, () => ({ wanted: 'running', ended: null })));
     await superviseDetached(stored, this.prefix, onReport);
     return stored;
   }
@@ -114,7 +119,9 @@ export class Sandboxes {
    */
   async stop(nameOrId: string): Promise<boolean> {
     const { name, record, stored } = await this.find(nameOrId);
-    if (stored !== undefined) await this.#want(stored, 'stopped');
+    if (stored !== undefined) {
+      await this.#withStore((store) => store.change(name, () => ({ wanted: 'stopped' })));
+    }
     if (record === undefined) return false;
     const control = new ControlClient(name, this.#state.controlPath(name));
     await askToStop(control);
@@ -142,11 +149,6 @@ export class Sandboxes {
     if (record !== undefined) await this.stop(name);
     if (stored !== undefined) await this.#withStore((store) => store.remove(name));
     return entry;
-  }
-
-  async #want(stored: StoredSandbox, wanted: StoredSandbox['wanted']): Promise<void> {
-    if (stored.wanted === wanted) return;
-    await this.#withStore((store) => store.change(stored.name, () => ({ wanted })));
   }
 
   async #findRunning(nameOrId: string): Promise<SandboxEntry & { readonly record: SandboxRecord }> {

@@ -1,6 +1,6 @@
 /** The composition root: how settings become a sandbox. */
 import { defineSandbox } from './define-sandbox.ts';
-import { WasmrunError } from './errors.ts';
+import { EXIT_STATUS, WasmrunError } from './errors.ts';
 import { silentLog } from './log.ts';
 import type { Log } from './log.ts';
 import { isLoopback } from './network/loopback.ts';
@@ -133,8 +133,18 @@ export const runDetached = async (request: DetachedRequest): Promise<number> => 
   signals.onFirst((signal) => supervisor.leave(statusOf(signal)));
   signals.onSecond(() => supervisor.kill());
   supervisor.isReady(READY_PATIENCE_MS).then(onReady, () => {});
-  const { status } = await supervisor.end();
-  return status;
+  try {
+    const { status, reason } = await supervisor.end();
+    if (reason !== 'stopped') await noteEnd(store, name, status);
+    return status;
+  } catch (error) {
+    await noteEnd(store, name, error instanceof WasmrunError ? error.exitStatus : EXIT_STATUS.failed);
+    throw error;
+  }
+};
+
+const noteEnd = async (store: Store, name: string, status: number): Promise<void> => {
+  await store.change(name, () => ({ ended: { status, at: Date.now() } }));
 };
 
 const asRequested = ({ protocol, addresses, hostPort, processPort }: HeldForward): RequestedForward => ({

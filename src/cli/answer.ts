@@ -46,5 +46,9 @@ const statusOf = ({ code }: WasmrunError): number => (code === 'USAGE' ? EXIT_ST
 
 export const errorDocument = (command: string, error: WasmrunError): object => {
   const { code, message, hint } = error;
-  return { command, exit_code: statusOf(error), error: { code, message, ...(hint !== undefined && { hint }) } };
+  return {
+    command,
+    exit_code: statusOf(error),
+    error: { code, message, ...(hint !== undefined && { hint }) },
+  };
 };

@@ -71,7 +71,9 @@ const store = async (
 
 /** `--env NAME` passes on what the variable is now, at later starts as well. */
 const withVariables = (flags: AppFlags): Record<string, string | readonly string[]> => {
-  const given = Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [[flag, value] as const]));
+  const given = Object.entries(flags).flatMap(([flag, value]) =>
+    value === undefined ? [] : [[flag, value] as const],
+  );
   const variables = [flags['--env'] ?? []].flat().map((text) => {
     const value = text.includes('=') ? undefined : process.env[text];
     return value === undefined ? text : `${text}=${value}`;

@@ -1,6 +1,7 @@
 /** What one call of the command carries from its arguments to its exit status. */
 import { Command as PlainCommand } from 'commander';
 import type { Command } from '@commander-js/extra-typings';
+import { WasmrunError } from '../errors.ts';
 import type { Output } from './output.ts';
 
 export interface Session {
@@ -25,3 +26,12 @@ export const collect = (value: string, earlier: readonly string[] | undefined): 
   ...(earlier ?? []),
   value,
 ];
+
+/** Parser of a flag that has one of some values. */
+export const oneOf =
+  <Value extends string>(values: readonly Value[]) =>
+  (text: string): Value => {
+    const found = values.find((value) => value === text);
+    if (found !== undefined) return found;
+    throw new WasmrunError('USAGE', `"${text}" is not one of ${values.join(', ')}`);
+  };

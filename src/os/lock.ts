@@ -22,19 +22,37 @@ export const tryLock = (fd: number): boolean => {
   throw new SystemCallError('flock');
 };
 
+/** Is told the time waited so far, in ms. */
+type OnWait = (waitedMs: number) => void;
+
 /**
  * Waits for the exclusive lock on a directory, which is made if missing (mode 0700); disposing unlocks.
  * The directory may be removed by a holder: the lock counts only if the path still leads to it.
  * @param onWait - called again and again while somebody else holds the lock, with the time waited so far in
  *   ms; throwing gives up
  */
-export const lockDirectory = async (
-  path: string,
-  onWait?: (waitedMs: number) => void,
-): Promise<Disposable> => {
+export const lockDirectory = async (path: string, onWait?: OnWait): Promise<Disposable> => {
   const begin = performance.now();
   for (;;) {
-    const fd = openDirectory(path);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const lock = await lockExisting(path, begin, onWait);
+    // A holder may be removing it at this moment.
+    if (lock !== undefined) return lock;
+  }
+};
+
+/** As {@link lockDirectory}, but a directory that is missing stays so, and there is no lock. */
+export const lockExistingDirectory = (path: string, onWait?: OnWait): Promise<Disposable | undefined> =>
+  lockExisting(path, performance.now(), onWait);
+
+const lockExisting = async (
+  path: string,
+  begin: number,
+  onWait?: OnWait,
+): Promise<Disposable | undefined> => {
+  for (;;) {
+    const fd = openIfExists(path);
+    if (fd === undefined) return undefined;
     try {
       while (!tryLock(fd)) {
         const waited = performance.now() - begin;
@@ -57,15 +75,12 @@ export const lockDirectory = async (
 const pauseAfter = (waited: number): number =>
   Math.min(Math.max(waited / 10, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS) * (0.5 + Math.random());
 
-/** Opens a directory, which is made if missing; a holder may be removing it at this moment. */
-const openDirectory = (path: string): number => {
-  for (;;) {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    try {
-      return openSync(path, 'r');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+const openIfExists = (path: string): number | undefined => {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 };
 

@@ -1,6 +1,7 @@
 /** Where the records lie: root's are the machine's, those of an ordinary user their own. */
 import { lstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { WasmrunError } from '../errors.ts';
 
@@ -26,6 +27,18 @@ export const stateDirectory = ({ uid, environment }: StateOwner): string => {
   // After su(1) the variable may still name the directory of somebody else.
   if (runtime.startsWith('/') && inspect(runtime)?.uid === uid) return join(runtime, 'wasmrun');
   return `/tmp/wasmrun-${uid}`;
+};
+
+/**
+ * Directory of what all prefixes keep over a reboot: the definitions of detached sandboxes and what they said
+ * (hier(7); XDG Base Directory Specification, XDG_STATE_HOME, which says that a relative path counts for nothing).
+ */
+export const persistentDirectory = ({ uid, environment }: StateOwner): string => {
+  if (uid === 0) return '/var/lib/wasmrun';
+  const state = environment['XDG_STATE_HOME'] ?? '';
+  if (state.startsWith('/')) return join(state, 'wasmrun');
+  const home = environment['HOME'] ?? '';
+  return join(home.startsWith('/') ? home : homedir(), '.local', 'state', 'wasmrun');
 };
 
 /**

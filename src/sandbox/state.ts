@@ -5,7 +5,6 @@
  */
 import {
   closeSync,
-  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -112,9 +111,7 @@ export class State {
     try {
       const files = listFiles(this.#directory).filter((file) => file.endsWith(SUFFIX));
       return files.flatMap((file) => {
-        const path = join(this.#directory, file);
-        // Its supervisor may be taking it away right now.
-        const found = existsSync(path) ? this.#read(path) : undefined;
+        const found = this.#readIfThere(join(this.#directory, file));
         return found?.isAlive === true ? [found.record] : [];
       });
     } catch (error) {
@@ -170,6 +167,16 @@ export class State {
     return files
       .filter((file) => file.endsWith(SUFFIX))
       .map((file) => this.#read(join(this.#directory, file)));
+  }
+
+  /** Its supervisor may be taking it away right now. */
+  #readIfThere(path: string): { record: SandboxRecord; isAlive: boolean } | undefined {
+    try {
+      return this.#read(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   #read(path: string): { record: SandboxRecord; isAlive: boolean } {

@@ -10,7 +10,9 @@ const NAMES = 'names or ids of sandboxes';
 
 export const stopCommand = (session: Session) =>
   newCommand('stop')
-    .description('Stops sandboxes: the app is asked to leave; a detached one keeps its definition and forwards')
+    .description(
+      'Stops sandboxes: the app is asked to leave; a detached one keeps its definition and forwards',
+    )
     .argument('[sandbox...]', NAMES)
     .option('--all', 'all that run')
     .option('--json', 'print one JSON document')
@@ -22,10 +24,15 @@ Examples:
   $ wasmrun stop --all`,
     )
     .action(async (names, { all = false }) => {
-      await forEach(session, 'stop', { names, all, among: ({ record }) => record !== undefined }, {
-        done: 'stopped',
-        act: async (sandboxes, name) => void (await sandboxes.stop(name)),
-      });
+      await forEach(
+        session,
+        'stop',
+        { names, all, among: ({ record }) => record !== undefined },
+        {
+          done: 'stopped',
+          act: async (sandboxes, name) => void (await sandboxes.stop(name)),
+        },
+      );
     });
 
 export const startCommand = (session: Session) =>
@@ -44,12 +51,17 @@ Examples:
     .action(async (names, { all = false }) => {
       const isDue = ({ record, stored }: SandboxEntry): boolean =>
         record === undefined && stored?.restart === 'always';
-      await forEach(session, 'start', { names, all, among: isDue }, {
-        done: 'started',
-        act: async (sandboxes, name) => {
-          await sandboxes.start(name, (report) => showReport(session.output, report, session.json));
+      await forEach(
+        session,
+        'start',
+        { names, all, among: isDue },
+        {
+          done: 'started',
+          act: async (sandboxes, name) => {
+            await sandboxes.start(name, (report) => showReport(session.output, report, session.json));
+          },
         },
-      });
+      );
     });
 
 export const restartCommand = (session: Session) =>
@@ -64,14 +76,19 @@ Examples:
   $ wasmrun restart web`,
     )
     .action(async (names) => {
-      await forEach(session, 'restart', { names, all: false, among: () => true }, {
-        done: 'restarted',
-        act: async (sandboxes, name) => {
-          await requireStored(sandboxes, name);
-          await sandboxes.stop(name);
-          await sandboxes.start(name, (report) => showReport(session.output, report, session.json));
+      await forEach(
+        session,
+        'restart',
+        { names, all: false, among: () => true },
+        {
+          done: 'restarted',
+          act: async (sandboxes, name) => {
+            await requireStored(sandboxes, name);
+            await sandboxes.stop(name);
+            await sandboxes.start(name, (report) => showReport(session.output, report, session.json));
+          },
         },
-      });
+      );
     });
 
 export const rmCommand = (session: Session) =>
@@ -88,10 +105,15 @@ Examples:
   $ wasmrun rm --force web api`,
     )
     .action(async (names, { force = false }) => {
-      await forEach(session, 'rm', { names, all: false, among: () => true }, {
-        done: 'removed',
-        act: async (sandboxes, name) => void (await sandboxes.remove(name, force)),
-      });
+      await forEach(
+        session,
+        'rm',
+        { names, all: false, among: () => true },
+        {
+          done: 'removed',
+          act: async (sandboxes, name) => void (await sandboxes.remove(name, force)),
+        },
+      );
     });
 
 interface Selection {
@@ -161,7 +183,11 @@ export const showReport = (output: Output, report: DetachedReport, isQuiet: bool
 const requireStored = async (sandboxes: Sandboxes, nameOrId: string): Promise<void> => {
   const { name, stored } = await sandboxes.find(nameOrId);
   if (stored !== undefined) return;
-  throw new WasmrunError('RELOAD_UNAVAILABLE', `${name} runs at a terminal: only there it can be started again`, {
-    hint: 'start it with --detach',
-  });
+  throw new WasmrunError(
+    'RELOAD_UNAVAILABLE',
+    `${name} runs at a terminal: only there it can be started again`,
+    {
+      hint: 'start it with --detach',
+    },
+  );
 };

@@ -1,12 +1,11 @@
 /** `wasmrun os`: runs an app in a network namespace of its own. */
-import { Option } from '@commander-js/extra-typings';
 import { WasmrunError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { ForwardEvent } from '../../sandbox/events.ts';
 import type { WatchControls } from '../../wasmrun.ts';
 import { readApp } from '../read-app.ts';
 import type { AppFlags } from '../read-app.ts';
-import { collect, newCommand, type Session } from '../session.ts';
+import { collect, newCommand, oneOf, type Session } from '../session.ts';
 
 const RESTART_POLICIES = ['no', 'on-failure', 'always'] as const;
 
@@ -56,7 +55,7 @@ export const osCommand = (session: Session) =>
     .option('--plan', 'print what would be done, and do nothing')
     .option('--watch', 'bring a new version of the app when its files change')
     .option('-d, --detach', 'leave it running and return when the app is ready')
-    .addOption(new Option('--restart <policy>', 'with --detach: when the app ends').choices(RESTART_POLICIES))
+    .option('--restart <policy>', 'with --detach: no, on-failure or always', oneOf(RESTART_POLICIES))
     .option('--verbose', 'say more about what happens')
     .option('--json', 'print events and output as JSON, one a line')
     .addHelpText('after', EXAMPLES)
@@ -90,7 +89,12 @@ export const osCommand = (session: Session) =>
       } else session.status = await runApp(session, app, flags, isWatched);
     });
 
-const runApp = async (session: Session, path: string, flags: AppFlags, isWatched: boolean): Promise<number> => {
+const runApp = async (
+  session: Session,
+  path: string,
+  flags: AppFlags,
+  isWatched: boolean,
+): Promise<number> => {
   const { output, json } = session;
   const { settings, app, warnings, file } = await readApp(session.output.log, path, flags);
   for (const warning of warnings) output.log.warn(warning);
@@ -119,7 +123,9 @@ const runApp = async (session: Session, path: string, flags: AppFlags, isWatched
 };
 
 const planApp = async (session: Session, path: string, flags: AppFlags): Promise<number> => {
-  const { settings, app, warnings, file } = await readApp(session.output.log, path, flags, { build: 'later' });
+  const { settings, app, warnings, file } = await readApp(session.output.log, path, flags, {
+    build: 'later',
+  });
   const { planRun } = await import('../../wasmrun.ts');
   const { printPlan } = await import('../plan-text.ts');
   const { command: build } = settings.build;

@@ -27,7 +27,9 @@ Examples:
 
 const exposeCommand = (session: Session) =>
   newCommand('expose')
-    .description('Leads one more host port to a port of the app, until it is closed or the sandbox is removed')
+    .description(
+      'Leads one more host port to a port of the app, until it is closed or the sandbox is removed',
+    )
     .argument('<sandbox>', SANDBOX)
     .argument('<[host:]process[/udp]>', 'host port and port of the app; without the first any free one')
     .option('--bind <address>', 'host address to listen on (repeatable; default: as the others)', collect)
@@ -99,7 +101,9 @@ const expose = async (
 ): Promise<Answer> => {
   const { address, hostPort, processPort, protocol } = parseSingle(text);
   if (address !== undefined && bind !== undefined) {
-    throw new WasmrunError('USAGE', `"${text}" has an address, and so has --bind`, { hint: 'write one of them' });
+    throw new WasmrunError('USAGE', `"${text}" has an address, and so has --bind`, {
+      hint: 'write one of them',
+    });
   }
   const addresses = address === undefined ? bind?.map(parseHostAddress) : [address];
   const { record, control } = await findControl(session, sandbox);

@@ -29,38 +29,62 @@ const list = async (session: Session, all: boolean): Promise<Answer> => {
   );
   const { formatTable } = await import('../table.ts');
   const { formatDuration } = await import('../quantities.ts');
-  const rows = entries.map(({ name, record, stored }) => [
-    name,
-    record === undefined ? 'stopped' : `up ${formatDuration(Date.now() - record.startedAt)}`,
-    record?.language ?? '-',
-    forwardsOf({ record, stored }).map(mappingOf).join(', ') || '-',
-    record?.app ?? stored?.launch.app ?? '-',
-  ]);
+  const rows = entries.map((entry) => {
+    const { name, record, stored } = entry;
+    return [
+      name,
+      statusOf(entry, formatDuration),
+      record?.language ?? '-',
+      forwardsOf(entry).map(mappingOf).join(', ') || '-',
+      record?.app ?? stored?.launch.app ?? '-',
+    ];
+  });
   return {
     text: formatTable(['Name', 'Status', 'Language', 'Forwards', 'App'], rows),
     data: { sandboxes: entries.map(documentOf) },
   };
 };
 
-const documentOf = ({ name, id, record, stored }: SandboxEntry): object => ({
-  name,
-  id,
-  state: record === undefined ? 'stopped' : 'running',
-  pid: record?.pid ?? null,
-  language: record?.language ?? null,
-  app: record?.app ?? stored?.launch.app ?? null,
-  address: record?.enclosure.isolation === 'namespace' ? record.enclosure.link.sandboxAddress : null,
-  started_at: record === undefined ? null : new Date(record.startedAt).toISOString(),
-  detached: stored !== undefined,
-  restart: stored?.restart ?? null,
-  forwards: forwardsOf({ record, stored }).map((forward) => ({
-    host_port: forward.hostPort,
-    process_port: forward.processPort,
-    mapping: mappingOf(forward),
-  })),
-});
+/** A supervisor that was killed, by a reboot perhaps, has said nothing. */
+const stateOf = ({ record, stored }: SandboxEntry): 'running' | 'exited' | 'killed' | 'stopped' => {
+  if (record !== undefined) return 'running';
+  if (stored?.ended) return 'exited';
+  return stored?.wanted === 'running' ? 'killed' : 'stopped';
+};
 
-const forwardsOf = ({ record, stored }: Pick<SandboxEntry, 'record' | 'stored'>): readonly RequestedForward[] =>
+const statusOf = (entry: SandboxEntry, formatDuration: (ms: number) => string): string => {
+  const { record, stored } = entry;
+  if (record !== undefined) return `up ${formatDuration(Date.now() - record.startedAt)}`;
+  if (!stored?.ended) return stateOf(entry);
+  return `exited (${stored.ended.status}) ${formatDuration(Date.now() - stored.ended.at)} ago`;
+};
+
+const documentOf = (entry: SandboxEntry): object => {
+  const { name, id, record, stored } = entry;
+  return {
+    name,
+    id,
+    state: stateOf(entry),
+    exit_status: stored?.ended?.status ?? null,
+    pid: record?.pid ?? null,
+    language: record?.language ?? null,
+    app: record?.app ?? stored?.launch.app ?? null,
+    address: record?.enclosure.isolation === 'namespace' ? record.enclosure.link.sandboxAddress : null,
+    started_at: record === undefined ? null : new Date(record.startedAt).toISOString(),
+    detached: stored !== undefined,
+    restart: stored?.restart ?? null,
+    forwards: forwardsOf(entry).map((forward) => ({
+      host_port: forward.hostPort,
+      process_port: forward.processPort,
+      mapping: mappingOf(forward),
+    })),
+  };
+};
+
+const forwardsOf = ({
+  record,
+  stored,
+}: Pick<SandboxEntry, 'record' | 'stored'>): readonly RequestedForward[] =>
   record?.forwards ?? stored?.forwards ?? [];
 
 /** A port that any free one was asked for and that has never been held has no number yet. */

@@ -32,17 +32,21 @@ const status = async (session: Session, nameOrId: string): Promise<Answer> => {
 };
 
 const describeStopped = ({ name, id, stored }: SandboxEntry): Answer => {
-  const { launch, restart = 'no', forwards = [] } = stored ?? {};
+  const { launch, restart = 'no', forwards = [], ended } = stored ?? {};
+  const state = ended ? 'exited' : 'stopped';
   return {
     text: lines([
       ['Name', name],
       ['Id', id],
-      ['State', 'stopped'],
+      ['State', ended ? `exited with status ${ended.status}` : 'stopped'],
       ['App', launch?.app ?? '-'],
       ['Restart', restart],
-      ...forwards.map((each): Line => ['Forward', formatPort(`${each.hostPort}:${each.processPort}`, each.protocol)]),
+      ...forwards.map((each): Line => [
+        'Forward',
+        formatPort(`${each.hostPort}:${each.processPort}`, each.protocol),
+      ]),
     ]),
-    data: { name, id, state: 'stopped', app: launch?.app ?? null, restart, forwards },
+    data: { name, id, state, app: launch?.app ?? null, restart, forwards },
   };
 };
 
@@ -56,7 +60,10 @@ const describeRunning = async (info: SandboxInfo, { stored }: SandboxEntry): Pro
       ...(connections === undefined ? [] : [`${connections} connected`]),
       ...(traffic === undefined
         ? []
-        : [`${traffic.accepted} in all`, `${formatBytes(traffic.bytesIn)} in, ${formatBytes(traffic.bytesOut)} out`]),
+        : [
+            `${traffic.accepted} in all`,
+            `${formatBytes(traffic.bytesIn)} in, ${formatBytes(traffic.bytesOut)} out`,
+          ]),
     ];
     return ['Forward', [formatPort(`${hostPort}:${processPort}`, protocol), transport, ...counts].join(', ')];
   });
@@ -68,7 +75,10 @@ const describeRunning = async (info: SandboxInfo, { stored }: SandboxEntry): Pro
       ['Pid', info.enginePid === undefined ? `${info.pid}` : `${info.pid} (engine ${info.enginePid})`],
       ['Language', info.language],
       ['App', info.app],
-      ['Address', network === undefined ? `- (${info.isolation})` : `${network.address} (${network.namespace})`],
+      [
+        'Address',
+        network === undefined ? `- (${info.isolation})` : `${network.address} (${network.namespace})`,
+      ],
       ['Uptime', formatDuration(uptime)],
       ['Version', `${info.generation}`],
       ['Restarts', `${info.restarts}`],

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { stateDirectory } from '../../../src/sandbox/state-directory.ts';
+import { persistentDirectory, stateDirectory } from '../../../src/sandbox/state-directory.ts';
 
 const own = mkdtempSync(join(tmpdir(), 'wasmrun-runtime-'));
 afterAll(() => rmSync(own, { recursive: true }));
@@ -23,4 +23,24 @@ test.each([
   ['without one it lies in /tmp', stranger, {}, `/tmp/wasmrun-${stranger}`],
 ])('%s', (_what, owner, environment, expected) => {
   expect(stateDirectory({ uid: owner, environment })).toBe(expected);
+});
+
+test.each([
+  ['root has one for the machine', 0, { XDG_STATE_HOME: own, HOME: own }, '/var/lib/wasmrun'],
+  ['users have one of their own', stranger, { XDG_STATE_HOME: own }, join(own, 'wasmrun')],
+  [
+    'without one it lies in their home',
+    stranger,
+    { HOME: own, XDG_STATE_HOME: '' },
+    join(own, '.local/state/wasmrun'),
+  ],
+  [
+    'a relative one counts for nothing',
+    stranger,
+    { HOME: own, XDG_STATE_HOME: '.' },
+    join(own, '.local/state/wasmrun'),
+  ],
+  ['nor does a relative home', stranger, { HOME: '.' }, join(homedir(), '.local/state/wasmrun')],
+])('what is kept: %s', (_what, owner, environment, expected) => {
+  expect(persistentDirectory({ uid: owner, environment })).toBe(expected);
 });
