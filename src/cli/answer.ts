@@ -10,6 +10,17 @@ import type { Session } from './session.ts';
 /** Exit status of a failure. */
 const FAILED = 1;
 
+/** The commands that answer so, also where commander finds the mistake. */
+const COMMANDS: ReadonlySet<string> = new Set(
+  'port expose,port close,port list,ps,status,logs,stop,start,restart,rm,explain'.split(','),
+);
+
+/** Which of them was typed, in the words before its arguments. */
+export const answeringCommand = (args: readonly string[]): string | undefined => {
+  const words = args.filter((arg) => !arg.startsWith('-'));
+  return [words.slice(0, 2).join(' '), words[0] ?? ''].find((command) => COMMANDS.has(command));
+};
+
 export interface Answer {
   /** For people; lines end with a newline. */
   readonly text: string;

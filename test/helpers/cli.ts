@@ -116,7 +116,7 @@ export const runCli = (args: readonly string[], options: CliOptions = {}): Promi
 /** Kernel objects and files of a prefix; empty when a sandbox left nothing. */
 export const remains = (prefix: string): string[] => [
   ...leftovers(prefix),
-  ...(existsSync(`/run/wasmrun/${prefix}`) ? [`/run/wasmrun/${prefix}`] : []),
+  ...[`/run/wasmrun/${prefix}`, `/var/lib/wasmrun/${prefix}`].filter((path) => existsSync(path)),
 ];
 
 /** Process ids of a process's children. */

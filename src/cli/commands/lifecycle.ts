@@ -2,6 +2,7 @@
 import { WasmrunError } from '../../errors.ts';
 import type { DetachedReport } from '../../detached-supervisor.ts';
 import type { SandboxEntry, Sandboxes } from '../../sandboxes.ts';
+import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import type { Output } from '../output.ts';
 import { newCommand, type Session } from '../session.ts';
@@ -49,8 +50,6 @@ Examples:
   $ wasmrun start --all                    after a reboot; wasmrun service install does it by itself`,
     )
     .action(async (names, { all = false }) => {
-      const isDue = ({ record, stored }: SandboxEntry): boolean =>
-        record === undefined && stored?.restart === 'always';
       await forEach(
         session,
         'start',
@@ -116,6 +115,10 @@ Examples:
       );
     });
 
+/** Brought back after a reboot. */
+const isDue = ({ record, stored }: SandboxEntry): boolean =>
+  record === undefined && stored?.restart === 'always';
+
 interface Selection {
   readonly names: readonly string[];
   readonly all: boolean;
@@ -136,7 +139,6 @@ const forEach = async (
   { names, all, among }: Selection,
   { done, act }: Step,
 ): Promise<void> => {
-  const { answer } = await import('../answer.ts');
   await answer(session, command, async (): Promise<Answer> => {
     if (names.length === 0 && !all) {
       throw new WasmrunError('USAGE', 'which sandbox?', { hint: `wasmrun ${command} NAME, or --all` });
@@ -170,13 +172,16 @@ const forEach = async (
   });
 };
 
-/** What a supervisor reports until its app is ready, as a sandbox at the terminal would show it. */
+/**
+ * What a supervisor reports until its app is ready, as a sandbox at the terminal would show it. Standard output is for
+ * the names of sandboxes.
+ */
 export const showReport = (output: Output, report: DetachedReport, isQuiet: boolean): void => {
   if (isQuiet || report.type === 'failed') return;
   if (report.type === 'warning') output.log.warn(report.text);
   else if (report.type === 'ready') {
     if (report.silent.length > 0) output.log.warn(`nothing listens on port ${report.silent.join(', ')} yet`);
-  } else output.event(report);
+  } else output.event(report.type === 'output' ? { ...report, stream: 'stderr' } : report);
 };
 
 /** One that runs at a terminal could be stopped, but not be started again. */

@@ -7,6 +7,24 @@ import { readApp } from '../read-app.ts';
 import type { AppFlags } from '../read-app.ts';
 import { collect, newCommand, oneOf, type Session } from '../session.ts';
 
+/** Flags that stand for settings, and what commander calls their values. */
+const SETTING_FLAGS = [
+  ['--forward', 'forward'],
+  ['--name', 'name'],
+  ['--language', 'language'],
+  ['--module', 'module'],
+  ['--bind', 'bind'],
+  ['--isolation', 'isolation'],
+  ['--transport', 'transport'],
+  ['--allow-net', 'allowNet'],
+  ['--outbound', 'outbound'],
+  ['--env', 'env'],
+  ['--env-file', 'envFile'],
+  ['--dir', 'dir'],
+  ['--tmpfs', 'tmpfs'],
+  ['--memory', 'memory'],
+] as const;
+
 const RESTART_POLICIES = ['no', 'on-failure', 'always'] as const;
 
 const EXAMPLES = `
@@ -61,20 +79,7 @@ export const osCommand = (session: Session) =>
     .addHelpText('after', EXAMPLES)
     .action(async (app, options) => {
       const flags = {
-        '--forward': options.forward,
-        '--name': options.name,
-        '--language': options.language,
-        '--module': options.module,
-        '--bind': options.bind,
-        '--isolation': options.isolation,
-        '--transport': options.transport,
-        '--allow-net': options.allowNet,
-        '--outbound': options.outbound,
-        '--env': options.env,
-        '--env-file': options.envFile,
-        '--dir': options.dir,
-        '--tmpfs': options.tmpfs,
-        '--memory': options.memory,
+        ...Object.fromEntries(SETTING_FLAGS.map(([flag, name]) => [flag, options[name]])),
         '--': session.guestArguments,
       };
       const isWatched = options.watch === true;

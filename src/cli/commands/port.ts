@@ -4,6 +4,7 @@ import { formatPort, parseForward, parseHostAddress } from '../../network/forwar
 import type { ForwardSpec } from '../../network/forward.ts';
 import { forwardUrls } from '../../network/forward-url.ts';
 import type { ForwardInfo } from '../../sandbox/control/sandbox-info.ts';
+import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import { collect, newCommand, type Session } from '../session.ts';
 
@@ -46,7 +47,6 @@ Examples:
 Exit status: 0 done, 1 failed, 2 wrong usage.`,
     )
     .action(async (sandbox, forward, { bind, anyPort = false }) => {
-      const { answer } = await import('../answer.ts');
       await answer(session, 'port expose', () => expose(session, sandbox, forward, { bind, anyPort }));
     });
 
@@ -67,7 +67,6 @@ Examples:
 Exit status: 0 done, 1 failed, 2 wrong usage.`,
     )
     .action(async (sandbox, forward, { now = false }) => {
-      const { answer } = await import('../answer.ts');
       await answer(session, 'port close', () => close(session, sandbox, forward, now));
     });
 
@@ -84,7 +83,6 @@ Examples:
   $ wasmrun port list web --json`,
     )
     .action(async (sandbox) => {
-      const { answer } = await import('../answer.ts');
       await answer(session, 'port list', () => list(session, sandbox));
     });
 

@@ -2,6 +2,7 @@
 import { formatPort } from '../../network/forward.ts';
 import type { RequestedForward } from '../../sandbox/definition.ts';
 import type { SandboxEntry } from '../../sandboxes.ts';
+import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import { newCommand, type Session } from '../session.ts';
 
@@ -18,7 +19,6 @@ Examples:
   $ wasmrun ps --all --json`,
     )
     .action(async ({ all = false }) => {
-      const { answer } = await import('../answer.ts');
       await answer(session, 'ps', () => list(session, all));
     });
 

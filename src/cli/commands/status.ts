@@ -2,6 +2,7 @@
 import { formatPort } from '../../network/forward.ts';
 import type { SandboxInfo } from '../../sandbox/control/sandbox-info.ts';
 import type { SandboxEntry } from '../../sandboxes.ts';
+import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import { newCommand, type Session } from '../session.ts';
 
@@ -18,7 +19,6 @@ Examples:
   $ wasmrun status web --json`,
     )
     .action(async (sandbox) => {
-      const { answer } = await import('../answer.ts');
       await answer(session, 'status', () => status(session, sandbox));
     });
 

@@ -47,6 +47,8 @@ export class ControlClient implements SandboxControl {
   async *events(signal?: AbortSignal): AsyncGenerator<SandboxEvent> {
     try {
       const response = await this.#send('GET', EVENTS_PATH, { signal, patienceMs: PATIENCE_MS });
+      // The end of the sandbox is the end of the stream, however it comes.
+      using _ = { [Symbol.dispose]: () => response.on('error', () => {}).destroy() };
       for await (const line of createInterface({ input: response })) {
         // Of events there may be kinds that this version does not know: they are handed on as they are.
         yield JSON.parse(line) as SandboxEvent;

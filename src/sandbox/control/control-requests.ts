@@ -23,18 +23,18 @@ const MAX_UNREAD = 1024 * 1024;
 
 /** What takes a client that has just connected. */
 export const answerRequests = (control: SandboxControl): ((client: Socket) => void) => {
-  const server = createServer(
-    {
-      headersTimeout: PATIENCE_MS,
-      requestTimeout: PATIENCE_MS,
-      connectionsCheckingInterval: 1000,
-      maxHeaderSize: MAX_HEADERS,
-    },
-    (request, response) => void answer(control, request, response),
-  );
+  const deadlines = new WeakMap<Socket, NodeJS.Timeout>();
+  const server = createServer({ maxHeaderSize: MAX_HEADERS }, (request, response) => {
+    request.once('end', () => clearTimeout(deadlines.get(request.socket)));
+    // One request each: what a client may take is counted from its connection.
+    response.shouldKeepAlive = false;
+    void answer(control, request, response);
+  });
   return (client) => {
-    // A client that connects and says nothing is nobody the HTTP server knows of yet.
-    client.setTimeout(PATIENCE_MS, () => client.destroy());
+    // Timeouts of the HTTP server are for sockets that it has accepted itself.
+    const deadline = setTimeout(() => client.destroy(), PATIENCE_MS);
+    deadlines.set(client, deadline.unref());
+    client.once('close', () => clearTimeout(deadline));
     server.emit('connection', client);
   };
 };
@@ -117,7 +117,7 @@ const streamEvents = async (
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> => {
-  request.socket.setTimeout(0);
+  request.resume();
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   // Sent at once: from here on nothing is missed.
@@ -147,7 +147,5 @@ const STATUS: ReadonlyMap<string, number> = new Map([
 
 const sendError = (response: ServerResponse, error: unknown): void => {
   const known = isWasmrunError(error) ? error : new WasmrunError('INTERNAL', String(error));
-  // What is left of a request that was refused is not read.
-  response.setHeader('connection', 'close');
   send(response, STATUS.get(known.code) ?? 500, errorDocument(known));
 };
