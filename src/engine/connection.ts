@@ -10,6 +10,7 @@ import * as libc from './libc.ts';
 import { POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, StreamSocket } from './sockets.ts';
+import type { TrafficCounter } from './traffic.ts';
 
 /** socket.h: more of the same follows at once. */
 const MSG_MORE = 0x8000;
@@ -24,7 +25,18 @@ const STATUS_LINE_LIMIT = 128;
 
 const peeked = Buffer.alloc(1);
 
+/** Where a connection has come in. */
+export interface ConnectionOrigin {
+  /** The listening socket it was accepted from. */
+  readonly listener: number;
+  /** Of the listener's port. */
+  readonly traffic: TrafficCounter;
+}
+
 export class Connection extends StreamSocket {
+  /** The listening socket it was accepted from, for as long as that is open. */
+  listener: number | undefined;
+  readonly #traffic: TrafficCounter;
   readonly #onClose: (connection: Connection) => void;
   /** Something was received since the last thing that was sent. */
   #isAsked = false;
@@ -40,8 +52,15 @@ export class Connection extends StreamSocket {
   #isParting = false;
   #isShut = false;
 
-  constructor(hostFd: number, poller: Poller, onClose: (connection: Connection) => void) {
+  constructor(
+    hostFd: number,
+    poller: Poller,
+    { listener, traffic }: ConnectionOrigin,
+    onClose: (connection: Connection) => void,
+  ) {
     super(hostFd, poller, 'listener');
+    this.listener = listener;
+    this.#traffic = traffic;
     this.#onClose = onClose;
   }
 
@@ -54,6 +73,8 @@ export class Connection extends StreamSocket {
   override receive(memory: GuestMemory, flags: number): number {
     const length = super.receive(memory, flags);
     if (length > 0) {
+      // What was only looked at comes again.
+      if ((flags & MSG_PEEK) === 0) this.#traffic.received += length;
       this.#isAsked = true;
       this.#hasTalked = true;
       this.#isActive = true;
@@ -112,6 +133,7 @@ export class Connection extends StreamSocket {
     this.#hasTalked = true;
     this.#isActive = true;
     this.#sent += length;
+    this.#traffic.sent += length;
     const lastLength = memory.iovLengths[iovCount - 1]!;
     const end = memory.iovPointers[iovCount - 1]! + lastLength;
     this.#endsWithLastChunk =
@@ -141,6 +163,7 @@ export class Connection extends StreamSocket {
     const rest = super.send(memory);
     if (rest <= 0) return lineLength;
     this.#sent += rest;
+    this.#traffic.sent += rest;
     return lineLength + rest;
   }
 

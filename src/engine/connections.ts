@@ -3,9 +3,13 @@
  * those in the middle of something go on, the others end, and when none is left the engine leaves.
  */
 import { Connection } from './connection.ts';
+import type { ConnectionOrigin } from './connection.ts';
 import type { Control } from './control.ts';
 import type { Poller } from './poll.ts';
 import { drainUntilClosed } from './linger.ts';
+
+/** socket.h */
+const SHUT_RDWR = 2;
 
 export class Connections {
   readonly #control: Control;
@@ -17,10 +21,24 @@ export class Connections {
   }
 
   /** A connection that has just been accepted. */
-  accept(fd: number, poller: Poller): Connection {
-    const connection = new Connection(fd, poller, (closed) => this.#forget(closed));
+  accept(fd: number, poller: Poller, origin: ConnectionOrigin): Connection {
+    const connection = new Connection(fd, poller, origin, (closed) => this.#forget(closed));
+    origin.traffic.accepted += 1;
     this.#open.add(connection);
     return connection;
+  }
+
+  /**
+   * A listening socket is about to be closed.
+   * @param cut - the connections that were accepted from it end, for the guest as for their clients
+   */
+  forgetListener(fd: number, cut: boolean): void {
+    for (const connection of this.#open) {
+      if (connection.listener !== fd) continue;
+      // Another socket may get the number.
+      connection.listener = undefined;
+      if (cut) connection.shutdown(SHUT_RDWR);
+    }
   }
 
   /** Ends connections that are idle since the last time; ends the engine when none is open. */

@@ -14,6 +14,7 @@ export class Control {
   readonly fd = CONTROL_FD;
   readonly #received: ToEngine[] = [];
   #onOrder: ((message: ToEngine) => void) | undefined;
+  #onExit: (() => void) | undefined;
   #leavesByItself: (signal: number) => boolean = () => false;
   /** How many orders have been obeyed: what is being waited for may be another one afterwards. */
   orders = 0;
@@ -70,8 +71,14 @@ export class Control {
     this.#leavesByItself = action;
   }
 
+  /** From now on `action` is called before the process leaves, to say what is to be said. */
+  onExit(action: () => void): void {
+    this.#onExit = action;
+  }
+
   /** Reports the end of the guest and leaves the process at once. */
   exit(end: Omit<ExitedMessage, 'type'>): never {
+    this.#onExit?.();
     this.send({ type: 'exited', ...end });
     return exitNow(end.status);
   }

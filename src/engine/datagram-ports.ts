@@ -9,6 +9,7 @@ import type { GoMessage, LaunchMessage } from './messages.ts';
 import type { Poller } from './poll.ts';
 import { AF_INET, SockaddrBuffer, ipv4Bytes, isLoopback } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
+import type { Traffic, TrafficCounter } from './traffic.ts';
 import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './sockets.ts';
 
 /** What a socket gets with a forwarded port. */
@@ -36,6 +37,7 @@ interface Holding {
 
 export interface DatagramPortsOptions extends PortHandoverOptions, Pick<LaunchMessage, 'channels'> {
   readonly poller: Poller;
+  readonly traffic: Traffic;
   readonly sandboxAddress: GoMessage['sandboxAddress'];
 }
 
@@ -50,7 +52,8 @@ export class DatagramPorts {
 
   constructor(options: DatagramPortsOptions) {
     this.#options = options;
-    const { channels, poller } = options;
+    const { channels, poller, traffic } = options;
+    for (const { processPort } of channels) traffic.forward('udp', processPort);
     this.#channels = new Map(
       channels.map(({ fd, processPort }) => [processPort, new DatagramChannel(fd, poller)]),
     );
@@ -89,6 +92,11 @@ export class DatagramPorts {
     }
   }
 
+  /** Counts what goes through the sockets of a port. */
+  trafficOf(port: number): TrafficCounter {
+    return this.#options.traffic.of('udp', port);
+  }
+
   /** The next engine has the ports from now on; what leaves by them still does. */
   pause(): void {
     for (const { holder } of this.#holdings.values()) holder.pause();
@@ -97,6 +105,7 @@ export class DatagramPorts {
   /** Host ports lead to a process port from now on. */
   attach(fd: number, processPort: number): void {
     const channel = new DatagramChannel(fd, this.#options.poller);
+    this.#options.traffic.forward('udp', processPort);
     this.#channels.set(processPort, channel);
     const holding = this.#holdings.get(processPort);
     if (holding === undefined) return;

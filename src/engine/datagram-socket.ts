@@ -16,6 +16,7 @@ import type { Poller } from './poll.ts';
 import { fromMapped, isLoopback, toMapped } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
 import { MSG_PEEK, Socket } from './sockets.ts';
+import type { TrafficCounter } from './traffic.ts';
 import { RELAYED_ADDRESS } from '../os/datagram-frame.ts';
 
 /** Always ready, see {@link Socket.pollFds}. */
@@ -26,6 +27,8 @@ export class DatagramSocket extends Socket implements PortHolder {
   readonly #ports: DatagramPorts;
   readonly #own: KernelPath;
   #forwarded: ForwardedPort | undefined;
+  /** Of its port, once it has one that others may send to. */
+  #traffic: TrafficCounter | undefined;
   #isIPv6 = false;
   /** All paths, or the one that leads to the connected peer. */
   #paths: readonly DatagramPath[];
@@ -57,6 +60,7 @@ export class DatagramSocket extends Socket implements PortHolder {
     const local = this.localAddress();
     if (typeof local === 'number') return local;
     this.#isIPv6 = local.ip.length === 16;
+    this.#traffic = this.#ports.trafficOf(local.port);
     this.#ports.claim(this, local, address.port);
     return 0;
   }
@@ -114,6 +118,7 @@ export class DatagramSocket extends Socket implements PortHolder {
     const receiver = to === undefined ? undefined : this.#outward(path, to);
     for (;;) {
       const length = path.send(memory, receiver);
+      if (length >= 0 && this.#traffic !== undefined) this.#traffic.sent += length;
       if (length !== -WASI.EAGAIN) return length;
       // A full channel takes no part in the guest's poll for writing: its datagram is lost, as any may be.
       if (this.nonBlocking) return path === this.#channel ? memory.iovTotal : length;
@@ -132,6 +137,7 @@ export class DatagramSocket extends Socket implements PortHolder {
           this.#turn = (this.#turn + 1) % this.#sources.length;
         }
         if (typeof datagram !== 'number') {
+          if ((flags & MSG_PEEK) === 0) this.#count(datagram.length);
           return { ...datagram, from: this.#inward(source, datagram.from) };
         }
         if (datagram !== -WASI.EAGAIN) return datagram;
@@ -139,6 +145,12 @@ export class DatagramSocket extends Socket implements PortHolder {
       if (this.nonBlocking) return -WASI.EAGAIN;
       this.poller.wait(this.#sourceFds, POLLIN);
     }
+  }
+
+  #count(received: number): void {
+    if (this.#traffic === undefined) return;
+    this.#traffic.accepted += 1;
+    this.#traffic.received += received;
   }
 
   #receiveFrom(paths: readonly DatagramPath[]): void {

@@ -17,6 +17,7 @@ import { ports } from './ports.ts';
 import { AF_INET, ipv4Bytes, isLoopback } from './socket-address.ts';
 import type { SocketAddress } from './socket-address.ts';
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, Socket, StreamSocket } from './sockets.ts';
+import type { Traffic, TrafficCounter } from './traffic.ts';
 
 /** socket.h, netinet/tcp.h */
 const SO_REUSEADDR = 2;
@@ -34,6 +35,7 @@ export class Listener extends Socket {
   /** What to wait for: the sources, or what is never ready. Changes while it is waited for. */
   readonly #polled: number[] = [];
   readonly #connections: Connections;
+  readonly #traffic: TrafficCounter;
   readonly #release: () => number;
   readonly #announce: () => void;
   #announced = false;
@@ -47,12 +49,17 @@ export class Listener extends Socket {
       sources,
       poller,
       connections,
-    }: { sources: readonly number[] } & Pick<ListenerOptions, 'poller' | 'connections'>,
+      traffic,
+    }: { sources: readonly number[]; traffic: TrafficCounter } & Pick<
+      ListenerOptions,
+      'poller' | 'connections'
+    >,
     hooks: { announce: () => void; release: () => number },
   ) {
     super(own, poller);
     this.#sources = [...sources];
     this.#connections = connections;
+    this.#traffic = traffic;
     this.#announce = hooks.announce;
     this.#release = hooks.release;
     this.#change();
@@ -97,7 +104,10 @@ export class Listener extends Socket {
         const source = this.#sources[this.#turn]!;
         this.#turn = (this.#turn + 1) % this.#sources.length;
         const fd = libc.accept4(source, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) return this.#connections.accept(fd, this.poller);
+        if (fd >= 0) {
+          const origin = { listener: source, traffic: this.#traffic };
+          return this.#connections.accept(fd, this.poller, origin);
+        }
         const code = errno();
         if (code !== EAGAIN && code !== EINTR) return -toWasi(code);
       }
@@ -124,6 +134,7 @@ export class Listener extends Socket {
 export interface ListenerOptions extends PortHandoverOptions, Pick<LaunchMessage, 'handed'> {
   readonly poller: Poller;
   readonly connections: Connections;
+  readonly traffic: Traffic;
   readonly sandboxAddress: GoMessage['sandboxAddress'];
 }
 
@@ -195,13 +206,17 @@ export class ListenerFactory {
     listener.announceAgain();
   }
 
-  /** A host port leads here no more; connections that were accepted go on. */
-  detach(id: number): void {
+  /**
+   * A host port leads here no more.
+   * @param cut - connections that were accepted end; else they go on
+   */
+  detach(id: number, cut: boolean): void {
     for (const [port, handed] of this.#handed) {
       const fd = handed.get(id);
       if (fd === undefined) continue;
       this.#listening.get(port)?.listener.remove(fd);
       handed.delete(id);
+      this.#options.connections.forgetListener(fd, cut);
       libc.close(fd);
     }
   }
@@ -214,18 +229,19 @@ export class ListenerFactory {
   #keep(fd: number, id: number, processPort: number): void {
     // The ABIs without setsockopt could never turn Nagle's delay off; accepted sockets inherit this.
     libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
+    this.#options.traffic.forward('tcp', processPort);
     const handed = this.#handed.get(processPort) ?? new Map<number, number>();
     this.#handed.set(processPort, handed.set(id, fd));
   }
 
   #assemble(own: number, port: number, { companions, isInward }: Omit<Listening, 'listener'>): Listener {
-    const { poller, connections } = this.#options;
+    const { poller, connections, traffic } = this.#options;
     const isFirst = !this.#listening.has(port);
     const handed = isFirst ? (this.#handed.get(port)?.values() ?? []) : [];
     const sources = ports().areReal ? [own, ...companions, ...handed] : [...handed];
     const listener = new Listener(
       own,
-      { sources, poller, connections },
+      { sources, poller, connections, traffic: traffic.of('tcp', port) },
       {
         announce: () => this.#handover.announce(port, [own, ...companions]),
         release: () => {

@@ -131,6 +131,13 @@ export interface DetachMessage {
   readonly type: 'detach';
   /** Of the handed listener. */
   readonly id: number;
+  /** The connections that were accepted from it end too; else they go on. */
+  readonly cut: boolean;
+}
+
+/** Say what went through the forwarded ports: answered by {@link TrafficMessage}s. */
+export interface ReportTrafficMessage {
+  readonly type: 'report-traffic';
 }
 
 export type ToEngine =
@@ -140,7 +147,8 @@ export type ToEngine =
   | DrainMessage
   | FinishMessage
   | AttachMessage
-  | DetachMessage;
+  | DetachMessage
+  | ReportTrafficMessage;
 
 /** The module is compiled and everything is opened; the engine waits for `go`. */
 export interface PreparedMessage {
@@ -176,6 +184,31 @@ export interface FailedMessage {
 /** An {@link AttachMessage} has been obeyed: what it brought leads to the guest. */
 export interface AttachedMessage {
   readonly type: 'attached';
+}
+
+/** What went through a process port since the engine started. */
+export interface PortTraffic {
+  readonly protocol: Protocol;
+  /** Inside the sandbox, 1–65535. */
+  readonly port: number;
+  /** Connections; of UDP datagrams that have come. */
+  readonly accepted: number;
+  /** Bytes that the guest has received. */
+  readonly received: number;
+  /** Bytes that the guest has sent. */
+  readonly sent: number;
+}
+
+/** How many ports one message tells of: a line has its limit. */
+export const MAX_TRAFFIC_PORTS = 400;
+
+/** Traffic of the ports that forwards lead to, when it is asked for and at the end. */
+export interface TrafficMessage {
+  readonly type: 'traffic';
+  /** At most {@link MAX_TRAFFIC_PORTS}. */
+  readonly ports: readonly PortTraffic[];
+  /** The rest follows in another message. */
+  readonly isPartial: boolean;
 }
 
 /** The guest ended; the engine exits after this. */
@@ -241,5 +274,6 @@ export type FromEngine =
   | ConnectMessage
   | ResolveMessage
   | AttachedMessage
+  | TrafficMessage
   | FailedMessage
   | ExitedMessage;

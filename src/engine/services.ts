@@ -11,12 +11,14 @@ import { failure } from './errno.ts';
 import { EventPoll } from './event-poll.ts';
 import * as libc from './libc.ts';
 import { ListenerFactory } from './listeners.ts';
+import { MAX_TRAFFIC_PORTS } from './messages.ts';
 import type { AttachMessage, GoMessage, LaunchMessage, ToEngine } from './messages.ts';
 import { POLLIN } from './poll-events.ts';
 import type { Poller } from './poll.ts';
 import { AF_INET, AF_INET6 } from './socket-address.ts';
 import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, StreamSocket } from './sockets.ts';
 import { StandardStream } from './stdio.ts';
+import { Traffic } from './traffic.ts';
 
 export interface ServicesOptions {
   readonly launch: LaunchMessage;
@@ -39,12 +41,15 @@ export class Services implements EngineServices {
   readonly env: Readonly<Record<string, string>>;
   readonly ports: readonly number[];
   readonly #channel = new DescriptorChannel();
+  readonly #traffic = new Traffic();
   #events: EventPoll | undefined;
   #onDatagramPort: ((processPort: number) => void) | undefined;
 
   constructor({ launch, go: { sandboxAddress }, control, poller, directories }: ServicesOptions) {
     const channel = this.#channel;
+    const traffic = this.#traffic;
     this.control = control;
+    control.onExit(() => this.#reportTraffic());
     this.poller = poller;
     this.directories = directories;
     this.connections = new Connections(control);
@@ -55,9 +60,10 @@ export class Services implements EngineServices {
       control,
       channel,
       connections,
+      traffic,
       sandboxAddress,
     });
-    this.datagrams = new DatagramPorts({ ...launch, poller, control, channel, sandboxAddress });
+    this.datagrams = new DatagramPorts({ ...launch, poller, control, channel, traffic, sandboxAddress });
     this.broker = new Broker(control, poller, channel);
     this.streams = [
       new StandardStream(0, poller),
@@ -104,11 +110,22 @@ export class Services implements EngineServices {
       this.datagrams.pause();
       this.connections.drain();
     } else if (order.type === 'finish') this.connections.finish();
-    else if (order.type === 'detach') this.listeners.detach(order.id);
+    else if (order.type === 'detach') this.listeners.detach(order.id, order.cut);
+    else if (order.type === 'report-traffic') this.#reportTraffic();
     else if (order.type === 'attach') {
       this.#attach(order.kind);
       this.control.send({ type: 'attached' });
     }
+  }
+
+  #reportTraffic(): void {
+    const all = this.#traffic.report();
+    let rest = all.length;
+    do {
+      const ports = all.slice(all.length - rest, all.length - rest + MAX_TRAFFIC_PORTS);
+      rest -= ports.length;
+      this.control.send({ type: 'traffic', ports, isPartial: rest > 0 });
+    } while (rest > 0);
   }
 
   #attach(kind: AttachMessage['kind']): void {

@@ -1,6 +1,6 @@
 /** Says which process has a port of this host, from /proc alone. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { commandOf, openSockets, processes } from '../os/process.ts';
 import { encodeIpAddress, type Protocol } from '../os/socket.ts';
 
 export interface PortOwner {
@@ -36,16 +36,16 @@ export const findPortOwner = (
 export const isTaken = (address: string, port: number, protocol: Protocol): boolean =>
   inodesInTheWay(address, port, protocol).size > 0;
 
-const inodesInTheWay = (address: string, port: number, protocol: Protocol): Set<string> => {
+const inodesInTheWay = (address: string, port: number, protocol: Protocol): Set<number> => {
   const isInTheWay = conflictWith(address);
-  const inodes = new Set<string>();
+  const inodes = new Set<number>();
   for (const row of [...readRows(protocol), ...readRows(`${protocol}6`)]) {
     const [rowAddress = '', rowPort = ''] = (row[LOCAL_ADDRESS] ?? '').split(':');
     const inode = row[INODE];
     // Any socket of UDP has its port for itself, a connected one too.
     if (protocol === 'tcp' && row[STATE] !== LISTEN) continue;
     if (Number.parseInt(rowPort, 16) !== port || inode === undefined) continue;
-    if (isInTheWay(rowAddress)) inodes.add(inode);
+    if (isInTheWay(rowAddress)) inodes.add(Number(inode));
   }
   return inodes;
 };
@@ -71,38 +71,9 @@ const readRows = (table: Protocol | `${Protocol}6`): string[][] => {
 };
 
 /** The first process, by pid, that has one of the sockets open. */
-const findSocketOwner = (inodes: ReadonlySet<string>): PortOwner | undefined => {
-  const targets = new Set(Array.from(inodes, (inode) => `socket:[${inode}]`));
-  for (const entry of readdirSync('/proc')) {
-    const pid = Number(entry);
-    if (Number.isInteger(pid) && hasOpen(pid, targets)) return { pid, command: commandOf(pid) };
-  }
-  return undefined;
-};
-
-const hasOpen = (pid: number, targets: ReadonlySet<string>): boolean => {
-  const directory = `/proc/${pid}/fd`;
-  try {
-    return readdirSync(directory).some((fd) => {
-      try {
-        return targets.has(readlinkSync(`${directory}/${fd}`));
-      } catch {
-        return false; // closed meanwhile
-      }
-    });
-  } catch {
-    return false; // ended meanwhile, or another user's
-  }
-};
-
-/** Name of the program as it was called: `comm` holds the name of a thread, `node-MainThread` for Node. */
-const commandOf = (pid: number): string => {
-  try {
-    const [program] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return program ? basename(program) : readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-  } catch {
-    return 'a process that has just ended';
-  }
+const findSocketOwner = (inodes: ReadonlySet<number>): PortOwner | undefined => {
+  const pid = processes().find((candidate) => !inodes.isDisjointFrom(openSockets(candidate)));
+  return pid === undefined ? undefined : { pid, command: commandOf(pid) ?? 'a process that has just ended' };
 };
 
 /** An address as /proc/net/tcp prints it: 32-bit words in the machine's (little-endian) byte order. */

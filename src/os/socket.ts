@@ -40,6 +40,7 @@ const native = {
   send: libc.func('int64_t send(int fd, const void *bytes, uint64_t length, int flags)'),
   recv: libc.func('int64_t recv(int fd, void *bytes, uint64_t length, int flags)'),
   inetPton: libc.func('int inet_pton(int family, const char *text, void *bytes)'),
+  inetNtop: libc.func('const char *inet_ntop(int family, const void *bytes, void *text, uint32_t length)'),
 };
 
 /** socket(2); the descriptor is always close-on-exec. */
@@ -117,6 +118,21 @@ export const encodeIpAddress = (address: string): Buffer => {
   const bytes = Buffer.alloc(family === AF_INET ? 4 : 16);
   if (native.inetPton(family, address, bytes) !== 1) throw new TypeError(`${address} is not an IP address`);
   return bytes;
+};
+
+/** `::ffff:0:0/96`: an IPv4 address in IPv6 form (RFC 4291 section 2.5.5.2). */
+const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
+/** `INET6_ADDRSTRLEN`, netinet/in.h. */
+const LONGEST_TEXT = 46;
+
+/**
+ * The text of an IP address of 4 or 16 bytes in network order, as RFC 5952 wants it; that of IPv4 where it is
+ * one in IPv6 form.
+ */
+export const decodeIpAddress = (bytes: Buffer): string => {
+  const plain = bytes.length === 16 && bytes.subarray(0, 12).equals(MAPPED) ? bytes.subarray(12) : bytes;
+  if (plain.length === 4) return plain.join('.');
+  return native.inetNtop(AF_INET6, plain, Buffer.alloc(LONGEST_TEXT), LONGEST_TEXT);
 };
 
 /**

@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
+import { MAX_TRAFFIC_PORTS } from '../engine/messages.ts';
 import type { FromEngine } from '../engine/messages.ts';
 
 /** Longest line, in characters. */
@@ -57,6 +58,13 @@ const isMessage = (value: unknown): value is FromEngine => {
       );
     case 'attached':
       return true;
+    case 'traffic':
+      return (
+        typeof message['isPartial'] === 'boolean' &&
+        Array.isArray(message['ports']) &&
+        message['ports'].length <= MAX_TRAFFIC_PORTS &&
+        message['ports'].every(isPortTraffic)
+      );
     case 'notice':
       return typeof message['text'] === 'string';
     case 'failed':
@@ -70,6 +78,18 @@ const isMessage = (value: unknown): value is FromEngine => {
     default:
       return false;
   }
+};
+
+const isPortTraffic = (value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null) return false;
+  const traffic = value as Readonly<Record<string, unknown>>;
+  return (
+    PROTOCOLS.has(traffic['protocol']) &&
+    isIntegerUpTo(traffic['port'], 65_535) &&
+    [traffic['accepted'], traffic['received'], traffic['sent']].every((count) =>
+      isIntegerUpTo(count, Number.MAX_SAFE_INTEGER),
+    )
+  );
 };
 
 const isIntegerUpTo = (value: unknown, most: number): boolean =>

@@ -92,14 +92,18 @@ export class Forwards implements AsyncDisposable {
   }
 
   /**
-   * Gives the host port of a forward back; established connections go on.
+   * Gives the host port of a forward back.
    * @param wanted - tells which one; undefined is returned where there is none
+   * @param cut - established connections end at once; else they go on
    */
-  async close(wanted: (held: HeldPort) => boolean): Promise<HeldPort | undefined> {
+  async close(
+    wanted: (held: HeldPort) => boolean,
+    { cut = false }: { readonly cut?: boolean } = {},
+  ): Promise<HeldPort | undefined> {
     return await this.#serially(async () => {
       const held = this.#options.ports.all.find(wanted);
       if (held === undefined) return undefined;
-      await this.#giveBack([held]);
+      await this.#giveBack([held], cut);
       if (!this.#exposed.delete(held)) this.#closed.add(keyOf(held.requested));
       await this.#writeDown();
       return held;
@@ -206,8 +210,23 @@ export class Forwards implements AsyncDisposable {
   }
 
   /** Host ports that are anybody's afterwards. */
-  async #giveBack(all: readonly HeldPort[]): Promise<void> {
-    for (const held of all) await this.#close(held, () => this.#options.ports.release(held));
+  async #giveBack(all: readonly HeldPort[], cut = false): Promise<void> {
+    for (const held of all) {
+      await this.#close(held, {
+        cut,
+        andThen: async () => {
+          await this.#options.ports.release(held);
+          if (cut) await this.#cut(held);
+        },
+      });
+    }
+  }
+
+  /** What the engines would end themselves, if they were not busy, and what was redirected past them. */
+  async #cut({ forward }: HeldPort): Promise<void> {
+    const { target, generations } = this.#options;
+    const { cutConnections } = await import('../network/forward-connections.ts');
+    cutConnections(forward, target, generations.engines);
   }
 
   async #openAll(): Promise<void> {
@@ -241,12 +260,15 @@ export class Forwards implements AsyncDisposable {
   }
 
   /** @param andThen - done before it is told */
-  async #close(held: HeldPort, andThen?: () => Promise<void>): Promise<void> {
+  async #close(
+    held: HeldPort,
+    { cut = false, andThen }: { cut?: boolean; andThen?: () => Promise<void> } = {},
+  ): Promise<void> {
     const { generations, onEvent } = this.#options;
     const path = this.#open.get(held);
     await path?.[Symbol.asyncDispose]();
     this.#open.delete(held);
-    generations.detach(held.listeners);
+    generations.detach(held.listeners, cut);
     await andThen?.();
     const { addresses, hostPort, processPort, protocol } = held.forward;
     if (path !== undefined) onEvent({ type: 'closed', addresses, hostPort, processPort, protocol });

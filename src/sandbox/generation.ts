@@ -5,7 +5,13 @@
 import { closeSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { FIRST_INHERITED_FD } from '../engine/messages.ts';
-import type { ExitedMessage, InheritedSocket, LaunchMessage, ListeningMessage } from '../engine/messages.ts';
+import type {
+  ExitedMessage,
+  InheritedSocket,
+  LaunchMessage,
+  ListeningMessage,
+  PortTraffic,
+} from '../engine/messages.ts';
 import { WasmrunError, isErrorCode } from '../errors.ts';
 import type { DatagramRelay } from '../network/datagram-relay.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
@@ -18,6 +24,7 @@ import type { RefusedEvent } from './events.ts';
 import type { HeldListener, HeldPorts } from './held-ports.ts';
 import type { Enclosure } from './isolation.ts';
 import { OutboundBroker } from './outbound.ts';
+import { EngineTraffic } from './traffic.ts';
 
 /** A socket in the sandbox's network that outlives the engine that opened it; `fd` is the supervisor's. */
 export interface KeptSocket {
@@ -55,6 +62,7 @@ export class Generation implements AsyncDisposable {
   readonly #options: GenerationOptions;
   readonly #engine: EngineProcess;
   readonly #broker: OutboundBroker;
+  readonly #traffic: EngineTraffic;
   readonly #prepared = Promise.withResolvers<void>();
   readonly #made = new AsyncDisposableStack();
   /** Streams to the engine, by the process port whose datagrams they carry. */
@@ -97,6 +105,7 @@ export class Generation implements AsyncDisposable {
       sandboxAddress: enclosure.link?.sandboxAddress,
       onRefused: options.onRefused,
     });
+    this.#traffic = new EngineTraffic(() => this.#engine.send({ type: 'report-traffic' }));
     this.#engine.send(launchMessage(options));
     this.ended = this.#engine.ended.then((end) => this.#conclude(end));
     this.ended.catch(() => {});
@@ -106,7 +115,7 @@ export class Generation implements AsyncDisposable {
     return this.#options.number;
   }
 
-  /** Process id of its engine. */
+  /** Process id of its engine; undefined where none could be started. */
   get pid(): number | undefined {
     return this.#engine.pid;
   }
@@ -176,9 +185,23 @@ export class Generation implements AsyncDisposable {
     await this.#engine.attached();
   }
 
-  /** A host port leads to it no more. */
-  detach({ id }: HeldListener): void {
-    this.#engine.send({ type: 'detach', id });
+  /**
+   * A host port leads to it no more.
+   * @param cut - what it has accepted from it ends; else it goes on
+   */
+  detach({ id }: HeldListener, cut: boolean): void {
+    this.#engine.send({ type: 'detach', id, cut });
+  }
+
+  /** What went through the forwarded process ports; from an engine that is busy, what it has told before. */
+  async traffic(): Promise<readonly PortTraffic[]> {
+    if (!this.#isOver) await this.#traffic.refresh(this.ended.catch(() => {}));
+    return this.#traffic.latest;
+  }
+
+  /** As {@link traffic}, without asking. */
+  get latestTraffic(): readonly PortTraffic[] {
+    return this.#traffic.latest;
   }
 
   /** Accept no more, finish what is in flight, leave then; to be said again and again. */
@@ -221,7 +244,8 @@ export class Generation implements AsyncDisposable {
       this.#prepared.resolve();
     } else if (message.type === 'connect' || message.type === 'resolve') {
       if (!this.#broker.answer(message)) this.#engine.distrust();
-    } else if (message.type === 'notice') onNotice(message.text);
+    } else if (message.type === 'traffic') this.#traffic.receive(message);
+    else if (message.type === 'notice') onNotice(message.text);
     else if (message.type === 'failed') {
       const hint = message.hint === undefined ? {} : { hint: message.hint };
       const code = isErrorCode(message.code) ? message.code : 'ENGINE_FAILED';

@@ -10,8 +10,10 @@ import type { SandboxDefinition } from './definition.ts';
 import type { ReplaceMode } from '../watch/reload-policy.ts';
 import { Generation, failureOf } from './generation.ts';
 import type { GenerationEnd, GenerationOptions, KeptSocket } from './generation.ts';
+import type { PortTraffic } from '../engine/messages.ts';
 import type { HeldListener, HeldPorts } from './held-ports.ts';
 import type { Enclosure } from './isolation.ts';
+import { sumTraffic } from './traffic.ts';
 
 /** How long a new version may take until it listens where the last one did, in ms. */
 const READY_MS = 10_000;
@@ -50,6 +52,8 @@ export class Generations implements AsyncDisposable {
   #ports: HeldPorts | undefined;
   #current: Generation | undefined;
   #count = 0;
+  /** Of versions that are gone. */
+  #pastTraffic: readonly PortTraffic[] = [];
 
   constructor(options: GenerationsOptions) {
     this.#options = options;
@@ -109,8 +113,20 @@ export class Generations implements AsyncDisposable {
     for (const listener of listeners) this.current.attach(listener);
   }
 
-  detach(listeners: readonly HeldListener[]): void {
-    for (const generation of this.#all) for (const listener of listeners) generation.detach(listener);
+  /** @param cut - connections that were accepted from them end; else they go on */
+  detach(listeners: readonly HeldListener[], cut: boolean): void {
+    for (const generation of this.#all) for (const listener of listeners) generation.detach(listener, cut);
+  }
+
+  /** Process ids of the engines that have connections. */
+  get engines(): readonly number[] {
+    return [...this.#all].flatMap(({ isOver, pid }) => (isOver || pid === undefined ? [] : [pid]));
+  }
+
+  /** What went through the forwarded process ports, all versions together. */
+  async traffic(): Promise<readonly PortTraffic[]> {
+    await Promise.all([...this.#all].map((generation) => generation.traffic()));
+    return sumTraffic([this.#pastTraffic, ...[...this.#all].map(({ latestTraffic }) => latestTraffic)]);
   }
 
   /** Resolves when no version that was replaced is left. */
@@ -198,7 +214,8 @@ export class Generations implements AsyncDisposable {
 
   async #forget(generation: Generation): Promise<void> {
     await generation[Symbol.asyncDispose]();
-    this.#all.delete(generation);
+    if (!this.#all.delete(generation)) return;
+    this.#pastTraffic = sumTraffic([this.#pastTraffic, generation.latestTraffic]);
   }
 
   /** The newest descriptors of a port stand for the same sockets as the older ones. */

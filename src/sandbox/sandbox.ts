@@ -1,4 +1,5 @@
 /** A sandbox from its start to its end, as its supervisor sees it. */
+import type { PortTraffic } from '../engine/messages.ts';
 import { WasmrunError } from '../errors.ts';
 import { describeRefusals } from '../network/refusal.ts';
 import type { HeldForward } from '../network/transport.ts';
@@ -103,6 +104,14 @@ export class Sandbox implements AsyncDisposable {
    */
   async replace(request: ReplaceRequest): Promise<Generation> {
     return await this.#generations.replace(request);
+  }
+
+  /**
+   * What went through the process ports that forwards lead to, since the sandbox was started; what a busy engine
+   * does not tell at once is missing.
+   */
+  async traffic(): Promise<readonly PortTraffic[]> {
+    return await this.#generations.traffic();
   }
 
   /** Its forwards as they are now; to be changed here. */

@@ -166,7 +166,7 @@ describe('a reactor and host ports', () => {
       expect(await waiting).toBe('Hello');
       const kept = await openConnection(held.hostPort);
       await echo(kept, 'before');
-      run.send({ type: 'detach', id });
+      run.send({ type: 'detach', id, cut: false });
       await run.statistics();
       // Nobody accepts; who was accepted stays.
       const late = await openConnection(held.hostPort);
@@ -179,5 +179,27 @@ describe('a reactor and host ports', () => {
     const { waits } = await run.statistics();
     expect(await run.ask('/late/50')).toBe('late');
     expect((await run.statistics()).waits - waits).toBeLessThan(20);
+  });
+
+  test('and take their connections with them, no others', async () => {
+    await using run = await startServer({ ports: [port] });
+    const [{ fd }] = held.listeners as [HeldPort['listeners'][0]];
+    const attach = (id: number): void => {
+      run.channel.hand({ kind: 'listener', id, processPort: port }, fd);
+      run.send({ type: 'attach', kind: 'listener' });
+    };
+    attach(8);
+    const before = await openConnection(held.hostPort);
+    await echo(before, 'by the first');
+    run.send({ type: 'detach', id: 8, cut: false });
+    attach(9);
+    const own = await openConnection(port);
+    const handed = await openConnection(held.hostPort);
+    for (const socket of [own, handed]) await echo(socket, 'still there');
+    run.send({ type: 'detach', id: 9, cut: true });
+    await once(handed.resume(), 'end');
+    // The second listener had the number of the first; what that has accepted goes on.
+    for (const socket of [own, before]) await echo(socket, 'still there');
+    for (const socket of [own, before, handed]) socket.destroy();
   });
 });

@@ -1,7 +1,7 @@
 import { SocketAddress } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeIpAddress, encodeSocketAddress } from '../../../src/os/socket.ts';
+import { decodeIpAddress, encodeIpAddress, encodeSocketAddress } from '../../../src/os/socket.ts';
 
 /** The textual form of bytes, by Node's own formatter. */
 const text = (bytes: Buffer): string =>
@@ -22,6 +22,16 @@ describe('IP addresses as bytes', () => {
         expect(encodeIpAddress(text(bytes))).toEqual(bytes);
       }),
     );
+  });
+
+  it('come back as text, one of IPv4 in IPv6 form as what it is', () => {
+    fc.assert(
+      fc.property(ipBytes, (bytes) => {
+        expect(encodeIpAddress(decodeIpAddress(bytes))).toEqual(bytes);
+      }),
+    );
+    expect(decodeIpAddress(encodeIpAddress('::ffff:10.0.0.1'))).toBe('10.0.0.1');
+    expect(decodeIpAddress(encodeIpAddress('::'))).toBe('::');
   });
 
   it.each(['', '1.2.3', '1.2.3.256', '01.2.3.4', 'localhost', '::1::', '1.2.3.4 '])(

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { MAX_TRAFFIC_PORTS } from '../../../src/engine/messages.ts';
 import type { FromEngine } from '../../../src/engine/messages.ts';
 import { parseEngineLine, readEngineLines } from '../../../src/sandbox/engine-line.ts';
 
@@ -24,6 +25,20 @@ const messages: fc.Arbitrary<FromEngine> = fc.oneof(
   }),
   fc.record({ type: fc.constant('resolve' as const), id: fc.maxSafeNat(), name: fc.domain() }),
   fc.record({ type: fc.constant('attached' as const) }),
+  fc.record({
+    type: fc.constant('traffic' as const),
+    ports: fc.array(
+      fc.record({
+        protocol: fc.constantFrom('tcp', 'udp'),
+        port: fc.nat(65_535),
+        accepted: fc.maxSafeNat(),
+        received: fc.maxSafeNat(),
+        sent: fc.maxSafeNat(),
+      }),
+      { maxLength: 3 },
+    ),
+    isPartial: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('notice' as const), text: fc.string({ unit: 'grapheme' }) }),
   fc.record({ type: fc.constant('failed' as const), code: fc.string(), message: fc.string() }),
   fc.record({
@@ -73,6 +88,7 @@ test('no text makes it fail, and only messages come out', () => {
             'connect',
             'resolve',
             'attached',
+            'traffic',
             'notice',
             'failed',
             'exited',
@@ -92,8 +108,29 @@ test.each([
   '{"type":"exited","status":-1,"reason":"exit"}',
   '{"type":"exited","status":0,"reason":"because"}',
   '{"type":"failed","code":1,"message":"x"}',
+  '{"type":"traffic","ports":[]}',
+  '{"type":"traffic","ports":[null],"isPartial":false}',
+  '{"type":"traffic","ports":[{"protocol":"tcp","port":1,"accepted":0,"received":-1,"sent":0}],"isPartial":false}',
+  '{"type":"traffic","ports":[{"protocol":"tcp","port":1,"accepted":0,"received":1e99,"sent":0}],"isPartial":false}',
 ])('%s is nonsense', (line) => {
   expect(parseEngineLine(line)).toBeUndefined();
+});
+
+test('the longest message about traffic is no endless line', () => {
+  const most = {
+    protocol: 'tcp',
+    port: 65_535,
+    accepted: 2 ** 53 - 1,
+    received: 2 ** 53 - 1,
+    sent: 2 ** 53 - 1,
+  };
+  const line = JSON.stringify({
+    type: 'traffic',
+    ports: Array.from({ length: MAX_TRAFFIC_PORTS }, () => most),
+    isPartial: false,
+  });
+  expect(line.length).toBeLessThan(65_536);
+  expect(parseEngineLine(line)).toBeDefined();
 });
 
 test('nonsense and endless lines are reported once, and nothing is passed on after them', async () => {
