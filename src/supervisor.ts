@@ -155,7 +155,7 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     }
   }
 
-  async close({ protocol, hostPort, processPort }: CloseRequest): Promise<void> {
+  async close({ protocol, hostPort, processPort, now = false }: CloseRequest): Promise<void> {
     const sandbox = this.#running;
     const closed = await sandbox.ports.close(
       ({ forward }) =>

@@ -1,6 +1,7 @@
 /** Says how a running sandbox is, for people and programs that ask. */
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { ConnectionCount } from '../network/forward-connections.ts';
 import { LINK_PREFIX_LENGTH, SANDBOX_INTERFACE, namespacePath } from '../network/namespace.ts';
 import { inNamespace } from '../os/network-namespace.ts';
 import type { ForwardInfo, NetworkConfig, SandboxInfo } from './control/sandbox-info.ts';
@@ -13,7 +14,7 @@ export const describeSandbox = async (
   sandbox: Sandbox,
   { restarts }: { readonly restarts: number },
 ): Promise<SandboxInfo> => {
-  const { record, generation, ports } = sandbox;
+  const { record, generation } = sandbox;
   const { id, name, pid, language, app, startedAt, isDetached, enclosure } = record;
   const enginePid = generation.isOver ? undefined : generation.pid;
   const memory = enginePid === undefined ? undefined : residentSet(enginePid);
@@ -32,9 +33,28 @@ export const describeSandbox = async (
     generation: generation.number,
     restarts,
     ...(memory !== undefined && { memory }),
-    forwards: ports.states.map((state) => describeForward(state)),
+    forwards: await describeForwards(sandbox),
     isDetached,
   };
+};
+
+/** With what the kernel and the engine have counted; of TCP what is connected to a host port that waits counts, too. */
+const describeForwards = async (sandbox: Sandbox): Promise<ForwardInfo[]> => {
+  const traffic = await sandbox.traffic();
+  const count = new ConnectionCount();
+  return sandbox.ports.states.map((state) => {
+    const { forward } = state.held;
+    const connections = count.through(forward);
+    const counted = traffic.find(
+      ({ protocol, port }) => protocol === forward.protocol && port === forward.processPort,
+    );
+    const { accepted = 0, received = 0, sent = 0 } = counted ?? {};
+    return {
+      ...describeForward(state),
+      ...(connections !== undefined && { connections }),
+      traffic: { accepted, received, sent },
+    };
+  });
 };
 
 export const describeForward = ({ held, carrier }: ForwardState): ForwardInfo => {

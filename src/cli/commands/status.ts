@@ -62,7 +62,7 @@ const describeRunning = async (info: SandboxInfo, { stored }: SandboxEntry): Pro
         ? []
         : [
             `${traffic.accepted} in all`,
-            `${formatBytes(traffic.bytesIn)} in, ${formatBytes(traffic.bytesOut)} out`,
+            `${formatBytes(traffic.received)} in, ${formatBytes(traffic.sent)} out`,
           ]),
     ];
     return ['Forward', [formatPort(`${hostPort}:${processPort}`, protocol), transport, ...counts].join(', ')];

@@ -25,9 +25,16 @@ export const NetworkConfigSchema = z
   .readonly();
 export type NetworkConfig = z.infer<typeof NetworkConfigSchema>;
 
-/** Bytes and connections that went through the engine, since the sandbox was started. */
+/** What went through the engine's process port since the sandbox was started, whichever forward it came by. */
 const TrafficSchema = z
-  .object({ accepted: z.int().min(0), bytesIn: z.int().min(0), bytesOut: z.int().min(0) })
+  .object({
+    /** Connections; of UDP datagrams that have come. */
+    accepted: z.int().min(0),
+    /** Bytes that the app has received. */
+    received: z.int().min(0),
+    /** Bytes that the app has sent. */
+    sent: z.int().min(0),
+  })
   .readonly();
 
 export const ForwardInfoSchema = z
