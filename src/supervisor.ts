@@ -7,8 +7,8 @@ import type { Settings } from './config/settings.ts';
 import { defineSandbox } from './define-sandbox.ts';
 import type { StoredParts } from './define-sandbox.ts';
 import { WasmrunError } from './errors.ts';
-import { LiveReload } from './live-reload.ts';
-import type { WhenEnded } from './live-reload.ts';
+import type { VersionsRequest } from './app-versions.ts';
+import type { LiveReload } from './live-reload.ts';
 import type { Log } from './log.ts';
 import { formatPort } from './network/forward.ts';
 import type { HeldForward } from './network/transport.ts';
@@ -17,9 +17,7 @@ import type { ResolvedApp } from './runtime/resolve.ts';
 import { ControlServer } from './sandbox/control/control-server.ts';
 import type { CloseRequest, ExposeRequest, SandboxControl } from './sandbox/control/sandbox-control.ts';
 import type { ForwardInfo, SandboxInfo } from './sandbox/control/sandbox-info.ts';
-import type { SandboxDefinition } from './sandbox/definition.ts';
 import type { SandboxEvent } from './sandbox/events.ts';
-import { describeForward, describeSandbox } from './sandbox/description.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
 import type { SandboxEnd } from './sandbox/sandbox.ts';
 import type { SandboxStep } from './sandbox/start.ts';
@@ -47,22 +45,6 @@ export interface SuperviseRequest {
   readonly stored?: StoredParts | undefined;
   /** Called with all forwards after each change, before whoever asked for it is told. */
   readonly onForwards?: ((forwards: readonly HeldForward[]) => Promise<void>) | undefined;
-}
-
-export interface VersionsRequest {
-  /**
-   * Reads the settings again and makes the app ready.
-   * @param build - run the build, where there is one
-   * @param signal - ends that build
-   */
-  readonly refresh: (
-    build: boolean,
-    signal: AbortSignal,
-  ) => Promise<{ readonly settings: Settings; readonly app: ResolvedApp }>;
-  /** What is done when the app has ended by itself. */
-  readonly whenEnded: WhenEnded;
-  /** Absolute path of what is watched: the app's directory, or the file it consists of; absent: nothing. */
-  readonly watchRoot?: string | undefined;
 }
 
 export class Supervisor implements SandboxControl, AsyncDisposable {
@@ -138,6 +120,7 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
   }
 
   async info(): Promise<SandboxInfo> {
+    const { describeSandbox } = await import('./sandbox/description.ts');
     return await describeSandbox(this.#running, { restarts: this.#live?.restarts ?? 0 });
   }
 
@@ -146,6 +129,7 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     const addresses = request.addresses ?? this.#request.settings.network.bind;
     const requested = { protocol, addresses, hostPort, processPort };
     const { ports } = this.#running;
+    const { describeForward } = await import('./sandbox/description.ts');
     try {
       return describeForward(await ports.expose(requested));
     } catch (error) {
@@ -160,6 +144,7 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     const closed = await sandbox.ports.close(
       ({ forward }) =>
         forward.protocol === protocol && forward.hostPort === hostPort && forward.processPort === processPort,
+      { cut: now },
     );
     if (closed !== undefined) return;
     const all = sandbox.forwards.map((forward) =>
@@ -218,8 +203,12 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     const definition = defineSandbox({ settings, app, stored });
     const onEvent = (event: SandboxEvent): void => this.#tell(event);
     // Changes from now on are not missed.
-    const live = versions && (await this.#bringVersions(versions, definition));
-    this.#live = live;
+    if (versions !== undefined) {
+      const { bringVersions } = await import('./app-versions.ts');
+      const request = { settings, app, log, stored, onEvent, ...versions };
+      this.#live = await bringVersions(request, definition, this.#watching);
+    }
+    const live = this.#live;
     const sandbox = await Sandbox.start(definition, {
       log,
       isolations: ISOLATIONS,
@@ -237,55 +226,6 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     const path = new State(definition.prefix).controlPath(sandbox.name);
     this.#made.use(await ControlServer.listen({ path, control: this, log }));
     live?.begin(sandbox);
-  }
-
-  /** Makes new versions of the app when they are asked for, and when its files change, where those are watched. */
-  async #bringVersions(
-    { refresh, whenEnded, watchRoot }: VersionsRequest,
-    definition: SandboxDefinition,
-  ): Promise<LiveReload> {
-    const { settings, app, log, stored } = this.#request;
-    const { configFile, watch, build } = settings;
-    const watched =
-      watchRoot === undefined
-        ? undefined
-        : await (
-            await import('./watch/watch.ts')
-          ).watchFiles({
-            root: watchRoot,
-            paths: [
-              ...watch.paths,
-              ...(configFile === undefined ? [] : [configFile]),
-              app.program.modulePath,
-            ],
-            ignore: watch.ignore,
-            includeNodeModules: watch.includeNodeModules,
-            outputs: build.output === undefined ? [] : [build.output],
-            debounceMs: watch.debounceMs,
-            pollMs: watch.pollMs,
-            log,
-            onBatch: ({ files }) => reload.changed(files.map(({ path }) => path)),
-          });
-    if (watched !== undefined) this.#watching.use(watched);
-    const reload: LiveReload = this.#watching.use(
-      new LiveReload(
-        {
-          directory: app.directory,
-          configFile,
-          policy: watch.reload,
-          graceMs: watch.graceMs,
-          whenEnded,
-          refresh: async (isBuilt, signal) => {
-            await using _ = watched?.hold();
-            return defineSandbox({ ...(await refresh(isBuilt, signal)), stored });
-          },
-          log,
-          onEvent: (event) => this.#tell(event),
-        },
-        definition,
-      ),
-    );
-    return reload;
   }
 
   #tell(event: SandboxEvent): void {

@@ -1,4 +1,5 @@
 /** The composition root: how settings become a sandbox. */
+import type { VersionsRequest } from './app-versions.ts';
 import { defineSandbox } from './define-sandbox.ts';
 import { EXIT_STATUS, WasmrunError } from './errors.ts';
 import { silentLog } from './log.ts';
@@ -16,7 +17,7 @@ import type { StoredSandbox } from './sandbox/stored-sandbox.ts';
 import { waitNotice } from './sandbox/wait-notice.ts';
 import { QUIT, StopSignals, StoppedWhileStarting, statusOf } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
-import type { SuperviseRequest, VersionsRequest } from './supervisor.ts';
+import type { SuperviseRequest } from './supervisor.ts';
 
 export interface RunRequest extends Omit<SuperviseRequest, 'onWait' | 'versions' | 'stored' | 'onForwards'> {
   /** Changes of its files bring a new version of the app. */
