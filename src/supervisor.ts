@@ -155,11 +155,12 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     }
   }
 
-  async close({ protocol, hostPort, processPort }: CloseRequest): Promise<void> {
+  async close({ protocol, hostPort, processPort, now = false }: CloseRequest): Promise<void> {
     const sandbox = this.#running;
     const closed = await sandbox.ports.close(
       ({ forward }) =>
         forward.protocol === protocol && forward.hostPort === hostPort && forward.processPort === processPort,
+      { cut: now },
     );
     if (closed !== undefined) return;
     const all = sandbox.forwards.map((forward) =>

@@ -1,7 +1,10 @@
 /** Says how a running sandbox is, for people and programs that ask. */
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import type { PortTraffic } from '../engine/messages.ts';
+import { ConnectionCount } from '../network/forward-connections.ts';
 import { LINK_PREFIX_LENGTH, SANDBOX_INTERFACE, namespacePath } from '../network/namespace.ts';
+import type { HeldForward } from '../network/transport.ts';
 import { inNamespace } from '../os/network-namespace.ts';
 import type { ForwardInfo, NetworkConfig, SandboxInfo } from './control/sandbox-info.ts';
 import type { ForwardState } from './forwards.ts';
@@ -18,6 +21,8 @@ export const describeSandbox = async (
   const enginePid = generation.isOver ? undefined : generation.pid;
   const memory = enginePid === undefined ? undefined : residentSet(enginePid);
   const network = networkOf(enclosure);
+  const traffic = await sandbox.traffic();
+  const count = new ConnectionCount();
   return {
     id,
     name,
@@ -32,7 +37,11 @@ export const describeSandbox = async (
     generation: generation.number,
     restarts,
     ...(memory !== undefined && { memory }),
-    forwards: ports.states.map((state) => describeForward(state)),
+    forwards: ports.states.map((state) => ({
+      ...describeForward(state),
+      ...connectionsOf(state.held.forward, count),
+      ...trafficOf(state.held.forward, traffic),
+    })),
     isDetached,
   };
 };
@@ -47,6 +56,20 @@ export const describeForward = ({ held, carrier }: ForwardState): ForwardInfo =>
     state: carrier === undefined ? 'waiting' : 'open',
     ...(carrier !== undefined && { transport: carrier }),
   };
+};
+
+const connectionsOf = (forward: HeldForward, count: ConnectionCount): Pick<ForwardInfo, 'connections'> => {
+  const connections = count.through(forward);
+  return connections === undefined ? {} : { connections };
+};
+
+const trafficOf = (
+  { protocol, processPort }: HeldForward,
+  all: readonly PortTraffic[],
+): Pick<ForwardInfo, 'traffic'> => {
+  const traffic = all.find((each) => each.protocol === protocol && each.port === processPort);
+  if (traffic === undefined) return {};
+  return { traffic: { accepted: traffic.accepted, bytesIn: traffic.received, bytesOut: traffic.sent } };
 };
 
 /** `VmRSS` of proc_pid_status(5), in bytes; undefined for a process that is gone. */

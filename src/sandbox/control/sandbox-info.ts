@@ -25,7 +25,10 @@ export const NetworkConfigSchema = z
   .readonly();
 export type NetworkConfig = z.infer<typeof NetworkConfigSchema>;
 
-/** Bytes and connections that went through the engine, since the sandbox was started. */
+/**
+ * What went through the process port since the sandbox was started, by all forwards that lead there: connections (of
+ * UDP datagrams that have come), bytes that the app has received and sent.
+ */
 const TrafficSchema = z
   .object({ accepted: z.int().min(0), bytesIn: z.int().min(0), bytesOut: z.int().min(0) })
   .readonly();
@@ -40,7 +43,7 @@ export const ForwardInfoSchema = z
     transport: z.enum(['nftables', 'iptables', 'pf', 'handoff', 'relay']).optional(),
     /** `waiting`: nothing listens on the process port yet. */
     state: z.enum(['open', 'waiting']),
-    /** Established connections right now; absent where that is not known. */
+    /** Established connections right now, of UDP clients of late; absent where that is not known. */
     connections: z.int().min(0).optional(),
     traffic: TrafficSchema.optional(),
   })
