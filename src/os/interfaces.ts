@@ -3,11 +3,12 @@ import { constants } from 'node:os';
 import { libc, SystemCallError } from './libc.ts';
 import { decodeAttributes, encodeAttribute } from './netlink.ts';
 import { CREATE_EXCLUSIVELY, type RouteSocket } from './route-socket.ts';
-import { AF_INET, encodeIpAddress } from './socket.ts';
+import { AF_INET, decodeIpAddress, encodeIpAddress } from './socket.ts';
 
 /** Message types of linux/rtnetlink.h. */
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
 const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
 const RTM_GETROUTE = 26;
@@ -29,7 +30,11 @@ const RTA_DST = 1;
 /** `IFF_UP` of linux/if.h. */
 const IFF_UP = 1;
 
-/** Fixed parts: `struct ifaddrmsg` (linux/if_addr.h) and `struct rtmsg` (linux/rtnetlink.h), in bytes. */
+/**
+ * Fixed parts: `struct ifinfomsg` and `struct rtmsg` (linux/rtnetlink.h), `struct ifaddrmsg` (linux/if_addr.h),
+ * in bytes.
+ */
+const LINK_STRUCT = 16;
 const ADDRESS_STRUCT = 8;
 const ROUTE_STRUCT = 12;
 
@@ -124,6 +129,34 @@ export const addAddress = (
   const payload = Buffer.concat([fixed, encodeAttribute(IFA_LOCAL, ip), encodeAttribute(IFA_ADDRESS, ip)]);
   socket.change({ name: 'RTM_NEWADDR', type: RTM_NEWADDR, flags: CREATE_EXCLUSIVELY, payload });
 };
+
+/** An interface as it is. */
+export interface InterfaceState {
+  readonly name: string;
+  /** Was it brought up? */
+  readonly isUp: boolean;
+  /** Its IPv4 addresses. */
+  readonly addresses: readonly string[];
+}
+
+/** All interfaces of the namespace, those that are down or without an address, too. */
+export const listInterfaces = (socket: RouteSocket): InterfaceState[] => {
+  const addressRequest = Buffer.alloc(ADDRESS_STRUCT);
+  addressRequest.writeUInt8(AF_INET, 0);
+  const addresses = socket.dump({ name: 'RTM_GETADDR', type: RTM_GETADDR, payload: addressRequest });
+  const byIndex = Map.groupBy(addresses, (answer) => answer.readUInt32LE(4));
+  const payload = Buffer.alloc(LINK_STRUCT);
+  return socket.dump({ name: 'RTM_GETLINK', type: RTM_GETLINK, payload }).map((answer) => ({
+    name: cString(decodeAttributes(answer.subarray(LINK_STRUCT)).get(IFLA_IFNAME)),
+    isUp: (answer.readUInt32LE(8) & IFF_UP) !== 0,
+    addresses: (byIndex.get(answer.readInt32LE(4)) ?? []).flatMap((address) => {
+      const own = decodeAttributes(address.subarray(ADDRESS_STRUCT)).get(IFA_LOCAL);
+      return own === undefined ? [] : [decodeIpAddress(own)];
+    }),
+  }));
+};
+
+const cString = (bytes: Buffer = Buffer.alloc(0)): string => bytes.toString('utf8').replace(/\0.*$/, '');
 
 /** Networks of every IPv4 address, on interfaces that are down too. */
 export const listAddressNetworks = (socket: RouteSocket): Ipv4Network[] => {

@@ -4,7 +4,7 @@
  */
 import type { FirewallName } from '../network/firewall.ts';
 import type { Link } from '../network/namespace.ts';
-import type { HeldForward } from '../network/transport.ts';
+import type { HeldForward, TransportName } from '../network/transport.ts';
 
 /** A network namespace and its link to the host. */
 export interface NamespaceRecord {
@@ -45,5 +45,7 @@ export interface SandboxRecord {
   readonly enclosure: EnclosureRecord;
   /** The firewall it stands behind; absent before that is settled, and where there is none. */
   readonly firewall?: FirewallName;
+  /** What carries its forwards, as far as it does; absent before that is settled. */
+  readonly transport?: TransportName;
   readonly forwards: readonly HeldForward[];
 }

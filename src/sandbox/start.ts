@@ -90,7 +90,7 @@ export const startSandbox = async (
   };
   const reaper = made.use(new Reaper());
   const { generations } = options;
-  const { enclosure, claim, firewall } = await state.exclusively(async () => {
+  const { enclosure, claim, firewall, selection } = await state.exclusively(async () => {
     await reclaim(state, sweep);
     const living = state.living();
     const name = chooseName(definition, living);
@@ -111,7 +111,10 @@ export const startSandbox = async (
     step('link');
     if (link && firewall) made.use(await firewall.admit(link));
     step('firewall');
-    return { enclosure, claim, firewall };
+    const standing = firewall?.name;
+    const selection = await selectTransport(transports, { wanted, standing, probes });
+    claim.amend({ transport: selection.transport.name });
+    return { enclosure, claim, firewall, selection };
   }, onWait);
   await generations.relay();
   if (firewall !== undefined) {
@@ -119,8 +122,6 @@ export const startSandbox = async (
     const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);
     made.use(guardFirewall({ firewall, log: options.log, exclusively, members }));
   }
-  const standing = firewall?.name;
-  const selection = await selectTransport(transports, { wanted, standing, probes });
   step('transport');
   const { record } = claim;
   if (record.enclosure.isolation === 'namespace') reaper.arm(prefix);

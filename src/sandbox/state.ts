@@ -32,6 +32,13 @@ export interface Claim extends Disposable {
   amend(additions: Partial<SandboxRecord>): SandboxRecord;
 }
 
+/** A record as it is found. */
+export interface FoundRecord {
+  readonly record: SandboxRecord;
+  /** Does its supervisor live? */
+  readonly isAlive: boolean;
+}
+
 export class State {
   readonly #root: string;
   readonly #directory: string;
@@ -108,12 +115,14 @@ export class State {
    * nothing up; undefined where this user may not see them.
    */
   peek(): SandboxRecord[] | undefined {
+    return this.peekAll()?.flatMap(({ record, isAlive }) => (isAlive ? [record] : []));
+  }
+
+  /** As {@link peek}, with those of dead supervisors that nobody has swept up after yet. */
+  peekAll(): FoundRecord[] | undefined {
     try {
       const files = listFiles(this.#directory).filter((file) => file.endsWith(SUFFIX));
-      return files.flatMap((file) => {
-        const found = this.#readIfThere(join(this.#directory, file));
-        return found?.isAlive === true ? [found.record] : [];
-      });
+      return files.flatMap((file) => this.#readIfThere(join(this.#directory, file)) ?? []);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
       throw error;
@@ -159,7 +168,7 @@ export class State {
     return join(this.#directory, name + CONTROL_SUFFIX);
   }
 
-  #all(): { record: SandboxRecord; isAlive: boolean }[] {
+  #all(): FoundRecord[] {
     const files = listFiles(this.#directory);
     // Drafts are made under the lock too, so one that is seen is of somebody who was killed over it.
     for (const file of files.filter((name) => name.endsWith(DRAFT_SUFFIX)))
@@ -170,7 +179,7 @@ export class State {
   }
 
   /** Its supervisor may be taking it away right now. */
-  #readIfThere(path: string): { record: SandboxRecord; isAlive: boolean } | undefined {
+  #readIfThere(path: string): FoundRecord | undefined {
     try {
       return this.#read(path);
     } catch (error) {
@@ -179,7 +188,7 @@ export class State {
     }
   }
 
-  #read(path: string): { record: SandboxRecord; isAlive: boolean } {
+  #read(path: string): FoundRecord {
     const fd = openSync(path, 'r');
     try {
       const record = JSON.parse(readFileSync(fd, 'utf8')) as SandboxRecord;
