@@ -6,6 +6,7 @@ import { WasmrunError } from './errors.ts';
 import type { Log } from './log.ts';
 import { ControlClient } from './sandbox/control/control-client.ts';
 import type { SandboxControl } from './sandbox/control/sandbox-control.ts';
+import { logDirectory, removeLog } from './sandbox/log-files.ts';
 import type { SandboxRecord } from './sandbox/record.ts';
 import { State } from './sandbox/state.ts';
 import type { Store } from './sandbox/store.ts';
@@ -64,6 +65,11 @@ export class Sandboxes {
     const [first, ...others] = entries.filter(({ id }) => nameOrId !== '' && id.startsWith(nameOrId));
     if (first !== undefined && others.length === 0) return first;
     throw notFound(nameOrId, entries);
+  }
+
+  /** By its full name. */
+  isRunning(name: string): boolean {
+    return this.#records().some((record) => record.name === name);
   }
 
   /**
@@ -147,7 +153,10 @@ export class Sandboxes {
       });
     }
     if (record !== undefined) await this.stop(name);
-    if (stored !== undefined) await this.#withStore((store) => store.remove(name));
+    if (stored === undefined) return entry;
+    // The last thing in their directory goes last.
+    removeLog(logDirectory(this.prefix, name));
+    await this.#withStore((store) => store.remove(name));
     return entry;
   }
 
@@ -169,7 +178,7 @@ export class Sandboxes {
 
   async #isGone(name: string, patienceMs: number): Promise<boolean> {
     const deadline = performance.now() + patienceMs;
-    while (this.#records().some((record) => record.name === name)) {
+    while (this.isRunning(name)) {
       if (performance.now() > deadline) return false;
       await sleep(POLL_MS);
     }

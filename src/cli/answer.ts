@@ -31,6 +31,26 @@ export interface Answer {
 }
 
 /**
+ * Does what a command was called for and prints while it does it; prints its failure.
+ * @param command - as it is typed, e.g. `port expose`
+ */
+export const answerGradually = async (
+  session: Session,
+  command: string,
+  action: () => Promise<void>,
+): Promise<void> => {
+  const { output } = session;
+  try {
+    await action();
+  } catch (thrown) {
+    const error = toWasmrunError(thrown);
+    session.status = statusOf(error);
+    if (session.json) output.result('', errorDocument(command, error));
+    else output.error(error);
+  }
+};
+
+/**
  * Does what a command was called for, and prints what came of it.
  * @param command - as it is typed, e.g. `port expose`
  */
@@ -39,17 +59,11 @@ export const answer = async (
   command: string,
   action: () => Promise<Answer>,
 ): Promise<void> => {
-  const { output } = session;
-  try {
+  await answerGradually(session, command, async () => {
     const { text, data, status = 0 } = await action();
     session.status = status;
-    output.result(text, { command, exit_code: status, data });
-  } catch (thrown) {
-    const error = toWasmrunError(thrown);
-    session.status = statusOf(error);
-    if (session.json) output.result('', errorDocument(command, error));
-    else output.error(error);
-  }
+    session.output.result(text, { command, exit_code: status, data });
+  });
 };
 
 /** Only what was typed wrongly counts as wrong usage: everything else was understood, and failed. */

@@ -6,6 +6,7 @@ import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { gcCommand } from './commands/gc.ts';
 import { restartCommand, rmCommand, startCommand, stopCommand } from './commands/lifecycle.ts';
+import { logsCommand } from './commands/logs.ts';
 import { osCommand } from './commands/os.ts';
 import { portCommand } from './commands/port.ts';
 import { psCommand } from './commands/ps.ts';
@@ -52,6 +53,7 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
     .addCommand(portCommand(session))
     .addCommand(psCommand(session))
     .addCommand(statusCommand(session))
+    .addCommand(logsCommand(session))
     .addCommand(stopCommand(session))
     .addCommand(startCommand(session))
     .addCommand(restartCommand(session))

@@ -117,11 +117,7 @@ export const startSandbox = async (
     return { enclosure, claim, firewall, selection };
   }, onWait);
   await generations.relay();
-  if (firewall !== undefined) {
-    const members = (): Member[] => neighbours(state.living(), firewall.name);
-    const exclusively = (action: () => Promise<void>): Promise<void> => state.exclusively(action);
-    made.use(guardFirewall({ firewall, log: options.log, exclusively, members }));
-  }
+  if (firewall !== undefined) made.use(guard(firewall, state, options));
   step('transport');
   const { record } = claim;
   if (record.enclosure.isolation === 'namespace') reaper.arm(prefix);
@@ -161,6 +157,14 @@ const openFirewall = async (
   claim.amend({ firewall: backend.name });
   return new Firewall(backend, prefix);
 };
+
+const guard = (firewall: Firewall, state: State, { log }: StartOptions): AsyncDisposable =>
+  guardFirewall({
+    firewall,
+    log,
+    exclusively: (action) => state.exclusively(action),
+    members: () => neighbours(state.living(), firewall.name),
+  });
 
 /** Sandboxes behind the same firewall. */
 const neighbours = (living: readonly SandboxRecord[], name: Firewall['name']): Member[] =>

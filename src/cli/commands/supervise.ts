@@ -5,7 +5,6 @@
 import { createWriteStream } from 'node:fs';
 import { REPORT_FD } from '../../detached-supervisor.ts';
 import type { DetachedReport } from '../../detached-supervisor.ts';
-import type { SandboxEvent } from '../../sandbox/events.ts';
 import type { Log } from '../../log.ts';
 import type { StoredSandbox } from '../../sandbox/stored-sandbox.ts';
 import { loadAppSettings } from '../app-settings.ts';
@@ -24,21 +23,16 @@ export const superviseCommand = (session: Session) =>
 const supervise = async (name: string): Promise<number> => {
   const { settings } = await loadAppSettings(process.cwd());
   const prefix = settings.network.namespacePrefix;
-  const { openSandboxLog } = await import('../../sandbox-log.ts');
+  const { SandboxLog } = await import('../sandbox-log.ts');
   const { Store } = await import('../../sandbox/store.ts');
   const reports = new Reports();
-  const sandboxLog = openSandboxLog(prefix, name);
+  using sandboxLog = new SandboxLog(prefix, name);
   const log: Log = {
-    detail: () => {},
-    info: (text) => sandboxLog.say(text),
+    ...sandboxLog.log,
     warn: (text) => {
-      sandboxLog.say(`warning: ${text}`);
+      sandboxLog.log.warn(text);
       reports.send({ type: 'warning', text });
     },
-  };
-  const onEvent = (event: SandboxEvent): void => {
-    sandboxLog.event(event);
-    reports.send(event);
   };
   await using store = new Store(prefix, { log });
   try {
@@ -49,13 +43,17 @@ const supervise = async (name: string): Promise<number> => {
       stored,
       store,
       log,
-      events: onEvent,
+      events: (event) => {
+        sandboxLog.event(event);
+        reports.send(event);
+      },
       onReady: (silent) => reports.send({ type: 'ready', silent }),
       ...(await readStored(stored, log)),
     });
   } catch (thrown) {
-    const { code, message, hint, exitStatus } = toWasmrunError(thrown);
-    sandboxLog.say(`error: ${message}`);
+    const error = toWasmrunError(thrown);
+    const { code, message, hint, exitStatus } = error;
+    sandboxLog.error(error);
     reports.send({ type: 'failed', code, message, ...(hint !== undefined && { hint }) });
     return exitStatus;
   }
