@@ -131,9 +131,9 @@ export class Sandboxes {
     if (record === undefined) return false;
     const control = new ControlClient(name, this.#state.controlPath(name));
     await askToStop(control);
-    if (await this.#isGone(name, STOP_PATIENCE_MS)) return true;
+    if (await this.isGone(record, STOP_PATIENCE_MS)) return true;
     await askToStop(control);
-    if (await this.#isGone(name, KILL_PATIENCE_MS)) return true;
+    if (await this.isGone(record, KILL_PATIENCE_MS)) return true;
     throw new WasmrunError('CONTROL_FAILED', `${name} does not stop (pid ${record.pid})`, {
       hint: `wasmrun explain ${name} says what is wrong with it`,
     });
@@ -176,9 +176,10 @@ export class Sandboxes {
     });
   }
 
-  async #isGone(name: string, patienceMs: number): Promise<boolean> {
+  /** Waits until nothing of a sandbox runs any more; a supervisor that is a program of ours has ended then, too. */
+  async isGone({ name, pid, isDetached }: SandboxRecord, patienceMs = KILL_PATIENCE_MS): Promise<boolean> {
     const deadline = performance.now() + patienceMs;
-    while (this.isRunning(name)) {
+    while (this.isRunning(name) || (isDetached && isProcess(pid))) {
       if (performance.now() > deadline) return false;
       await sleep(POLL_MS);
     }
@@ -192,6 +193,14 @@ export class Sandboxes {
     return await action(store);
   }
 }
+
+const isProcess = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
 
 const askToStop = async (control: SandboxControl): Promise<void> => {
   try {

@@ -61,6 +61,8 @@ export interface HostPortRequest {
   readonly skipUnavailable?: readonly string[];
   /** Port inside the sandbox, for the wording of hints. */
   readonly processPort?: number;
+  /** Names who has a port of this address, where the caller knows better than the kernel, whose answer is a process. */
+  readonly ownerOf?: (address: string, port: number) => string | undefined;
 }
 
 /**
@@ -240,7 +242,8 @@ const portInUse = (cause: BindFailure, { address, port, request }: Circumstances
   }
   const protocol = protocolOf(request);
   const owner = findPortOwner(address, port, protocol);
-  const by = owner ? `${owner.command} (pid ${owner.pid})` : 'another process';
+  const process = owner ? `${owner.command} (pid ${owner.pid})` : 'another process';
+  const by = request.ownerOf?.(address, port) ?? process;
   return new WasmrunError(
     'PORT_IN_USE',
     `host port ${formatPort(port, protocol)} is already in use by ${by}`,

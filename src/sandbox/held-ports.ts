@@ -1,9 +1,8 @@
 /** The host ports of a sandbox: held before anything else is made, then handed over or relayed. */
 import type { Socket } from 'node:dgram';
-import { WasmrunError } from '../errors.ts';
-import { formatPort } from '../network/forward.ts';
 import { holdHostPort } from '../network/host-listener.ts';
 import type { HeldForward } from '../network/transport.ts';
+import type { Protocol } from '../os/socket.ts';
 import type { RequestedForward } from './definition.ts';
 import type { SandboxRecord } from './record.ts';
 
@@ -73,31 +72,10 @@ export class HeldPorts implements AsyncDisposable {
 
   /** @throws {WasmrunError} PORT_IN_USE, PORT_FORBIDDEN, BIND_FAILED */
   async hold(requested: RequestedForward): Promise<HeldPort> {
-    try {
-      return await this.#hold(requested);
-    } catch (error) {
-      const isTaken = error instanceof WasmrunError && error.code === 'PORT_IN_USE';
-      throw isTaken ? this.#nameSandbox(error, requested) : error;
-    }
-  }
-
-  /** A sandbox is a better answer than the process it runs in. */
-  #nameSandbox(error: WasmrunError, { hostPort, protocol }: RequestedForward): WasmrunError {
-    for (const { name, forwards } of this.#neighbours()) {
-      const theirs = forwards.find((each) => each.hostPort === hostPort && each.protocol === protocol);
-      if (theirs === undefined) continue;
-      const forward = formatPort(`${hostPort}:${theirs.processPort}`, protocol);
-      return new WasmrunError('PORT_IN_USE', `host port ${hostPort} belongs to the sandbox ${name}`, {
-        hint: `choose another one; wasmrun port close ${name} ${forward} gives it back`,
-        cause: error,
-      });
-    }
-    return error;
-  }
-
-  async #hold(requested: RequestedForward): Promise<HeldPort> {
     const { protocol, addresses, hostPort, processPort } = requested;
-    const request = { addresses, port: hostPort, processPort, skipUnavailable: OPTIONAL_ADDRESSES };
+    const ownerOf = (address: string, port: number): string | undefined =>
+      this.#findSandbox({ address, port, protocol });
+    const request = { addresses, port: hostPort, processPort, skipUnavailable: OPTIONAL_ADDRESSES, ownerOf };
     await using made = new AsyncDisposableStack();
     let held: HeldPort;
     if (protocol === 'tcp') {
@@ -118,6 +96,18 @@ export class HeldPorts implements AsyncDisposable {
     }
     this.#held.set(held, made.move());
     return held;
+  }
+
+  /** Which sandbox has a host port: a better answer than the process that it runs in. */
+  #findSandbox(taken: { address: string; port: number; protocol: Protocol }): string | undefined {
+    const { address, port, protocol } = taken;
+    const owner = this.#neighbours().find(({ forwards }) =>
+      forwards.some(
+        (theirs) =>
+          theirs.hostPort === port && theirs.protocol === protocol && theirs.addresses.includes(address),
+      ),
+    );
+    return owner && `the sandbox ${owner.name}`;
   }
 
   /** The same host port, leading to another process port from now on; `held` is none of these any more. */

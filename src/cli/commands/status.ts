@@ -1,4 +1,5 @@
 /** `wasmrun status`: how one sandbox is. */
+import { WasmrunError } from '../../errors.ts';
 import { formatPort } from '../../network/forward.ts';
 import type { SandboxInfo } from '../../sandbox/control/sandbox-info.ts';
 import type { SandboxEntry } from '../../sandboxes.ts';
@@ -27,8 +28,14 @@ const status = async (session: Session, nameOrId: string): Promise<Answer> => {
   const sandboxes = await findSandboxes(session);
   const entry = await sandboxes.find(nameOrId);
   if (entry.record === undefined) return describeStopped(entry);
-  const { control } = await sandboxes.control(entry.name);
-  return await describeRunning(await control.info(), entry);
+  try {
+    const { control } = await sandboxes.control(entry.name);
+    return await describeRunning(await control.info(), entry);
+  } catch (error) {
+    const isEnding = error instanceof WasmrunError && error.code === 'SANDBOX_NOT_RUNNING';
+    if (!isEnding || !(await sandboxes.isGone(entry.record))) throw error;
+    return describeStopped(await sandboxes.find(entry.name));
+  }
 };
 
 const describeStopped = ({ name, id, stored }: SandboxEntry): Answer => {

@@ -153,5 +153,5 @@ test('an app that ends by itself is told with its exit status, and its host port
   await run('os', HELLO, '--detach', '--name', 'thief', '--forward', `${port}:3000`);
   const start = await run('start', 'once');
   expect(start.status).toBe(1);
-  expect(start.stderr).toContain(`host port ${port} belongs to the sandbox thief`);
+  expect(start.stderr).toContain(`host port ${port} is already in use by the sandbox thief`);
 });

@@ -132,7 +132,7 @@ test('a taken host port is refused with who has it; --any-port takes another one
   const own = Number(new URL(await web.url()).port);
   expect(await json('port', 'expose', 'web', `${own}:4000`)).toMatchObject({
     exit_code: 1,
-    error: { code: 'PORT_IN_USE', message: `host port ${own} belongs to the sandbox web` },
+    error: { code: 'PORT_IN_USE', message: `host port ${own} is already in use by the sandbox web` },
   });
 });
 
