@@ -73,6 +73,7 @@ try {
   const half = sizes[Math.floor(sizes.length / 2)]!;
   const last = sizes.at(-1)!;
   console.log(`RSS of the supervisor, the end through the middle of ${CYCLES} cycles: ${ratio(last.rss / half.rss)}`);
+  console.log(`MiB: ${sizes.map(({ rss }) => (rss / 1024).toFixed(0)).join(" ")}`);
   console.log(`descriptors: ${sizes.map(({ descriptors }) => descriptors).join(' ')}`);
   printPromises([
     { what: 'expose and close against nft add element', value: both, atMost: 5 },

@@ -179,7 +179,8 @@ export class Sandboxes {
   /** Waits until nothing of a sandbox runs any more; a supervisor that is a program of ours has ended then, too. */
   async isGone({ name, pid, isDetached }: SandboxRecord, patienceMs = KILL_PATIENCE_MS): Promise<boolean> {
     const deadline = performance.now() + patienceMs;
-    while (this.isRunning(name) || (isDetached && isProcess(pid))) {
+    const isThere = (): boolean => this.isRunning(name) || (isDetached && isProcess(pid));
+    while (isThere()) {
       if (performance.now() > deadline) return false;
       await sleep(POLL_MS);
     }
