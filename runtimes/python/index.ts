@@ -45,6 +45,7 @@ const toGuestProgram = async (
   const options: PythonOptions = {
     initialMemory: packageFile('dist/drivers/python/python.memory'),
     ...(snapshot !== undefined && { snapshot }),
+    sitePackages,
     conditions: {
       build: readFileSync(packageFile('dist/drivers/python/build-hash.txt'), 'utf8'),
       workingDirectory: directory,
@@ -66,7 +67,6 @@ const toGuestProgram = async (
       // There are no accounts to look that up in.
       USER: 'nobody',
       ...(hasTimeZones && { PYTHONTZPATH: TIME_ZONES }),
-      ...(sitePackages.length > 0 && { PYTHONPATH: sitePackages.join(':') }),
     },
     notices,
     directories: [
