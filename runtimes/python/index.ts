@@ -35,7 +35,7 @@ export const pythonRuntime: Runtime = {
 const TIME_ZONES = '/usr/share/zoneinfo';
 
 const toGuestProgram = async (
-  { args }: App,
+  { args, memory }: App,
   { entry, directory, sitePackages, directories, notices }: PythonApp,
 ): Promise<GuestProgram> => {
   const hasTimeZones = existsSync(TIME_ZONES);
@@ -50,6 +50,7 @@ const toGuestProgram = async (
       build: readFileSync(packageFile('dist/drivers/python/build-hash.txt'), 'utf8'),
       workingDirectory: directory,
       imports: startImports(directory, command, entry.file),
+      ...(memory !== undefined && { memory }),
     },
   };
   return {

@@ -59,14 +59,18 @@ const MOST_PAGES = 65_536;
 
 /**
  * Memory for an interpreter, all zero.
+ * @param limit - bytes that it may grow to; CPython has a MemoryError then
  * @param size - in bytes, where more is needed than it begins with
  */
-export const createMemory = (size = 0): WebAssembly.Memory =>
-  new WebAssembly.Memory({ initial: Math.max(INITIAL_PAGES, size / PAGE), maximum: MOST_PAGES });
+export const createMemory = (limit: number | undefined, size = 0): WebAssembly.Memory =>
+  new WebAssembly.Memory({
+    initial: Math.max(INITIAL_PAGES, size / PAGE),
+    maximum: limit === undefined ? MOST_PAGES : Math.floor(limit / PAGE),
+  });
 
 /** The memory of an interpreter that begins at the beginning. */
-export const initialMemory = (program: Program): WebAssembly.Memory => {
-  const memory = createMemory();
+export const initialMemory = (program: Program, limit?: number): WebAssembly.Memory => {
+  const memory = createMemory(limit);
   new Uint8Array(memory.buffer).set(program.initialMemory());
   return memory;
 };
