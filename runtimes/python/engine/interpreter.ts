@@ -2,6 +2,7 @@
  * CPython as WebAssembly (npm's `pyodide`), without the JavaScript that comes with it: all that the interpreter imports
  * is provided here. What it imports for talking to JavaScript is refused, so nothing of the engine can be reached.
  */
+import type { Descriptor } from '../../../src/engine/descriptor.ts';
 import type { EngineServices } from '../../../src/engine/driver.ts';
 import type { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
@@ -105,7 +106,8 @@ export const createInterpreter = (module: WebAssembly.Module, options: Interpret
   const { fds, files, services, env, onRandom } = options;
   const memory = new GuestMemory();
   const threads = new Threads(services.events);
-  const context: CallContext = { memory, fds, threads, nonBlocking: new WeakSet() };
+  const state = { nonBlocking: new WeakSet<Descriptor>(), unshared: new WeakSet<Descriptor>() };
+  const context: CallContext = { memory, fds, threads, ...state };
   const numbers = new DescriptorNumbers(context);
   const sockets = new Sockets(context, services);
   const signals = new Signals(threads, () => exports);
