@@ -56,7 +56,7 @@ export const osCommand = (session: Session) =>
     .option('--env-file <file>', 'file of NAME=value lines (repeatable)', collect)
     .option('--dir <host[:guest[:ro]]>', 'directory the app may use (repeatable)', collect)
     .option('--tmpfs <path>', 'in-memory directory of the app (repeatable)', collect)
-    .option('--memory <size>', 'memory of a Node.js app, such as 256m or 1g (default: 512m)')
+    .option('--memory <size>', 'memory of an app for Node.js or Python, such as 256m or 1g (Node.js: 512m)')
     .option('--plan', 'print what would be done, and do nothing')
     .option('--watch', 'bring a new version of the app when its files change')
     .option('--verbose', 'say more about what happens')
