@@ -18,8 +18,15 @@ import type { NodeCommand, NodeProgram } from '../test/helpers/nodejs-command.ts
 import { runBounded } from './conformance/bounded-run.ts';
 import { updateDocument } from './conformance/compatibility-document.ts';
 import type { Failure } from './conformance/compatibility-document.ts';
-import { RUNNER, countOf, prepareExpress, readOutcome } from './conformance/express-tests.ts';
-import type { SuiteOutcome } from './conformance/express-tests.ts';
+import { RUNNER, prepareExpress, readOutcome } from './conformance/express-tests.ts';
+import {
+  OUTCOME_HEADINGS,
+  countOf,
+  failuresIn,
+  guestFailures,
+  outcomeRow,
+} from './conformance/suite-outcome.ts';
+import type { SuiteOutcome } from './conformance/suite-outcome.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -52,15 +59,6 @@ const run = async (command: NodeCommand): Promise<SuiteOutcome> => {
   return outcome;
 };
 
-/** What plain Node passes and the guest does not. */
-const failuresOf = (plain: SuiteOutcome, guest: SuiteOutcome): Failure[] =>
-  [...plain.tests].flatMap(([name, { verdict }]) => {
-    const outcome = guest.tests.get(name);
-    if (verdict !== 'pass' || outcome?.verdict === 'pass') return [];
-    const complaint = outcome === undefined ? 'does not run' : (outcome.complaint ?? 'skips itself');
-    return [{ name, complaint }];
-  });
-
 /** Writes the section of a version; says how many failures have no reason yet. */
 const document = (version: string, plain: SuiteOutcome, failures: readonly Failure[]): void => {
   const total = countOf(plain, 'pass');
@@ -75,10 +73,6 @@ const [repository] = positionals;
 if (repository === undefined) throw new Error('which repository are the tests in?');
 const prefix = `s${randomBytes(3).toString('hex')}`;
 const rows: string[][] = [];
-const row = (name: string, outcome: SuiteOutcome): void => {
-  const counts = (['pass', 'fail', 'skip'] as const).map((verdict) => String(countOf(outcome, verdict)));
-  rows.push([name, String(outcome.tests.size), ...counts, outcome.isComplete ? 'yes' : 'NO']);
-};
 const allFailures: string[] = [];
 let isComplete = true;
 for (const revision of values.revision) {
@@ -86,13 +80,9 @@ for (const revision of values.revision) {
   const env = { EXPRESS_SUITE_ONLY: values.only.join(',') };
   const program: NodeProgram = { directory, module: RUNNER, env };
   const plain = await run(nativeCommand(program));
-  row(`Express ${version}, plain Node`, plain);
+  rows.push(outcomeRow(`Express ${version}, plain Node`, plain));
   isComplete &&= plain.isComplete;
-  const listed = values['plain-only']
-    ? [...plain.tests].flatMap(([name, { verdict, complaint = '' }]) =>
-        verdict === 'fail' ? [{ name, complaint }] : [],
-      )
-    : [];
+  const listed = values['plain-only'] ? failuresIn(plain) : [];
   if (!values['plain-only']) {
     const { instead } = values;
     const guest = await run(
@@ -100,14 +90,14 @@ for (const revision of values.revision) {
         ? guestCommand(program, { prefix, name: 'express' })
         : nativeCommand(program, instead),
     );
-    row(`Express ${version}, ${instead ?? 'guest'}`, guest);
+    rows.push(outcomeRow(`Express ${version}, ${instead ?? 'guest'}`, guest));
     isComplete &&= guest.isComplete;
-    const failures = failuresOf(plain, guest);
+    const failures = guestFailures(plain, guest);
     listed.push(...failures);
     if (values.markdown) document(version, plain, failures);
   }
   allFailures.push(...listed.map(({ name, complaint }) => `${version}: ${name}\n    ${complaint}`));
 }
-printTable(['', 'tests', 'pass', 'fail', 'skip', 'ended'], rows);
+printTable(OUTCOME_HEADINGS, rows);
 if (allFailures.length > 0) console.log(`\n${allFailures.join('\n')}`);
 process.exitCode = allFailures.length === 0 && isComplete ? 0 : 1;

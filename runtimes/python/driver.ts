@@ -26,7 +26,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         mounts: guestMounts(launch, directories),
         tmpfs: launch.tmpfs,
         args: launch.args,
-        env: launch.env,
+        env: withPackages(launch.env, options.sitePackages),
         conditions: options.conditions,
         snapshot,
       });
@@ -40,6 +40,12 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       };
     },
   };
+};
+
+/** As `site` would find them in a virtual environment, whatever else the user's `PYTHONPATH` (python(1)) names. */
+const withPackages = (env: LaunchMessage['env'], sitePackages: readonly string[]): LaunchMessage['env'] => {
+  const paths = [env['PYTHONPATH'] ?? '', ...sitePackages].filter((path) => path !== '');
+  return paths.length === 0 ? env : { ...env, PYTHONPATH: paths.join(':') };
 };
 
 export const driver: Driver = { open };

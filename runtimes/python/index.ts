@@ -35,7 +35,7 @@ export const pythonRuntime: Runtime = {
 const TIME_ZONES = '/usr/share/zoneinfo';
 
 const toGuestProgram = async (
-  { args }: App,
+  { args, memory }: App,
   { entry, directory, sitePackages, directories, notices }: PythonApp,
 ): Promise<GuestProgram> => {
   const hasTimeZones = existsSync(TIME_ZONES);
@@ -45,10 +45,12 @@ const toGuestProgram = async (
   const options: PythonOptions = {
     initialMemory: packageFile('dist/drivers/python/python.memory'),
     ...(snapshot !== undefined && { snapshot }),
+    sitePackages,
     conditions: {
       build: readFileSync(packageFile('dist/drivers/python/build-hash.txt'), 'utf8'),
       workingDirectory: directory,
       imports: startImports(directory, command, entry.file),
+      ...(memory !== undefined && { memory }),
     },
   };
   return {
@@ -66,7 +68,6 @@ const toGuestProgram = async (
       // There are no accounts to look that up in.
       USER: 'nobody',
       ...(hasTimeZones && { PYTHONTZPATH: TIME_ZONES }),
-      ...(sitePackages.length > 0 && { PYTHONPATH: sitePackages.join(':') }),
     },
     notices,
     directories: [

@@ -18,6 +18,8 @@ export interface PythonOptions {
   readonly initialMemory: string;
   /** Absolute path of the app's snapshot, which may not be there yet. */
   readonly snapshot?: string;
+  /** Where packages are found, absolute; behind what the user names in `PYTHONPATH`. */
+  readonly sitePackages: readonly string[];
   readonly conditions: Omit<SnapshotConditions, 'environment'>;
 }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { openCacheDirectory } from './cache-directory.ts';
 import type { TestOutcome } from './node-tests.ts';
 import { commitOf, extractTree } from './source-tree.ts';
+import type { SuiteOutcome } from './suite-outcome.ts';
 
 /** The runner, as it lies beside the tests. */
 export const RUNNER = 'wasmrun-mocha-runner.cjs';
@@ -48,12 +49,6 @@ export const prepareExpress = (repository: string, revision: string): ExpressTes
   return { directory, version: readManifest(directory).version };
 };
 
-export interface SuiteOutcome {
-  readonly tests: ReadonlyMap<string, TestOutcome>;
-  /** Did the runner get to its end? */
-  readonly isComplete: boolean;
-}
-
 interface RunnerLine extends TestOutcome {
   readonly test?: string;
   readonly end?: true;
@@ -82,7 +77,3 @@ export const readOutcome = (output: string): SuiteOutcome => {
   }
   return { tests, isComplete };
 };
-
-/** How many tests had an outcome. */
-export const countOf = ({ tests }: SuiteOutcome, verdict: TestOutcome['verdict']): number =>
-  [...tests.values()].filter((outcome) => outcome.verdict === verdict).length;

@@ -40,6 +40,8 @@ export interface GuestOptions {
   readonly name: string;
   /** As `--forward` takes them. */
   readonly forwards?: readonly string[];
+  /** As `--dir` takes them. */
+  readonly mounts?: readonly string[];
 }
 
 /** Runs the program inside WebAssembly by `wasmrun os`. */
@@ -63,7 +65,7 @@ export interface GuestProgram {
 /** `wasmrun os`, by the pinned Node. */
 export const wasmrunCommand = (
   { language, directory, module, args = [], env }: GuestProgram,
-  { prefix, name, forwards = [] }: GuestOptions,
+  { prefix, name, forwards = [], mounts = [] }: GuestOptions,
 ): NodeCommand => ({
   file: pinnedNode(),
   args: [
@@ -71,6 +73,7 @@ export const wasmrunCommand = (
     ...(module === undefined ? [] : ['--module', module]),
     ...Object.entries(env).flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
     ...forwards.flatMap((forward) => ['--forward', forward]),
+    ...mounts.flatMap((mount) => ['--dir', mount]),
     ...(args.length === 0 ? [] : ['--', ...args]),
   ],
   cwd: directory,

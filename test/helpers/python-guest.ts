@@ -10,12 +10,15 @@ export interface PythonGuestOptions extends Partial<Omit<EngineOptions, 'guest' 
   readonly directory: string;
   /** The file to run, relative to the directory; by default what the runtime finds. */
   readonly module?: string;
+  /** Bytes it may use. */
+  readonly memory?: number;
 }
 
 /** Starts an app as the runtime would. */
 export const startPythonGuest = async ({
   directory,
   module,
+  memory,
   args = [],
   env = {},
   directories = [],
@@ -27,6 +30,7 @@ export const startPythonGuest = async ({
     env,
     reason: 'a test',
     ...(module !== undefined && { module: join(directory, module) }),
+    ...(memory !== undefined && { memory }),
   });
   return startEngine({
     guest: program.modulePath,

@@ -65,7 +65,8 @@ export class AppStart {
     for (const stream of services.streams) this.#fds.add(stream);
     // Nobody else is to wait while one thread reads; what is written is written.
     services.streams[0].flags |= FDFLAG.nonblock;
-    const memory = restored === 'none' ? initialMemory(program) : restored.memory;
+    const limit = this.#options.conditions.memory;
+    const memory = restored === 'none' ? initialMemory(program, limit) : restored.memory;
     const [files, fds] = [this.#files, this.#fds];
     const interpreter = createInterpreter(program.module, { memory, files, fds, services, env });
     return restored === 'none' || this.#command === undefined
@@ -81,12 +82,12 @@ export class AppStart {
     if (stored === undefined || !describes(stored.description, this.#start)) return undefined;
     const { state } = stored.description;
     if (state === undefined) return 'none';
-    const memory = createMemory(stored.memorySize);
+    const memory = createMemory(this.#options.conditions.memory, stored.memorySize);
     return snapshot.load(stored, new Uint8Array(memory.buffer)) ? { memory, state } : undefined;
   }
 
   async #make(program: Program, { events }: EngineServices): Promise<Restored | 'none'> {
-    const { mounts, tmpfs, snapshot } = this.#options;
+    const { mounts, tmpfs, snapshot, conditions } = this.#options;
     const { description, memory: made } = await makeSnapshot({
       program,
       mounts,
@@ -96,7 +97,7 @@ export class AppStart {
     });
     snapshot?.store(description, made);
     if (description.state === undefined) return 'none';
-    const memory = createMemory(made.length);
+    const memory = createMemory(conditions.memory, made.length);
     new Uint8Array(memory.buffer).set(made);
     return { memory, state: description.state };
   }

@@ -2,6 +2,7 @@
  * CPython as WebAssembly (npm's `pyodide`), without the JavaScript that comes with it: all that the interpreter imports
  * is provided here. What it imports for talking to JavaScript is refused, so nothing of the engine can be reached.
  */
+import type { Descriptor } from '../../../src/engine/descriptor.ts';
 import type { EngineServices } from '../../../src/engine/driver.ts';
 import type { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
@@ -59,14 +60,18 @@ const MOST_PAGES = 65_536;
 
 /**
  * Memory for an interpreter, all zero.
+ * @param limit - bytes that it may grow to; CPython has a MemoryError then
  * @param size - in bytes, where more is needed than it begins with
  */
-export const createMemory = (size = 0): WebAssembly.Memory =>
-  new WebAssembly.Memory({ initial: Math.max(INITIAL_PAGES, size / PAGE), maximum: MOST_PAGES });
+export const createMemory = (limit: number | undefined, size = 0): WebAssembly.Memory =>
+  new WebAssembly.Memory({
+    initial: Math.max(INITIAL_PAGES, size / PAGE),
+    maximum: limit === undefined ? MOST_PAGES : Math.floor(limit / PAGE),
+  });
 
 /** The memory of an interpreter that begins at the beginning. */
-export const initialMemory = (program: Program): WebAssembly.Memory => {
-  const memory = createMemory();
+export const initialMemory = (program: Program, limit?: number): WebAssembly.Memory => {
+  const memory = createMemory(limit);
   new Uint8Array(memory.buffer).set(program.initialMemory());
   return memory;
 };
@@ -101,7 +106,8 @@ export const createInterpreter = (module: WebAssembly.Module, options: Interpret
   const { fds, files, services, env, onRandom } = options;
   const memory = new GuestMemory();
   const threads = new Threads(services.events);
-  const context: CallContext = { memory, fds, threads, nonBlocking: new WeakSet() };
+  const state = { nonBlocking: new WeakSet<Descriptor>(), unshared: new WeakSet<Descriptor>() };
+  const context: CallContext = { memory, fds, threads, ...state };
   const numbers = new DescriptorNumbers(context);
   const sockets = new Sockets(context, services);
   const signals = new Signals(threads, () => exports);

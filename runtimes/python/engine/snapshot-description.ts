@@ -11,6 +11,8 @@ export interface SnapshotConditions {
   readonly workingDirectory: string;
   /** What the app was found to import. */
   readonly imports: readonly string[];
+  /** Bytes of memory that the app may use, where that is limited: not all that it imports may fit. */
+  readonly memory?: number;
   /** Variables that the interpreter itself looks at; see {@link interpreterEnvironment}. */
   readonly environment: Readonly<Record<string, string>>;
 }

@@ -103,7 +103,7 @@ class Attempt {
   constructor(plan: SnapshotPlan) {
     this.#plan = plan;
     const fds = this.#fds;
-    const { environment } = plan.start.conditions;
+    const { environment, memory } = plan.start.conditions;
     const noteAttempt = (): void => {
       this.#attempts += 1;
     };
@@ -111,7 +111,7 @@ class Attempt {
     this.files = new ObservedFileSystem(plan.mounts, fds);
     this.files.changeDirectory(plan.start.conditions.workingDirectory);
     this.#interpreter = createInterpreter(plan.program.module, {
-      memory: initialMemory(plan.program),
+      memory: initialMemory(plan.program, memory),
       files: this.files,
       fds,
       services: isolatedServices(plan.events, environment, noteAttempt),

@@ -9,6 +9,8 @@ type ThreadFunction = Exclude<RedirectedFunction, 'select' | 'setsockopt' | 'una
 
 /** struct timespec (time.h of musl with 32-bit addresses): 64 bits of seconds, 32 of nanoseconds. */
 const NANOSECONDS_OFFSET = 8;
+/** No thread was started (pythread.h: PYTHREAD_INVALID_THREAD_ID). */
+const FAILED = -1;
 /** clock_nanosleep(2): the time is one of the clock, not one to wait. */
 const TIMER_ABSTIME = 1;
 
@@ -37,12 +39,13 @@ export const threadCalls = (threads: Threads, memory: GuestMemory): Record<Threa
   const calls = {
     PyThread_start_joinable_thread: (start: number, argument: number, id: number, handle: number) => {
       const thread = threads.start(start, argument);
+      if (thread === undefined) return FAILED;
       memory.refresh();
       memory.view.setBigUint64(id, BigInt(thread), true);
       memory.view.setInt32(handle, thread, true);
       return 0;
     },
-    PyThread_start_new_thread: (start: number, argument: number) => threads.start(start, argument),
+    PyThread_start_new_thread: (start: number, argument: number) => threads.start(start, argument) ?? FAILED,
     PyThread_get_thread_ident: () => threads.currentId,
     PyThread_get_thread_ident_ex: () => BigInt(threads.currentId),
     pthread_getspecific: (key: number) => threads.specific.get(key) ?? 0,

@@ -132,9 +132,10 @@ export class Threads {
     outcome.then(end, end);
   }
 
-  /** Starts `function_(argument)` on a stack of its own. */
-  start(function_: number, argument: number): number {
+  /** Starts `function_(argument)` on a stack of its own; undefined where there is no memory for that. */
+  start(function_: number, argument: number): number | undefined {
     const bottom = this.#exports.malloc(STACK_SIZE);
+    if (bottom === 0) return undefined;
     const top = bottom + STACK_SIZE;
     const enter = WebAssembly.promising(
       this.#exports.__indirect_function_table.get(function_) as (argument: number) => number,

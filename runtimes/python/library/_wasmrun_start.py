@@ -1,6 +1,8 @@
 """What an app finds changed from the first moment on; imported by `encodings`, the first module that is not frozen."""
 
 import sys
+
+import _wasmrun_process
 from _frozen_importlib_external import PathFinder
 
 
@@ -40,6 +42,7 @@ class _Finder:
         if name == "sitecustomize":
             # Looked for when the interpreter is ready, whether there is one or not.
             _prepare_signals()
+            _wasmrun_process.explain_absent(sys.modules["os"])
         elif name == "werkzeug._reloader":
             spec = PathFinder.find_spec(name, path, target)
             if spec is not None:

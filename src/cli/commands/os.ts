@@ -61,7 +61,7 @@ export const osCommand = (session: Session) =>
     .option('--env-file <file>', '* file of NAME=value lines', collect)
     .option('--dir <host[:guest]>', '* directory the app may use; read-only with :ro after it', collect)
     .option('--tmpfs <path>', '* in-memory directory of the app', collect)
-    .option('--memory <size>', 'of a Node.js app, such as 1g (default: 512m)')
+    .option('--memory <size>', 'of a Node.js or Python app, such as 1g (Node.js: 512m)')
     .optionsGroup('Network:')
     .option('--forward <spec>', '* lead a host port to a port of the app', collect)
     .option('--bind <address>', '* host address of forwards (default: 127.0.0.1, ::1)', collect)

@@ -212,3 +212,73 @@ print(socket.SO_REUSEADDR, socket.SO_REUSEPORT, select.select([], [], [], 0.01))
     '',
   ]);
 });
+
+test('services and protocols are known by name, and ports by service', async () => {
+  const printed = await printedByPython(`
+import socket
+
+def attempt(name, *args):
+    try:
+        print(getattr(socket, name)(*args))
+    except (OSError, OverflowError) as error:
+        print(type(error).__name__, error)
+
+attempt('getservbyname', 'https')
+attempt('getservbyname', 'domain', 'udp')
+attempt('getservbyname', 'domain', 'sctp')
+attempt('getservbyname', '80')
+attempt('getservbyport', 80)
+attempt('getservbyport', 53, 'udp')
+attempt('getservbyport', 9)
+attempt('getservbyport', 65536)
+attempt('getprotobyname', 'udp')
+attempt('getprotobyname', 'nothing')
+attempt('getnameinfo', ('127.0.0.1', 80), 0)
+attempt('getnameinfo', ('127.0.0.1', 80), socket.NI_NUMERICSERV)
+`);
+  expect(printed.split('\n')).toEqual([
+    '443',
+    '53',
+    'OSError service/proto not found',
+    'OSError service/proto not found',
+    'http',
+    'domain',
+    'OSError port/proto not found',
+    'OverflowError getservbyport: port must be 0-65535.',
+    '17',
+    'OSError protocol not found',
+    "('127.0.0.1', 'http')",
+    "('127.0.0.1', '80')",
+    '',
+  ]);
+});
+
+test('there is no TLS, and whoever asks for it is told so: nothing is sent as it is instead', async () => {
+  const printed = await printedByPython(`
+import asyncio, socket, ssl, urllib.request
+
+def attempt(action):
+    try:
+        print(action())
+    except Exception as error:
+        print(type(error).__name__, error)
+
+one, other = socket.socketpair()
+listener = socket.create_server(('127.0.0.1', 0))
+port = listener.getsockname()[1]
+client = ssl.create_default_context()
+# The handshake is left to the first that is sent.
+attempt(lambda: client.wrap_socket(one, server_hostname='x', do_handshake_on_connect=False).sendall(b'secret'))
+attempt(lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_socket(listener, server_side=True))
+attempt(lambda: urllib.request.urlopen(f'https://127.0.0.1:{port}/'))
+attempt(lambda: asyncio.run(asyncio.open_connection('127.0.0.1', port, ssl=True)))
+`);
+  const reason = 'there is no TLS for Python in a sandbox of wasmrun: let a proxy outside do that';
+  expect(printed.split('\n')).toEqual([
+    `SSLError ${reason}`,
+    `SSLError ${reason}`,
+    `URLError <urlopen error ${reason}>`,
+    `SSLError ${reason}`,
+    '',
+  ]);
+});

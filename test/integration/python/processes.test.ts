@@ -1,8 +1,9 @@
 /** What an app asks of a machine with more than one process, and of code that is not WebAssembly. */
 import { expect, test } from 'vitest';
-import { printedByPython } from '../../helpers/python-guest.ts';
+import { writeAppDirectory } from '../../helpers/app-directory.ts';
+import { printedByPython, startPythonGuest } from '../../helpers/python-guest.ts';
 
-const attempts = (before: string, lines: readonly string[]): string => `
+const programOf = (before: string, lines: readonly string[]): string => `
 ${before}
 for line in ${JSON.stringify(lines)}:
     try: print(eval(line))
@@ -10,25 +11,83 @@ for line in ${JSON.stringify(lines)}:
 `;
 
 const answers = async (before: string, ...lines: readonly string[]): Promise<string[]> =>
-  (await printedByPython(attempts(before, lines))).trimEnd().split('\n');
+  (await printedByPython(programOf(before, lines))).trimEnd().split('\n');
 
-test('other processes cannot be started, and whoever tries is told why', async () => {
-  const reason = 'a sandbox of wasmrun runs one program in one process';
+const ONE_PROCESS = 'a sandbox of wasmrun runs one program in one process';
+const NO_PROGRAM = `no other program can be started: ${ONE_PROCESS}; run it outside, and connect to it`;
+const NO_PROCESS = `no other process can be started: ${ONE_PROCESS}; threads work (threading, ThreadPoolExecutor, multiprocessing.pool.ThreadPool)`;
+
+test('whoever starts another program is told why there is none', async () => {
+  const attempts = [
+    "subprocess.run(['ls'])",
+    "subprocess.check_output('ls', shell=True)",
+    "asyncio.run(asyncio.create_subprocess_exec('ls'))",
+    "os.popen('ls')",
+    "os.execv('/bin/ls', ['ls'])",
+    "os.execvpe('ls', ['ls'], {})",
+  ];
+  expect(await answers('import asyncio, os, subprocess', ...attempts)).toEqual(
+    attempts.map(() => `OSError [Errno 138] ${NO_PROGRAM}`),
+  );
+});
+
+test('whoever starts another process is told why there is none, and what to do', async () => {
+  const attempts = [
+    'os.fork()',
+    "os.spawnv(os.P_WAIT, '/bin/ls', ['ls'])",
+    'multiprocessing.Process(target=print).start()',
+    "multiprocessing.get_context('spawn').Process(target=print).start()",
+    'multiprocessing.Pool(2)',
+    'concurrent.futures.ProcessPoolExecutor(1).submit(print)',
+  ];
+  expect(await answers('import concurrent.futures, multiprocessing, os', ...attempts)).toEqual(
+    attempts.map(() => `OSError [Errno 138] ${NO_PROCESS}`),
+  );
+});
+
+test('what os does not have says so, and why; hasattr knows', async () => {
+  const missing = (name: string, reason: string): string =>
+    `AttributeError module 'os' has no attribute '${name}'${reason}`;
   expect(
     await answers(
-      'import multiprocessing, os, subprocess, sys',
-      "subprocess.run(['ls'])",
-      "subprocess.check_output('ls', shell=True)",
-      'multiprocessing.Process(target=print).start()',
-      "os.popen('ls')",
-      "os.system('ls')",
+      'import os',
+      'os.forkpty()',
+      "os.posix_spawn('/bin/ls', ['ls'], {})",
+      "os.posix_spawnp('ls', ['ls'], {})",
+      "os.mkfifo('/tmp/fifo')",
+      'os.nothing',
+      "[hasattr(os, name) for name in ('fork', 'forkpty', 'posix_spawn', 'mkfifo')]",
     ),
   ).toEqual([
-    `OSError [Errno 138] no other program can be started: ${reason}`,
-    `OSError [Errno 138] no other program can be started: ${reason}`,
-    `OSError no other process can be started: ${reason}`,
-    `OSError [Errno 138] no other program can be started: ${reason}`,
-    '-1',
+    missing('forkpty', `: ${NO_PROCESS}`),
+    missing('posix_spawn', `: ${NO_PROGRAM}`),
+    missing('posix_spawnp', `: ${NO_PROGRAM}`),
+    missing('mkfifo', ': no other process could open it; os.pipe() works'),
+    missing('nothing', ''),
+    '[True, False, False, False]',
+  ]);
+});
+
+test('os.system answers as where there is no shell, and says why: an app that only clears the screen goes on', async () => {
+  await using app = await writeAppDirectory({ 'main.py': "import os\nprint(os.system('clear') >> 8)" });
+  await using run = await startPythonGuest({ directory: app.path, module: 'main.py' });
+  expect((await run.ended).status).toBe(0);
+  expect(run.stdout()).toBe('127\n');
+  expect(run.stderr()).toBe(`os.system: ${NO_PROGRAM}\n`);
+});
+
+test('there is one user, who is nobody', async () => {
+  expect(
+    await answers(
+      'import os',
+      'os.getuid(), os.geteuid(), os.getresuid()',
+      'os.getgid(), os.getegid(), os.getresgid()',
+      'os.setuid(0)',
+    ),
+  ).toEqual([
+    '(65534, 65534, (65534, 65534, 65534))',
+    '(65534, 65534, (65534, 65534, 65534))',
+    'PermissionError [Errno 63] Operation not permitted',
   ]);
 });
 

@@ -1,4 +1,5 @@
 /** What packages do when they are imported is the app's: no snapshot takes it away. */
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeAppDirectory } from '../../helpers/app-directory.ts';
 import { startPythonGuest } from '../../helpers/python-guest.ts';
@@ -80,5 +81,19 @@ test('modules of the app go before those of the library', async () => {
   });
   for (let count = 0; count < 3; count += 1) {
     expect(await start(app.path)).toMatchObject({ sched: 'mine' });
+  }
+});
+
+test("directories of the user's PYTHONPATH go before packages, and do not hide them", async () => {
+  await using app = await writeAppDirectory({
+    'main.py': program({ both: 'both.PLACE', one: 'one.PLACE' }, 'import both, one'),
+    'lib/both.py': 'PLACE = "lib"',
+    'site-packages/both.py': 'PLACE = "packages"',
+    'site-packages/one.py': 'PLACE = "packages"',
+  });
+  expect(await start(app.path)).toMatchObject({ both: 'packages', one: 'packages' });
+  const PYTHONPATH = join(app.path, 'lib');
+  for (let count = 0; count < 2; count += 1) {
+    expect(await start(app.path, { env: { PYTHONPATH } })).toMatchObject({ both: 'lib', one: 'packages' });
   }
 });

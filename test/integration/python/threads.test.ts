@@ -164,30 +164,3 @@ time.sleep(60)
   await using run = await startPythonGuest({ directory: app.path, module: 'main.py' });
   expect((await run.ended).status).toBe(7);
 });
-
-test('what would need another process says why there is none', async () => {
-  const printed = await printedByPython(`
-import concurrent.futures, multiprocessing, os, subprocess
-
-def attempt(action, *args):
-    try: print(action(*args))
-    except BaseException as error: print(type(error).__name__, error)
-
-def in_a_pool():
-    with concurrent.futures.ProcessPoolExecutor() as pool: return pool.submit(abs, 1).result()
-
-attempt(subprocess.run, ['ls'])
-attempt(multiprocessing.Process(target=print).start)
-attempt(in_a_pool)
-attempt(multiprocessing.Pool)
-attempt(os.fork)
-`);
-  const reason = 'a sandbox of wasmrun runs one program in one process';
-  expect(printed.trimEnd().split('\n')).toEqual([
-    `OSError [Errno 138] no other program can be started: ${reason}`,
-    `OSError no other process can be started: ${reason}`,
-    `OSError no other process can be started: ${reason}`,
-    `OSError no other process can be started: ${reason}`,
-    'OSError [Errno 52] Function not implemented',
-  ]);
-});

@@ -12,6 +12,8 @@ export interface CallContext {
   readonly threads: Threads;
   /** Descriptors that the guest itself does not want to wait for; for the engine none ever waits. */
   readonly nonBlocking: WeakSet<Descriptor>;
+  /** Files of the host that the guest has for itself, by a lock that those who use them look for (record-locks.ts). */
+  readonly unshared: WeakSet<Descriptor>;
 }
 
 export type Call = (...values: never[]) => number | undefined | bigint;

@@ -1,6 +1,6 @@
 /** System calls on descriptors: those of Emscripten and, for reading and writing, of WASI. */
 import { constants } from 'node:fs';
-import { FILETYPE, RECORD_LOCK } from '../../../../src/engine/descriptor.ts';
+import { FILETYPE } from '../../../../src/engine/descriptor.ts';
 import type { Descriptor } from '../../../../src/engine/descriptor.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
 import { POLLIN, POLLOUT } from '../../../../src/engine/poll-events.ts';
@@ -10,6 +10,7 @@ import { fromLinux, waiting, zeroTerminated } from './calls.ts';
 import type { Call, CallContext, WaitingCall } from './calls.ts';
 import type { DescriptorNumbers } from './descriptor-numbers.ts';
 import { writeEntries } from './file-layouts.ts';
+import { getRecordLock, setRecordLock, waitForRecordLock } from './record-locks.ts';
 
 /** fcntl.h of musl */
 const F_DUPFD = 0;
@@ -72,25 +73,6 @@ export const descriptorCalls = (
   };
 };
 
-/** How often a lock that another process has is asked for, in ms: the engine must not wait in the kernel. */
-const LOCK_PATIENCE_MS = 10;
-
-/** Waits for a lock of a record. */
-const lockRecord = async (
-  { memory, fds, threads }: CallContext,
-  fd: number,
-  address: number,
-): Promise<number> => {
-  for (;;) {
-    memory.refresh();
-    const result = fds.get(fd)?.lockRecord(RECORD_LOCK.set, memory.slice(address, RECORD_LOCK.size));
-    if (result !== -WASI.EAGAIN && result !== -WASI.EACCES) return result ?? -WASI.EBADF;
-    const deadline = performance.now() + LOCK_PATIENCE_MS;
-    const end = await threads.wait<number>({ deadline, late: 0, interrupted: -WASI.EINTR }, () => () => {});
-    if (end !== 0) return end;
-  }
-};
-
 /** Settings of descriptors. */
 export const controlCalls = (
   context: CallContext,
@@ -113,18 +95,16 @@ export const controlCalls = (
       case F_SETFL:
         return setNonBlocking(context, descriptor, (memory.view.getInt32(values, true) & O_NONBLOCK) !== 0);
       case F_GETLK:
-        return descriptor.lockRecord(RECORD_LOCK.get, lockAt(values));
+        return getRecordLock(context, descriptor, pointer(values));
       case F_SETLK:
-        return descriptor.lockRecord(RECORD_LOCK.set, lockAt(values));
+        return setRecordLock(context, descriptor, pointer(values));
       case F_SETLKW:
-        return lockRecord(context, fd, memory.view.getUint32(values, true));
+        return waitForRecordLock(context, fd, pointer(values));
       default:
         return -WASI.EINVAL;
     }
   };
-  /** struct flock of musl (fcntl.h) is that of Linux on 64 bits. */
-  const lockAt = (values: number): Uint8Array =>
-    memory.slice(memory.view.getUint32(values, true), RECORD_LOCK.size);
+  const pointer = (values: number): number => memory.view.getUint32(values, true);
   return {
     __syscall_fcntl64: control,
     // pyodide's own sockets come first there; it has none here.
@@ -132,7 +112,7 @@ export const controlCalls = (
     __syscall_ioctl: (fd: number, request: number, values: number) => {
       const descriptor = fds.get(fd);
       if (descriptor === undefined) return -WASI.EBADF;
-      const address = memory.view.getUint32(values, true);
+      const address = pointer(values);
       if (request === FIONBIO) {
         return setNonBlocking(context, descriptor, memory.view.getInt32(address, true) !== 0);
       }

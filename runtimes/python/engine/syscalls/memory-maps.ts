@@ -1,6 +1,7 @@
 /**
  * Files as memory (mmap(2)): copies, which are written back where they are changed for all to see. So this is refused for
- * files that others may have open as well: they would not see each other's changes.
+ * files that others may have open as well: they would not see each other's changes. What SQLite has beside a write-ahead log
+ * is had by one process alone (record-locks.ts).
  */
 import type { Descriptor } from '../../../../src/engine/descriptor.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
@@ -19,7 +20,7 @@ interface MemoryMap {
 }
 
 export const memoryMapCalls = (
-  { memory, fds }: CallContext,
+  { memory, fds, unshared }: CallContext,
   exports: () => InterpreterExports,
 ): Record<string, Call> => {
   /** Those to be written back, by address. */
@@ -47,7 +48,7 @@ export const memoryMapCalls = (
       const descriptor = fds.get(fd);
       if (descriptor === undefined) return -WASI.EBADF;
       const isWrittenBack = (flags & MAP_SHARED) !== 0 && (protection & PROT_WRITE) !== 0;
-      if (isWrittenBack && descriptor.hasOthers) return -WASI.ENODEV;
+      if (isWrittenBack && descriptor.hasOthers && !unshared.has(descriptor)) return -WASI.ENODEV;
       const address = exports().emscripten_builtin_memalign(PAGE, Math.ceil(length / PAGE) * PAGE);
       memory.refresh();
       if (address === 0) return -WASI.ENOMEM;

@@ -10,10 +10,11 @@ import { hostName } from './process.ts';
 import { readAddress } from './socket-addresses.ts';
 
 /** netdb.h of musl */
-const EAI = { NONAME: -2, AGAIN: -3, FAMILY: -6, SERVICE: -8, OVERFLOW: -12 } as const;
+const EAI = { NONAME: -2, AGAIN: -3, FAMILY: -6, SERVICE: -8, MEMORY: -10, OVERFLOW: -12 } as const;
 const AI_PASSIVE = 1;
 const AI_NUMERICHOST = 4;
 const AI_NUMERICSERV = 0x400;
+const NI_NUMERICSERV = 2;
 const NI_NAMEREQD = 8;
 const AF_UNSPEC = 0;
 const SOCK_STREAM = 1;
@@ -25,15 +26,40 @@ const INFO_SIZE = 32;
 const ADDRESS_SIZE = 28;
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 const ANY = new Uint8Array(4);
-/** Services that programs name (services(5)). */
-const SERVICES: Readonly<Record<string, number>> = {
-  http: 80,
-  https: 443,
-  smtp: 25,
-  ftp: 21,
-  ssh: 22,
-  domain: 53,
-};
+/** Services that programs name, by their names at IANA, and their ports: those of services(5) are not in a sandbox. */
+const SERVICES: ReadonlyMap<string, number> = new Map([
+  ['ftp', 21],
+  ['ssh', 22],
+  ['telnet', 23],
+  ['smtp', 25],
+  ['domain', 53],
+  ['http', 80],
+  ['pop3', 110],
+  ['ntp', 123],
+  ['imap2', 143],
+  ['ldap', 389],
+  ['https', 443],
+  ['syslog', 514],
+  ['submission', 587],
+  ['ldaps', 636],
+  ['imaps', 993],
+  ['pop3s', 995],
+  ['mqtt', 1883],
+  ['mysql', 3306],
+  ['postgresql', 5432],
+  ['amqp', 5672],
+  ['redis', 6379],
+]);
+const SERVICE_NAMES: ReadonlyMap<number, string> = new Map([...SERVICES].map(([name, port]) => [port, name]));
+/** Protocols by their names at IANA (protocols(5)). */
+const PROTOCOL_NUMBERS: ReadonlyMap<string, number> = new Map([
+  ['ip', 0],
+  ['icmp', 1],
+  ['tcp', 6],
+  ['udp', 17],
+]);
+/** struct protoent (netdb.h): addresses of its name and of other names, and its number; in bytes. */
+const PROTOCOL_SIZE = 12;
 /** The interpreter was built without IPv6. */
 const IPV4 = [4] as const;
 
@@ -43,6 +69,7 @@ export const nameCalls = (
   exports: () => InterpreterExports,
 ): Record<string, WaitingCall> => {
   const scratch = new SockaddrBuffer();
+  let protocol = 0;
   /** A list of addresses in the guest's memory. */
   const writeList = (
     ips: readonly Uint8Array[],
@@ -55,6 +82,7 @@ export const nameCalls = (
         const info = malloc(INFO_SIZE);
         const address = malloc(ADDRESS_SIZE);
         memory.refresh();
+        if (info === 0 || address === 0) return EAI.MEMORY;
         const { bytes, length } = scratch.set({ ip, port });
         memory.slice(address, ADDRESS_SIZE).set(bytes);
         const words = [0, AF_INET, type, PROTOCOLS[type]!, length[0]!, address, 0, 0];
@@ -74,7 +102,7 @@ export const nameCalls = (
       const text = service === 0 ? '0' : zeroTerminated(memory, service).toString();
       const isName = !/^\d+$/.test(text);
       if (isName && (flags & AI_NUMERICSERV) !== 0) return EAI.NONAME;
-      const port = isName ? SERVICES[text] : Number(text);
+      const port = isName ? SERVICES.get(text) : Number(text);
       if (port === undefined) return EAI.SERVICE;
       const types = [SOCK_STREAM, SOCK_DGRAM].filter(
         (each) => (type === 0 || type === each) && (protocol === 0 || protocol === PROTOCOLS[each]),
@@ -109,8 +137,20 @@ export const nameCalls = (
         memory.slice(at, size).set(Buffer.from(`${text}\0`));
         return true;
       };
-      return put(host, hostSize, formatIp(ip)) && put(service, serviceSize, String(port)) ? 0 : EAI.OVERFLOW;
+      const name = (flags & NI_NUMERICSERV) === 0 ? SERVICE_NAMES.get(port) : undefined;
+      const isPut = put(host, hostSize, formatIp(ip)) && put(service, serviceSize, name ?? String(port));
+      return isPut ? 0 : EAI.OVERFLOW;
     },
-    getprotobyname: () => 0,
+    getprotobyname: (name: number) => {
+      const number = PROTOCOL_NUMBERS.get(zeroTerminated(memory, name).toString());
+      if (number === undefined) return 0;
+      // One for all calls, as in the C library. Python looks at the number alone.
+      protocol ||= exports().malloc(PROTOCOL_SIZE);
+      memory.refresh();
+      if (protocol === 0) return 0;
+      memory.slice(protocol, PROTOCOL_SIZE).fill(0);
+      memory.view.setInt32(protocol + 8, number, true);
+      return protocol;
+    },
   };
 };

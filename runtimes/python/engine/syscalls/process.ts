@@ -11,6 +11,16 @@ const PAGE = 65_536;
 const GROWTH = 256;
 const NOBODY = 65_534;
 
+/** False where the memory would be larger than it may be. */
+const hasGrown = (memory: WebAssembly.Memory, pages: number): boolean => {
+  try {
+    memory.grow(pages);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 /** The interpreter wants to end. */
 export class Exit extends Error {
   readonly status: number;
@@ -96,12 +106,7 @@ export const processCalls = (
     emscripten_resize_heap: (size: number) => {
       const { memory: own } = exports();
       const missing = Math.ceil(((size >>> 0) - own.buffer.byteLength) / PAGE);
-      try {
-        own.grow(Math.max(missing, GROWTH));
-        return 1;
-      } catch {
-        return 0;
-      }
+      return hasGrown(own, Math.max(missing, GROWTH)) || hasGrown(own, missing) ? 1 : 0;
     },
     emscripten_get_heap_max: () => 0x8000_0000,
     __syscall_getuid32_js: () => NOBODY,
