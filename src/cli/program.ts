@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
 import type { Command } from '@commander-js/extra-typings';
+import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { gcCommand } from './commands/gc.ts';
@@ -46,7 +47,9 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
     .addCommand(osCommand(session))
     .addCommand(configCommand(session))
     .addCommand(doctorCommand(session))
-    .addCommand(gcCommand(session));
+    .addCommand(gcCommand(session))
+    .addCommand(completionCommand(session))
+    .addCommand(completeCommand(stdout), { hidden: true });
   for (const command of commandTree(program)) {
     // Commander throws instead of ending the process, and leaves its errors to us to print.
     command.exitOverride().configureOutput({

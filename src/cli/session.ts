@@ -1,6 +1,6 @@
 /** What one call of the command carries from its arguments to its exit status. */
-import { Command as PlainCommand } from 'commander';
-import type { Command } from '@commander-js/extra-typings';
+import { Argument as PlainArgument, Command as PlainCommand } from 'commander';
+import type { Argument, Command } from '@commander-js/extra-typings';
 import type { Output } from './output.ts';
 
 export interface Session {
@@ -19,6 +19,10 @@ export const newCommand = (name: string): Command => {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return new PlainCommand(name) as unknown as Command;
 };
+
+/** An argument, for its choices; the typings as above. */
+export const newArgument = <Usage extends string>(usage: Usage, description: string): Argument<Usage> =>
+  new PlainArgument(usage, description);
 
 /** Parser of a flag that may be repeated. */
 export const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [
