@@ -39,6 +39,7 @@ export interface Streams {
 /** The whole command line; commands leave their exit status in `session`. */
 export const createProgram = (session: Session, { stdout, stderr }: Streams): Command => {
   const program = newCommand('wasmrun')
+    .summary('run apps as WebAssembly processes in network namespaces')
     .description(
       'Runs an app as a WebAssembly process in a real network namespace,\nreachable only through forwarded ports.',
     )

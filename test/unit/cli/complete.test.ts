@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { complete, type Place, type Values } from '../../../src/cli/completion/complete.ts';
 import { valuesOf } from '../../../src/cli/completion/values.ts';
-import { newProgram } from '../../helpers/command-line.ts';
+import { newProgram } from '../../../scripts/command-line.ts';
 
 const program = new Command('tool').option('--quiet', 'say nothing');
 program.command('port').command('close').argument('<sandbox>').argument('<mapping...>').option('--now');

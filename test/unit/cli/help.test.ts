@@ -1,7 +1,7 @@
 /** `--help` of every command there is. */
 import { describe, expect, test } from 'vitest';
 import { commandPath, visibleTree } from '../../../src/cli/command-tree.ts';
-import { helpOf, newProgram } from '../../helpers/command-line.ts';
+import { helpOf, newProgram } from '../../../scripts/command-line.ts';
 
 /** A terminal of ordinary size, and a page of it. */
 const SCREEN = { columns: 80, rows: 50 };
