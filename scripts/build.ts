@@ -6,7 +6,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
@@ -14,6 +14,7 @@ import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-lo
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 import { limitStrings } from '../runtimes/nodejs/rewrite/string-limit.ts';
 import { buildPython } from './build-python.ts';
+import { manPages } from './man-pages.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 rmSync(`${root}dist`, { recursive: true, force: true });
@@ -81,6 +82,12 @@ for (const file of [...parts, `${root}package.json`]) hash.update(readFileSync(f
 writeFileSync(`${root}dist/drivers/nodejs/build-hash.txt`, hash.digest('hex').slice(0, 16));
 
 await buildPython(root);
+
+// reproducible-builds.org, "SOURCE_DATE_EPOCH": seconds.
+const epoch = process.env['SOURCE_DATE_EPOCH'];
+mkdirSync(`${root}dist/man`);
+for (const { file, text } of manPages(epoch === undefined ? new Date() : new Date(Number(epoch) * 1000)))
+  writeFileSync(`${root}dist/man/${file}`, text);
 
 const licences = BUNDLED.map(
   (name) => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`,

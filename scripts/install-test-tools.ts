@@ -1,7 +1,8 @@
 /**
  * Installs what the tests need beyond npm: nftables and iproute2 to look at the kernel, clang with WASI's
  * libc to rebuild the guests, a C compiler and a load generator for their native peers, the firewalls of
- * others to get along with, and Flask. Debian and root only; elsewhere it says what is missing.
+ * others to get along with, Flask, the shells that complete wasmrun's words, and what
+ * reads its manual. Debian and root only; elsewhere it says what is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -19,6 +20,10 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'wasm-ld': 'lld',
   cc: 'gcc',
   openssl: 'openssl',
+  zsh: 'zsh',
+  fish: 'fish',
+  mandoc: 'mandoc',
+  groff: 'groff-base',
 };
 const FILES: Readonly<Record<string, string>> = {
   '/usr/include/wasm32-wasi/wasi/api.h': 'wasi-libc',

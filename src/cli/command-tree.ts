@@ -7,6 +7,12 @@ export const commandTree = (command: CommandUnknownOpts): CommandUnknownOpts[] =
   ...command.commands.flatMap(commandTree),
 ];
 
+/** The same without hidden ones: what is there to be read about. */
+export const visibleTree = (command: CommandUnknownOpts): CommandUnknownOpts[] => {
+  const visible = new Set(command.createHelp().visibleCommands(command));
+  return [command, ...command.commands.filter((child) => visible.has(child)).flatMap(visibleTree)];
+};
+
 /** The words that call it: `wasmrun config show`. */
 export const commandPath = (command: CommandUnknownOpts): string =>
   command.parent === null ? command.name() : `${commandPath(command.parent)} ${command.name()}`;

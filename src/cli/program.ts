@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
 import type { Command } from '@commander-js/extra-typings';
+import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { gcCommand } from './commands/gc.ts';
@@ -44,6 +45,7 @@ export interface Streams {
 /** The whole command line; commands leave their exit status in `session`. */
 export const createProgram = (session: Session, { stdout, stderr }: Streams): Command => {
   const program = newCommand('wasmrun')
+    .summary('run apps as WebAssembly processes in network namespaces')
     .description(
       'Runs an app as a WebAssembly process in a real network namespace,\nreachable only through forwarded ports.',
     )
@@ -61,7 +63,9 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
     .addCommand(superviseCommand(session), { hidden: true })
     .addCommand(configCommand(session))
     .addCommand(doctorCommand(session))
-    .addCommand(gcCommand(session));
+    .addCommand(gcCommand(session))
+    .addCommand(completionCommand(session))
+    .addCommand(completeCommand(stdout), { hidden: true });
   for (const command of commandTree(program)) {
     // Commander throws instead of ending the process, and leaves its errors to us to print.
     command.exitOverride().configureOutput({

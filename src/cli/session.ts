@@ -1,7 +1,6 @@
 /** What one call of the command carries from its arguments to its exit status. */
-import { Command as PlainCommand } from 'commander';
-import type { Command } from '@commander-js/extra-typings';
-import { WasmrunError } from '../errors.ts';
+import { Argument as PlainArgument, Command as PlainCommand, Option as PlainOption } from 'commander';
+import type { Argument, Command, Option } from '@commander-js/extra-typings';
 import type { Output } from './output.ts';
 
 export interface Session {
@@ -21,17 +20,17 @@ export const newCommand = (name: string): Command => {
   return new PlainCommand(name) as unknown as Command;
 };
 
+/** An argument, for its choices; the typings as above. */
+export const newArgument = <Usage extends string>(usage: Usage, description: string): Argument<Usage> =>
+  new PlainArgument(usage, description);
+
 /** Parser of a flag that may be repeated. */
 export const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [
   ...(earlier ?? []),
   value,
 ];
 
-/** Parser of a flag that has one of some values. */
-export const oneOf =
-  <Value extends string>(values: readonly Value[]) =>
-  (text: string): Value => {
-    const found = values.find((value) => value === text);
-    if (found !== undefined) return found;
-    throw new WasmrunError('USAGE', `"${text}" is not one of ${values.join(', ')}`);
-  };
+/** A flag, for its choices; the typings as above. */
+export const newOption = <Flags extends string>(flags: Flags, description: string): Option<Flags> =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  new PlainOption(flags, description) as unknown as Option<Flags>;

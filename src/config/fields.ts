@@ -176,6 +176,11 @@ export const isFieldName = (name: string): name is FieldName => Object.hasOwn(FI
 
 export const FIELD_NAMES: readonly FieldName[] = Object.keys(FIELDS).filter(isFieldName);
 
+/** What can be written after a flag, where those are few words. */
+export const choicesOf = (flag: string): readonly string[] =>
+  FIELD_NAMES.map((name): Field<unknown> => FIELDS[name]).find((field) => field.flag === flag)?.reader
+    .choices ?? [];
+
 /** `network.egress.allow` → section `network.egress`, key `allow`. */
 export const splitFieldName = (name: FieldName): { section: string; key: string } => {
   const dot = name.lastIndexOf('.');

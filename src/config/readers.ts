@@ -21,6 +21,8 @@ export interface Reader<Value> {
   fromTexts(texts: readonly string[], context: ReadContext): Value;
   /** May the text hold several values, separated by commas? */
   readonly isList: boolean;
+  /** All texts there are, where they are few. */
+  readonly choices?: readonly string[];
 }
 
 /** Reads one text; throws a `WasmrunError` that says what is wrong with it. */
@@ -62,8 +64,11 @@ const readText = <Value>(
 };
 
 /** One text; of a flag given several times the last counts. */
-export const text = <Value>(parse: TextParser<Value>): Reader<Value> => ({
+export const text = <Value>(
+  parse: TextParser<Value> & { readonly choices?: readonly string[] },
+): Reader<Value> => ({
   isList: false,
+  ...(parse.choices !== undefined && { choices: parse.choices }),
   fromToml: (value, context) => readText(parse, value, context),
   fromTexts: (texts, context) => readText(parse, texts.at(-1), context),
 });

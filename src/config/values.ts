@@ -36,14 +36,15 @@ export const namespacePrefix: TextParser<string> = (text) => {
 };
 
 /** One of a few words. */
-export const oneOf =
-  <const Choice extends string>(...choices: readonly Choice[]): TextParser<Choice> =>
-  (text) => {
+export const oneOf = <const Choice extends string>(...choices: readonly Choice[]) => {
+  const parse: TextParser<Choice> = (text) => {
     const choice = choices.find((candidate) => candidate === text);
     if (choice !== undefined) return choice;
     const quoted = choices.map((candidate) => `"${candidate}"`);
     throw invalid(`"${text}" is not one of ${quoted.join(', ')}`, `choose ${quoted.join(' or ')}`);
   };
+  return Object.assign(parse, { choices });
+};
 
 /** An absolute path inside the sandbox, normalised. */
 export const guestPath: TextParser<string> = (text) => {

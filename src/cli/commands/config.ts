@@ -10,10 +10,12 @@ Examples:
 /** The command as commander sees it. */
 export const configCommand = (session: Session) =>
   newCommand('config')
+    .summary('show the settings that apply to an app')
     .description('Shows the settings that apply to an app')
     .addHelpText('after', EXAMPLES)
     .addCommand(
       newCommand('show')
+        .summary('print all settings of an app')
         .description('Prints all settings of an app as they would be written in .wasmrun.toml')
         .argument('[app]', 'a .wasm file, or the directory of an app', '.')
         .option('--origin', 'say where each value comes from')

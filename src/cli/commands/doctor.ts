@@ -11,6 +11,7 @@ Examples:
 /** The command as commander sees it. */
 export const doctorCommand = (session: Session) =>
   newCommand('doctor')
+    .summary('say what works here, and what is in the way')
     .description('Says what wasmrun can use on this machine, why not what it cannot, and what would help')
     .argument('[app]', 'a .wasm file, or the directory of an app, for its forwards', '.')
     .option('--verbose', 'say more about what happens')

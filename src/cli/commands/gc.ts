@@ -11,6 +11,7 @@ Examples:
 /** The command as commander sees it. */
 export const gcCommand = (session: Session) =>
   newCommand('gc')
+    .summary('remove what is left of killed sandboxes')
     .description('Removes what is left of sandboxes whose wasmrun was killed; running ones are not touched')
     .option('--dry-run', 'list what would be removed, and leave it there')
     .option('--verbose', 'say more about what happens')

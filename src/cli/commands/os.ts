@@ -5,7 +5,7 @@ import type { ForwardEvent } from '../../sandbox/events.ts';
 import type { WatchControls } from '../../wasmrun.ts';
 import { readApp } from '../read-app.ts';
 import type { AppFlags } from '../read-app.ts';
-import { collect, newCommand, oneOf, type Session } from '../session.ts';
+import { collect, newCommand, newOption, type Session } from '../session.ts';
 
 /** Flags that stand for settings, and what commander calls their values. */
 const SETTING_FLAGS = [
@@ -73,7 +73,7 @@ export const osCommand = (session: Session) =>
     .option('--plan', 'print what would be done, and do nothing')
     .option('--watch', 'bring a new version of the app when its files change')
     .option('-d, --detach', 'leave it running and return when the app is ready')
-    .option('--restart <policy>', 'with --detach: no, on-failure or always', oneOf(RESTART_POLICIES))
+    .addOption(newOption('--restart <policy>', 'with --detach, when it ends').choices(RESTART_POLICIES))
     .option('--verbose', 'say more about what happens')
     .option('--json', 'print events and output as JSON, one a line')
     .addHelpText('after', EXAMPLES)

@@ -1,12 +1,12 @@
 /** `--help` of every command there is. */
 import { describe, expect, test } from 'vitest';
-import { commandPath, commandTree } from '../../../src/cli/command-tree.ts';
-import { helpOf, newProgram } from '../../helpers/command-line.ts';
+import { commandPath, visibleTree } from '../../../src/cli/command-tree.ts';
+import { helpOf, newProgram } from '../../../scripts/command-line.ts';
 
 /** A terminal of ordinary size, and a page of it. */
 const SCREEN = { columns: 80, rows: 50 };
 
-describe.each(commandTree(newProgram()).map((command) => [commandPath(command), command] as const))(
+describe.each(visibleTree(newProgram()).map((command) => [commandPath(command), command] as const))(
   '%s --help',
   (path, command) => {
     const lines = helpOf(command, SCREEN.columns).trimEnd().split('\n');

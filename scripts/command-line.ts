@@ -1,7 +1,7 @@
-/** The tree of commands without a process around it: nothing of it is run. */
+/** The tree of commands without a process around it, to be read: nothing of it is run. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { createOutput } from '../../src/cli/output.ts';
-import { createProgram } from '../../src/cli/program.ts';
+import { createOutput } from '../src/cli/output.ts';
+import { createProgram } from '../src/cli/program.ts';
 
 const nowhere = { write: () => true };
 
@@ -21,4 +21,11 @@ export const helpOf = (command: CommandUnknownOpts, columns: number): string => 
     .configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => columns })
     .outputHelp();
   return text;
+};
+
+/** The part of the help that stands below usage, options and commands. */
+export const helpAfter = (command: CommandUnknownOpts): string => {
+  const columns = 80;
+  const text = helpOf(command, columns);
+  return text.slice(command.helpInformation().length);
 };
