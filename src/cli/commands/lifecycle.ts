@@ -11,6 +11,7 @@ const NAMES = 'names or ids of sandboxes';
 
 export const stopCommand = (session: Session) =>
   newCommand('stop')
+    .summary('stop sandboxes')
     .description(
       'Stops sandboxes: the app is asked to leave; a detached one keeps its definition and forwards',
     )
@@ -38,6 +39,7 @@ Examples:
 
 export const startCommand = (session: Session) =>
   newCommand('start')
+    .summary('start stopped sandboxes again')
     .description('Starts stopped sandboxes again, with the forwards they had')
     .argument('[sandbox...]', NAMES)
     .option('--all', 'all that were started with --restart always')
@@ -47,7 +49,7 @@ export const startCommand = (session: Session) =>
       `
 Examples:
   $ wasmrun start web
-  $ wasmrun start --all                    after a reboot; wasmrun service install does it by itself`,
+  $ wasmrun start --all     after a reboot, those with --restart always`,
     )
     .action(async (names, { all = false }) => {
       await forEach(
@@ -65,6 +67,7 @@ Examples:
 
 export const restartCommand = (session: Session) =>
   newCommand('restart')
+    .summary('stop sandboxes and start them again')
     .description('Stops sandboxes and starts them again, with the same forwards')
     .argument('<sandbox...>', NAMES)
     .option('--json', 'print one JSON document')
@@ -92,6 +95,7 @@ Examples:
 
 export const rmCommand = (session: Session) =>
   newCommand('rm')
+    .summary('remove stopped sandboxes')
     .description('Removes stopped sandboxes: their definitions, forwards and logs')
     .argument('<sandbox...>', NAMES)
     .option('-f, --force', 'stop those that run')

@@ -10,6 +10,7 @@ const POLL_MS = 500;
 
 export const logsCommand = (session: Session) =>
   newCommand('logs')
+    .summary('print what a detached sandbox has said')
     .description("Prints what a detached sandbox has said: its app's output, and what happened to it")
     .argument('<sandbox>', 'name or id of a sandbox')
     .option('-f, --follow', 'go on until it stops')

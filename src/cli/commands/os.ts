@@ -32,13 +32,12 @@ Forwards:
   8080:3000            host port 8080 to port 3000 of the app
   3000                 any free host port to port 3000
   [::1]:8080:3000      on one address only; IPv6 in brackets
-  8000-8003:3000-3003  several ports at once
   5353:53/udp          UDP, in any of these forms
 
 Examples:
   $ wasmrun os ./app --forward 8080:3000
   $ wasmrun os server.wasm --forward 8080:3000 --env LOG=debug --dir public:/www
-  $ wasmrun os ./app --forward 8080:3000 --plan
+  $ wasmrun os ./app --forward 8080:3000 --name web --detach
 
 Exit status: the app's own; 125 wasmrun failed, 126 the app cannot be run,
 127 it was not found, 2 wrong usage, 134 the app trapped, 128+n signal n.`;

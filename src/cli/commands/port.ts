@@ -18,7 +18,7 @@ export const portCommand = (session: Session) =>
       'after',
       `
 Examples:
-  $ wasmrun port expose web 8080:3000      host port 8080 to port 3000 of the app
+  $ wasmrun port expose web 8080:3000    host port 8080 to port 3000 of the app
   $ wasmrun port list web
   $ wasmrun port close web 8080:3000`,
     )
@@ -28,11 +28,12 @@ Examples:
 
 const exposeCommand = (session: Session) =>
   newCommand('expose')
+    .summary('open a forward')
     .description(
       'Leads one more host port to a port of the app, until it is closed or the sandbox is removed',
     )
     .argument('<sandbox>', SANDBOX)
-    .argument('<[host:]process[/udp]>', 'host port and port of the app; without the first any free one')
+    .argument('<forward>', 'HOST:PROCESS ports, or PROCESS for any free host port; UDP with /udp')
     .option('--bind <address>', 'host address to listen on (repeatable; default: as the others)', collect)
     .option('--any-port', 'take any free host port where the wanted one is taken')
     .option('--json', 'print one JSON document')
@@ -52,9 +53,10 @@ Exit status: 0 done, 1 failed, 2 wrong usage.`,
 
 const closeCommand = (session: Session) =>
   newCommand('close')
+    .summary('close a forward')
     .description('Gives the host port of a forward back; established connections finish')
     .argument('<sandbox>', SANDBOX)
-    .argument('<host:process[/udp]>', 'the forward, as wasmrun port list has it')
+    .argument('<forward>', 'HOST:PROCESS ports, as wasmrun port list has them; UDP with /udp')
     .option('--now', 'end established connections, too')
     .option('--json', 'print one JSON document')
     .addHelpText(
@@ -72,6 +74,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage.`,
 
 const listCommand = (session: Session) =>
   newCommand('list')
+    .summary('list the forwards')
     .description('Lists the forwards of a sandbox')
     .argument('<sandbox>', SANDBOX)
     .option('--json', 'print one JSON document')

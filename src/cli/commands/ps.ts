@@ -8,6 +8,7 @@ import { newCommand, type Session } from '../session.ts';
 
 export const psCommand = (session: Session) =>
   newCommand('ps')
+    .summary('list sandboxes')
     .description('Lists the sandboxes that run')
     .option('-a, --all', 'stopped ones, too')
     .option('--json', 'print one JSON document')

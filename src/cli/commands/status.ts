@@ -9,6 +9,7 @@ import { newCommand, type Session } from '../session.ts';
 
 export const statusCommand = (session: Session) =>
   newCommand('status')
+    .summary('say how a sandbox is')
     .description('Says how a sandbox is: since when it runs, where, what leads into it')
     .argument('<sandbox>', 'name or id of a sandbox')
     .option('--json', 'print one JSON document')
