@@ -47,7 +47,9 @@ try {
     let hostPort = 0;
     const request = { protocol: 'tcp', processPort: 3000, addresses: ['127.0.0.1'] } as const;
     const expose = await timed(async () => ({ hostPort } = await client.expose(request)));
-    const add = await timed(() => nft('add', 'element', 'inet', table, 'forwards', '{ 8080 : 10.0.0.1 . 3000 }'));
+    const add = await timed(() =>
+      nft('add', 'element', 'inet', table, 'forwards', '{ 8080 : 10.0.0.1 . 3000 }'),
+    );
     const close = await timed(() => client.close({ protocol: 'tcp', hostPort, processPort: 3000 }));
     const remove = await timed(() => nft('delete', 'element', 'inet', table, 'forwards', '{ 8080 }'));
     if (cycle < WARM_UP) continue;
@@ -72,8 +74,10 @@ try {
   );
   const half = sizes[Math.floor(sizes.length / 2)]!;
   const last = sizes.at(-1)!;
-  console.log(`RSS of the supervisor, the end through the middle of ${CYCLES} cycles: ${ratio(last.rss / half.rss)}`);
-  console.log(`MiB: ${sizes.map(({ rss }) => (rss / 1024).toFixed(0)).join(" ")}`);
+  console.log(
+    `RSS of the supervisor, the end through the middle of ${CYCLES} cycles: ${ratio(last.rss / half.rss)}`,
+  );
+  console.log(`MiB: ${sizes.map(({ rss }) => (rss / 1024).toFixed(0)).join(' ')}`);
   console.log(`descriptors: ${sizes.map(({ descriptors }) => descriptors).join(' ')}`);
   printPromises([
     { what: 'expose and close against nft add element', value: both, atMost: 5 },

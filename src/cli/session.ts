@@ -32,5 +32,4 @@ export const collect = (value: string, earlier: readonly string[] | undefined): 
 
 /** A flag, for its choices; the typings as above. */
 export const newOption = <Flags extends string>(flags: Flags, description: string): Option<Flags> =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  new PlainOption(flags, description) as unknown as Option<Flags>;
+  new PlainOption(flags, description);
