@@ -24,6 +24,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   fish: 'fish',
   mandoc: 'mandoc',
   groff: 'groff-base',
+  tmux: 'tmux',
 };
 const FILES: Readonly<Record<string, string>> = {
   '/usr/include/wasm32-wasi/wasi/api.h': 'wasi-libc',
