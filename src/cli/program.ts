@@ -5,6 +5,7 @@ import type { Command } from '@commander-js/extra-typings';
 import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { explainCommand } from './commands/explain.ts';
 import { gcCommand } from './commands/gc.ts';
 import { restartCommand, rmCommand, startCommand, stopCommand } from './commands/lifecycle.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -57,6 +58,7 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
     .addCommand(psCommand(session))
     .addCommand(statusCommand(session))
     .addCommand(logsCommand(session))
+    .addCommand(explainCommand(session))
     .addCommand(stopCommand(session))
     .addCommand(startCommand(session))
     .addCommand(restartCommand(session))

@@ -1,7 +1,7 @@
 /** Says which process has a port of this host, from /proc alone. */
 import { readFileSync } from 'node:fs';
 import { commandOf, openSockets, processes } from '../os/process.ts';
-import { encodeIpAddress, type Protocol } from '../os/socket.ts';
+import { decodeIpAddress, encodeIpAddress, type Protocol } from '../os/socket.ts';
 
 export interface PortOwner {
   readonly pid: number;
@@ -11,9 +11,15 @@ export interface PortOwner {
 
 /** `TCP_LISTEN` of net/tcp_states.h, as /proc/net/tcp prints it. */
 const LISTEN = '0A';
-/** Columns of /proc/net/tcp and /proc/net/udp (proc_net_tcp.rst, proc(5)): `0100007F:1F90`, the state, the inode. */
+/** `TCP_CLOSE`, which a socket of UDP is in without a peer. */
+const UNCONNECTED = '07';
+/**
+ * Columns of /proc/net/tcp and /proc/net/udp (proc_net_tcp.rst, proc(5)): `0100007F:1F90`, the state, what waits to
+ * be sent and received, the inode.
+ */
 const LOCAL_ADDRESS = 1;
 const STATE = 3;
+const QUEUES = 4;
 const INODE = 9;
 
 const ANY_V4 = procAddress('0.0.0.0');
@@ -60,9 +66,34 @@ const conflictWith = (address: string): ((other: string) => boolean) => {
   return (other) => conflicts.includes(other);
 };
 
-const readRows = (table: Protocol | `${Protocol}6`): string[][] => {
+/** A socket that takes connections, or datagrams of anybody. */
+export interface BoundSocket {
+  readonly address: string;
+  readonly port: number;
+  /** Connections that wait to be accepted; of UDP bytes that wait to be read. */
+  readonly waiting: number;
+}
+
+/**
+ * The sockets of the network that a process is in: of TCP those that listen, of UDP those that are not connected. Any
+ * user may ask.
+ */
+export const boundSockets = (pid: number, protocol: Protocol): BoundSocket[] =>
+  [protocol, `${protocol}6` as const]
+    .flatMap((table) => readRows(table, pid))
+    .filter((row) => row[STATE] === (protocol === 'tcp' ? LISTEN : UNCONNECTED))
+    .map((row) => {
+      const [address = '', port = ''] = (row[LOCAL_ADDRESS] ?? '').split(':');
+      return {
+        address: decodeIpAddress(Buffer.from(address, 'hex').swap32()),
+        port: Number.parseInt(port, 16),
+        waiting: Number.parseInt(row[QUEUES]?.split(':')[1] ?? '0', 16),
+      };
+    });
+
+const readRows = (table: Protocol | `${Protocol}6`, pid: number | 'self' = 'self'): string[][] => {
   try {
-    const [, ...lines] = readFileSync(`/proc/net/${table}`, 'latin1').trimEnd().split('\n');
+    const [, ...lines] = readFileSync(`/proc/${pid}/net/${table}`, 'latin1').trimEnd().split('\n');
     return lines.map((line) => line.trim().split(/\s+/));
   } catch {
     // A kernel without IPv6 has neither tcp6 nor udp6.

@@ -34,5 +34,9 @@ const mayHaveStack = (): boolean => {
   return hard === 'unlimited' || Number(hard) >= STACK_LIMIT;
 };
 
+/** Is this the command line of an engine, of whatever installation? */
+export const isEngine = (commandLine: readonly string[]): boolean =>
+  commandLine.some((word) => /\/engine\/main\.(ts|cjs)$/.test(word));
+
 /** The program that runs the guest. */
 const engineEntry = (): string => packageProgram('src/engine/main.ts', 'dist/engine/main.cjs');

@@ -24,8 +24,9 @@ export class ControlClient implements SandboxControl {
     this.#path = path;
   }
 
-  async info(): Promise<SandboxInfo> {
-    return await this.#ask('info', {});
+  /** @param patienceMs - how long it may take to answer */
+  async info(patienceMs = PATIENCE_MS): Promise<SandboxInfo> {
+    return await this.#ask('info', {}, patienceMs);
   }
 
   async expose(request: ExposeRequest): Promise<ForwardInfo> {
