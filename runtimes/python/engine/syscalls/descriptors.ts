@@ -6,10 +6,12 @@ import { WASI } from '../../../../src/engine/errno.ts';
 import { POLLIN, POLLOUT } from '../../../../src/engine/poll-events.ts';
 import type { GuestFileSystem } from '../../../../src/engine/guest-file-system.ts';
 import { MemoryPipe } from '../memory-pipe.ts';
-import { fromLinux, waiting, zeroTerminated } from './calls.ts';
-import type { Call, CallContext, WaitingCall } from './calls.ts';
-import type { DescriptorNumbers } from './descriptor-numbers.ts';
-import { writeEntries } from './file-layouts.ts';
+import { fromLinux, zeroTerminated } from '../../../../src/engine/emscripten/calls.ts';
+import type { Call } from '../../../../src/engine/emscripten/calls.ts';
+import type { DescriptorNumbers } from '../../../../src/engine/emscripten/descriptor-numbers.ts';
+import { writeEntries } from '../../../../src/engine/emscripten/file-layouts.ts';
+import { waiting } from './calls.ts';
+import type { CallContext, WaitingCall } from './calls.ts';
 import { getRecordLock, setRecordLock, waitForRecordLock } from './record-locks.ts';
 
 /** fcntl.h of musl */

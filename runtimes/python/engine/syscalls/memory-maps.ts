@@ -6,7 +6,8 @@
 import type { Descriptor } from '../../../../src/engine/descriptor.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
 import type { InterpreterExports } from '../interpreter-exports.ts';
-import type { Call, CallContext } from './calls.ts';
+import type { Call } from '../../../../src/engine/emscripten/calls.ts';
+import type { CallContext } from './calls.ts';
 
 /** sys/mman.h */
 const PROT_WRITE = 2;

@@ -4,7 +4,7 @@ import { startLookUp } from '../../../../src/engine/name-lookup.ts';
 import type { EngineServices } from '../../../../src/engine/driver.ts';
 import { AF_INET, SockaddrBuffer, formatIp } from '../../../../src/engine/socket-address.ts';
 import type { InterpreterExports } from '../interpreter-exports.ts';
-import { zeroTerminated } from './calls.ts';
+import { zeroTerminated } from '../../../../src/engine/emscripten/calls.ts';
 import type { CallContext, WaitingCall } from './calls.ts';
 import { hostName } from './process.ts';
 import { readAddress } from './socket-addresses.ts';

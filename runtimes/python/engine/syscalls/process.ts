@@ -3,8 +3,9 @@ import { WASI } from '../../../../src/engine/errno.ts';
 import { clockResolution, readClock } from '../../../../src/engine/clock.ts';
 import { fillRandom } from '../../../../src/engine/random.ts';
 import type { InterpreterExports } from '../interpreter-exports.ts';
-import { calendarCalls } from './calendar.ts';
-import type { Call, CallContext } from './calls.ts';
+import { calendarCalls } from '../../../../src/engine/emscripten/calendar.ts';
+import type { Call } from '../../../../src/engine/emscripten/calls.ts';
+import type { CallContext } from './calls.ts';
 
 const PAGE = 65_536;
 /** Memory grows by so many pages at least: 16 MiB. */

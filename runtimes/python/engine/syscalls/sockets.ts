@@ -9,7 +9,8 @@ import { POLLIN, POLLOUT } from '../../../../src/engine/poll-events.ts';
 import { AF_INET, AF_INET6 } from '../../../../src/engine/socket-address.ts';
 import type { StreamSocket } from '../../../../src/engine/sockets.ts';
 import { waiting } from './calls.ts';
-import type { Call, CallContext, WaitingCall } from './calls.ts';
+import type { Call } from '../../../../src/engine/emscripten/calls.ts';
+import type { CallContext, WaitingCall } from './calls.ts';
 import { readAddress, writeAddress } from './socket-addresses.ts';
 
 /** socket.h of musl */

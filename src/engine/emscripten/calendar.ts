@@ -1,5 +1,6 @@
 /** Calendar time: struct tm to seconds and back, in UTC and in the zone of the app's TZ (tzset(3)), else UTC. */
-import type { Call, CallContext } from './calls.ts';
+import type { GuestMemory } from '../guest-memory.ts';
+import type { Call } from './calls.ts';
 
 const MILLISECONDS = 1000;
 const MS_PER_DAY = 86_400_000;
@@ -9,7 +10,7 @@ const SECONDS_PER_MINUTE = 60;
 const NAME_SIZE = 17;
 
 export const calendarCalls = (
-  memory: CallContext['memory'],
+  memory: GuestMemory,
   env: Readonly<Record<string, string>>,
 ): Record<string, Call> => {
   // V8 knows all zones, one at a time, and this process is the guest's alone.

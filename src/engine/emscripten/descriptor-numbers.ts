@@ -1,9 +1,9 @@
 /** Numbers of the guest's descriptors: several may stand for the same (dup(2)). */
-import { Descriptor, FILETYPE } from '../../../../src/engine/descriptor.ts';
-import type { DirectoryEntry } from '../../../../src/engine/descriptor.ts';
-import { WASI } from '../../../../src/engine/errno.ts';
-import { listDirectory } from '../../../../src/engine/guest-file-system.ts';
-import type { CallContext } from './calls.ts';
+import { Descriptor, FILETYPE } from '../descriptor.ts';
+import type { DirectoryEntry } from '../descriptor.ts';
+import { WASI } from '../errno.ts';
+import { listDirectory } from '../guest-file-system.ts';
+import type { GuestState } from './calls.ts';
 
 /** fcntl.h of musl: the current directory, instead of a descriptor. */
 const AT_FDCWD = -100;
@@ -14,8 +14,13 @@ class Gone extends Descriptor {
   override readonly filetype = FILETYPE.unknown;
 }
 
+export interface NumberedDescriptors extends Pick<GuestState, 'fds'> {
+  /** Who waits for descriptors; told of those that are closed. */
+  readonly threads: { forget(descriptor: Descriptor): void };
+}
+
 export class DescriptorNumbers {
-  readonly #context: CallContext;
+  readonly #context: NumberedDescriptors;
   /** How many numbers stand for it, where that is not one. */
   readonly #shared = new Map<Descriptor, number>();
   /** Where directories were opened, for calls that start there. */
@@ -25,7 +30,7 @@ export class DescriptorNumbers {
   /** Those that another program would get; no other is ever started here, but who asks is told what was set. */
   readonly inheritable = new Set([0, 1, 2]);
 
-  constructor(context: CallContext) {
+  constructor(context: NumberedDescriptors) {
     this.#context = context;
   }
 

@@ -1,7 +1,7 @@
 /** Structures of musl as Emscripten has them (system/lib/libc/musl/arch/emscripten/bits, 32-bit addresses). */
-import { FILETYPE } from '../../../../src/engine/descriptor.ts';
-import type { DirectoryEntry, FileStat } from '../../../../src/engine/descriptor.ts';
-import type { GuestMemory } from '../../../../src/engine/guest-memory.ts';
+import { FILETYPE } from '../descriptor.ts';
+import type { DirectoryEntry, FileStat } from '../descriptor.ts';
+import type { GuestMemory } from '../guest-memory.ts';
 
 const NANOSECONDS = 1_000_000_000n;
 /** Everything belongs to nobody. */

@@ -1,9 +1,9 @@
 /** System calls that name files by their paths. */
-import { WASI } from '../../../../src/engine/errno.ts';
-import type { FileTimes } from '../../../../src/engine/descriptor.ts';
-import type { GuestFileSystem } from '../../../../src/engine/guest-file-system.ts';
+import { WASI } from '../errno.ts';
+import type { FileTimes } from '../descriptor.ts';
+import type { GuestFileSystem } from '../guest-file-system.ts';
 import { fromLinux, zeroTerminated } from './calls.ts';
-import type { Call, CallContext } from './calls.ts';
+import type { Call, GuestState } from './calls.ts';
 import type { DescriptorNumbers } from './descriptor-numbers.ts';
 import { writeStat } from './file-layouts.ts';
 
@@ -19,7 +19,7 @@ const NANOSECONDS = 1_000_000_000n;
 const UMASK = 0o022;
 
 export const fileCalls = (
-  { memory, fds }: CallContext,
+  { memory, fds }: GuestState,
   files: GuestFileSystem,
   numbers: DescriptorNumbers,
 ): Record<string, Call> => {
