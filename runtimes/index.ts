@@ -1,13 +1,8 @@
 /** All runtimes; the only place that knows their names. */
-import { announcedRuntime } from '../src/runtime/registry.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import { nodejsRuntime } from './nodejs/index.ts';
+import { postgresRuntime } from './postgres/index.ts';
 import { pythonRuntime } from './python/index.ts';
 import { wasmRuntime } from './wasm/index.ts';
 
-export const RUNTIMES: readonly Runtime[] = [
-  wasmRuntime,
-  nodejsRuntime,
-  pythonRuntime,
-  announcedRuntime('postgres', []),
-];
+export const RUNTIMES: readonly Runtime[] = [wasmRuntime, nodejsRuntime, pythonRuntime, postgresRuntime];

@@ -13,6 +13,7 @@ import { build } from 'rolldown';
 import { straightenInterpreter } from '../runtimes/nodejs/rewrite/interpreter-loop.ts';
 import { redirectPromiseCalls } from '../runtimes/nodejs/rewrite/promise-calls.ts';
 import { limitStrings } from '../runtimes/nodejs/rewrite/string-limit.ts';
+import { buildPostgres } from './build-postgres.ts';
 import { buildPython } from './build-python.ts';
 import { manPages } from './man-pages.ts';
 
@@ -82,6 +83,7 @@ for (const file of [...parts, `${root}package.json`]) hash.update(readFileSync(f
 writeFileSync(`${root}dist/drivers/nodejs/build-hash.txt`, hash.digest('hex').slice(0, 16));
 
 await buildPython(root);
+await buildPostgres(root);
 
 // reproducible-builds.org, "SOURCE_DATE_EPOCH": seconds.
 const epoch = process.env['SOURCE_DATE_EPOCH'];

@@ -40,6 +40,11 @@ export class FdTable {
     return descriptor.close();
   }
 
+  /** The guest has ended, but the engine goes on. */
+  closeAll(): void {
+    for (const [fd, descriptor] of this.#entries.entries()) if (descriptor !== undefined) this.close(fd);
+  }
+
   /** preview1 `fd_renumber`: like dup2, but `from` is gone afterwards. */
   renumber(from: number, to: number): number {
     const moved = this.#entries[from];

@@ -17,6 +17,7 @@ declare namespace WebAssembly {
     constructor(bytes: Uint8Array);
     static imports(module: Module): ModuleImportDescriptor[];
     static exports(module: Module): ModuleExportDescriptor[];
+    static customSections(module: Module, name: string): ArrayBuffer[];
   }
   class Memory {
     constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
@@ -24,6 +25,7 @@ declare namespace WebAssembly {
     grow(pages: number): number;
   }
   class Table {
+    constructor(descriptor: { element: 'anyfunc'; initial: number; maximum?: number });
     readonly length: number;
     get(index: number): unknown;
     set(index: number, value: unknown): void;

@@ -56,8 +56,6 @@ export interface App {
 export interface Runtime {
   /** As in `--language NAME`. */
   readonly name: string;
-  /** It only recognises its apps so far, and refuses them with a reason. */
-  readonly isAnnounced?: true;
   /** Is a file of this name, that was named directly, one for it? */
   runsFile(name: string): boolean;
   /**

@@ -12,6 +12,7 @@ export const SECTION = {
   function: 3,
   table: 4,
   memory: 5,
+  global: 6,
   export: 7,
   element: 9,
   code: 10,

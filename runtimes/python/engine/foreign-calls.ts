@@ -1,6 +1,6 @@
 /** What `ctypes` stands on (libffi): calls of the interpreter's own functions by their number. There is no other code. */
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import { writeText } from './c-strings.ts';
+import { writeText } from '../../../src/engine/emscripten/c-strings.ts';
 import type { InterpreterExports } from './interpreter-exports.ts';
 
 /** ffi.h of libffi: kinds of types, ffi_status, and offsets in ffi_cif and ffi_type. */

@@ -8,7 +8,7 @@ import type { FdTable } from '../../../src/engine/fd-table.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { REDIRECTED, REDIRECTED_NAMES } from '../redirected-functions.ts';
-import { writeTexts } from './c-strings.ts';
+import { writeTexts } from '../../../src/engine/emscripten/c-strings.ts';
 import { foreignCalls } from './foreign-calls.ts';
 import type { InterpreterExports } from './interpreter-exports.ts';
 import { adapterModule, lateTrampolineModule, trampolineModule } from './linking-modules.ts';

@@ -3,7 +3,7 @@
  * nothing of the app has run yet, and on from there.
  */
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import { writeText, writeTexts } from './c-strings.ts';
+import { writeText, writeTexts } from '../../../src/engine/emscripten/c-strings.ts';
 import type { Interpreter } from './interpreter.ts';
 import type { InterpreterExports } from './interpreter-exports.ts';
 

@@ -31,7 +31,7 @@ const wordsOf = async ({ placeholder, option, choices }: Place): Promise<readonl
 const settingChoices = async (option: string): Promise<readonly string[]> => {
   if (option === '--language') {
     const { RUNTIMES } = await import('../../../runtimes/index.ts');
-    return RUNTIMES.filter(({ isAnnounced }) => isAnnounced !== true).map(({ name }) => name);
+    return RUNTIMES.map(({ name }) => name);
   }
   const { choicesOf } = await import('../../config/fields.ts');
   return choicesOf(option);

@@ -184,7 +184,7 @@ describe('an app that cannot run', () => {
       ['x', '--language', 'ruby'],
       126,
       'there is no runtime "ruby"',
-      'choose one of wasm, nodejs, python, or leave',
+      'choose one of wasm, nodejs, python, postgres, or leave',
     ],
     [
       'failing build',

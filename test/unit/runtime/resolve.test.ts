@@ -224,20 +224,12 @@ describe('what does not run', () => {
       'name the file that starts the app',
     ],
     [
-      'postgres',
-      [{}, '.', { app: { language: 'postgres' } }],
-      'RUNTIME_UNAVAILABLE',
-      126,
-      'runtime postgres is not available yet (chosen because of language "postgres")',
-      'Node.js and Python apps, and WebAssembly modules',
-    ],
-    [
       'an unknown language',
       [{}, '.', { app: { language: 'ruby' } }],
       'RUNTIME_UNAVAILABLE',
       126,
       'there is no runtime "ruby"',
-      'choose one of wasm, nodejs, python, or leave',
+      'choose one of wasm, nodejs, python, postgres, or leave',
     ],
     [
       'wasm without a module',

@@ -1,8 +1,9 @@
 /** Texts and lists of texts in the guest's memory, as C has them. */
-import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import type { InterpreterExports } from './interpreter-exports.ts';
+import type { GuestMemory } from '../guest-memory.ts';
 
-type Allocator = Pick<InterpreterExports, 'malloc'>;
+interface Allocator {
+  malloc(size: number): number;
+}
 
 /** Address of a text that ends with a zero; whoever asks for it frees it. */
 export const writeText = ({ malloc }: Allocator, memory: GuestMemory, text: string): number => {

@@ -1,0 +1,37 @@
+/** What the engine uses of PostgreSQL's module (rewrite/host-process.ts): C functions, and addresses of C variables. */
+export interface BackendExports {
+  readonly __wasm_call_ctors: () => void;
+  readonly __main_argc_argv: (count: number, values: number) => number;
+  readonly malloc: (size: number) => number;
+  readonly emscripten_builtin_memalign: (alignment: number, size: number) => number;
+  readonly __errno_location: () => number;
+  readonly setThrew: (threw: number, value: number) => void;
+  /** raise(3): runs what the process has said to do for a signal. */
+  readonly raise: (signal: number) => number;
+  /** A timer of setitimer(2) has run down; `now` in ms. */
+  readonly _emscripten_timeout: (which: number, now: number) => void;
+  /** Functions, by their places in the table, that read from and write to the client. */
+  readonly pgl_set_rw_cbs: (read: number, write: number) => void;
+  readonly pgl_set_system_fn: (call: number) => void;
+  readonly pgl_set_popen_fn: (call: number) => void;
+  readonly pgl_set_pclose_fn: (call: number) => void;
+  /** Whether leaving main() leaves the process. */
+  readonly pgl_setPGliteActive: (isActive: number) => number;
+  /** What lies between PostgreSQL's own start and its first command. */
+  readonly pgl_startPGlite: () => void;
+  readonly pgl_getMyProcPort: () => number;
+  /** Tells the client that it is in, and the parameters it is to know. */
+  readonly pgl_sendConnData: () => void;
+  readonly pgl_pq_flush: () => void;
+  readonly pgl_run_atexit_funcs: () => void;
+  /** Reads the start-up packet; 0 if it is one. */
+  readonly ProcessStartupPacket: (port: number, hasTls: number, hasGss: number) => number;
+  readonly PostgresSendReadyForQueryIfNecessary: () => void;
+  /** Reads a message of the client and does what it says. */
+  readonly PostgresMainLoopOnce: () => void;
+  /** What comes after an error that was not caught. */
+  readonly PostgresMainLongJmp: () => void;
+  readonly IsUnderPostmaster: WebAssembly.Global;
+  readonly MyProcPid: WebAssembly.Global;
+  readonly MyBackendType: WebAssembly.Global;
+}

@@ -1,0 +1,89 @@
+/** What a backend does from its start to its end. */
+import { writeTexts } from '../../../src/engine/emscripten/c-strings.ts';
+import type { Backend } from './backend.ts';
+import { USER_NAME } from './static-variables.ts';
+import { Exit } from './syscalls/process-calls.ts';
+
+/** pglite's pglitec.c: the status of an exit(3) after which the backend can go on. */
+const ALIVE = 99;
+/** The same: the status of an exit(3) that stands for a jump to the main loop. */
+const JUMP_TO_LOOP = 100;
+
+/** A backend's process: its functions run on stacks that can be suspended. */
+export class BackendLife {
+  readonly backend: Backend;
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+  }
+
+  /**
+   * Starts it, up to where it takes commands.
+   * @param args - `argv`, the program's name first
+   * @throws {Exit} where PostgreSQL has refused, and said why on its standard error
+   */
+  async start(args: readonly string[], user: string): Promise<void> {
+    const { exports, memory, pid } = this.backend;
+    memory.slice(USER_NAME.address, USER_NAME.size).fill(0);
+    memory
+      .slice(USER_NAME.address, USER_NAME.size - 1)
+      .set(Buffer.from(user).subarray(0, USER_NAME.size - 1));
+    exports.__wasm_call_ctors();
+    memory.view.setInt32(exports.MyProcPid.value, pid, true);
+    exports.pgl_setPGliteActive(1);
+    const values = writeTexts(exports, memory, args);
+    const status = await WebAssembly.promising(exports.__main_argc_argv)(args.length, values).catch(statusOf);
+    if (status !== ALIVE) throw new Exit(status);
+    await WebAssembly.promising(exports.pgl_startPGlite)();
+  }
+
+  /** Reads the start-up packet again, and tells the client that it is in. False where the client does not want any more. */
+  async greet(): Promise<boolean> {
+    const { exports } = this.backend;
+    const port = exports.pgl_getMyProcPort();
+    const result = await WebAssembly.promising(exports.ProcessStartupPacket)(port, 1, 1);
+    if (result !== 0) return false;
+    await WebAssembly.promising(exports.pgl_sendConnData)();
+    await WebAssembly.promising(exports.pgl_pq_flush)();
+    return true;
+  }
+
+  /** Does what the client says until there is nothing more to be said; resolves with the exit status. */
+  async serve(): Promise<number> {
+    const { exports, stackPointer } = this.backend;
+    const ready = WebAssembly.promising(exports.PostgresSendReadyForQueryIfNecessary);
+    const once = WebAssembly.promising(exports.PostgresMainLoopOnce);
+    const recover = WebAssembly.promising(exports.PostgresMainLongJmp);
+    const top = stackPointer.value;
+    let step: () => Promise<void> = ready;
+    for (;;) {
+      try {
+        await step();
+        step = step === once ? ready : once;
+      } catch (error) {
+        const status = statusOf(error);
+        if (status === ALIVE) {
+          // pglite would have it serve somebody else; the end of its client ends it for good.
+          exports.pgl_setPGliteActive(0);
+          this.backend.endClient();
+          step = once;
+          continue;
+        }
+        if (status !== JUMP_TO_LOOP) return status;
+        stackPointer.value = top;
+        step = step === recover ? ready : recover;
+      }
+    }
+  }
+
+  /** Ends a backend that serves nobody; resolves with the exit status. */
+  end(): Promise<number> {
+    return this.serve();
+  }
+}
+
+/** The status of an exit; what is none is thrown again. */
+const statusOf = (error: unknown): number => {
+  if (error instanceof Exit) return error.status;
+  throw error;
+};

@@ -1,0 +1,200 @@
+/**
+ * A backend of PostgreSQL: an instance of npm's PGlite, without the JavaScript that comes with it. All that it imports is
+ * provided here, so nothing of the engine can be reached but what these functions give.
+ */
+import { FdTable } from '../../../src/engine/fd-table.ts';
+import type { EngineServices } from '../../../src/engine/driver.ts';
+import { zeroTerminated } from '../../../src/engine/emscripten/calls.ts';
+import type { Call } from '../../../src/engine/emscripten/calls.ts';
+import { DescriptorNumbers } from '../../../src/engine/emscripten/descriptor-numbers.ts';
+import { fileCalls } from '../../../src/engine/emscripten/file-calls.ts';
+import { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
+import { GuestMemory } from '../../../src/engine/guest-memory.ts';
+import type { GuestMount } from '../../../src/engine/mount-table.ts';
+import type { Descriptor } from '../../../src/engine/descriptor.ts';
+import type { ClientConnection } from './client-connection.ts';
+import type { BackendExports } from './backend-exports.ts';
+import { DynamicLibraries } from './dynamic-libraries.ts';
+import { Interruption } from './interruption.ts';
+import { isInvocation, jumpModule } from './jumps.ts';
+import { Nowhere } from './log-stream.ts';
+import { linkImports, plain, setCallbacks, suspending } from './linkage.ts';
+import type { HostFunctions } from './linkage.ts';
+import { Membership } from './membership.ts';
+import type { SharedMemory } from './membership.ts';
+import { SharedSegments } from './shared-segments.ts';
+import type { Stacks } from './stacks.ts';
+import { STACK_TOP } from './static-variables.ts';
+import type { BackendState } from './syscalls/backend-calls.ts';
+import { descriptorCalls, openingCalls } from './syscalls/descriptor-calls.ts';
+import { memoryMapCalls } from './syscalls/memory-map-calls.ts';
+import { processCalls } from './syscalls/process-calls.ts';
+import { clientCalls, waitingCalls } from './syscalls/waiting-calls.ts';
+
+/** As the module declares its memory and its table. */
+const INITIAL_PAGES = 2048;
+const MOST_PAGES = 32_768;
+const TABLE_SIZE = 6980;
+
+/** What the backends of one server are made from. */
+export interface BackendHost {
+  readonly module: WebAssembly.Module;
+  /** Modules that were loaded at run time, by path. */
+  readonly libraries: Map<string, WebAssembly.Module>;
+  readonly mounts: readonly GuestMount[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly services: EngineServices;
+  readonly stacks: Stacks;
+  readonly segments: SharedSegments;
+  /** Sends a signal to a backend; whether there is one. */
+  readonly kill: (pid: number, signal: number) => boolean;
+}
+
+export interface BackendOptions {
+  readonly pid: number;
+  /** What it joins; absent for the first one, which makes it. */
+  readonly shared?: SharedMemory;
+  readonly stderr: Descriptor;
+  /** Whom it serves; undefined for nobody. */
+  readonly client?: ClientConnection;
+}
+
+export interface Backend {
+  readonly pid: number;
+  readonly exports: BackendExports;
+  readonly memory: GuestMemory;
+  readonly stackPointer: WebAssembly.Global;
+  /** Delivers a signal as to a process, now if it waits, else before it does. */
+  signal(number: number): void;
+  /** From now on its client says nothing any more. */
+  endClient(): void;
+  /** Gives back what it has open. */
+  close(): void;
+}
+
+/** A backend of which nothing has run yet. */
+export const createBackend = (host: BackendHost, options: BackendOptions): Backend => {
+  const { module, services } = host;
+  const instance: { exports?: BackendExports & Record<string, unknown> } = {};
+  const exports = (): BackendExports & Record<string, unknown> => instance.exports!;
+  const linearMemory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MOST_PAGES });
+  const state = newState(host, options, exports);
+  const { memory, fds, interruption } = state;
+  memory.attach(linearMemory);
+  let { client } = options;
+  const files = new GuestFileSystem(host.mounts, fds);
+  const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
+  const stackPointer = new WebAssembly.Global({ value: 'i32', mutable: true }, STACK_TOP);
+  const caught = new WebAssembly.Global({ value: 'i32', mutable: true }, table.grow(1));
+  const invocations = (names: readonly string[]): Record<string, WebAssembly.HostFunction> =>
+    new WebAssembly.Instance(jumpModule(names), { host: { table, stackPointer, caught } }).exports as never;
+  const wanted = WebAssembly.Module.imports(module);
+  const { jump, ...invoked } = invocations(wanted.map(({ name }) => name).filter(isInvocation));
+  const provided: HostFunctions = {
+    ...plain(memory, systemCalls(state, files, { host, options, linearMemory })),
+    ...suspending(
+      memory,
+      waitingCalls(state, services.events, () => client),
+    ),
+    ...invoked,
+    _emscripten_throw_longjmp: jump!,
+    __call_sighandler: (handler: number, signal: number) =>
+      (table.get(handler) as (signal: number) => void)(signal),
+  };
+  const fixed = { memory: linearMemory, __indirect_function_table: table, __stack_pointer: stackPointer };
+  const { libraries: compiled } = host;
+  const libraries = new DynamicLibraries({
+    memory,
+    files,
+    table,
+    fixed,
+    provided,
+    compiled,
+    exports,
+    invocations,
+  });
+  Object.assign(provided, plain(memory, libraries.calls()));
+  instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
+  table.set(caught.value, exports().setThrew);
+  const io = clientCalls(state, services.events, () => client);
+  setCallbacks(exports(), table, suspending(memory, { ...io }));
+  return {
+    pid: options.pid,
+    exports: exports(),
+    memory,
+    stackPointer,
+    signal: (number) => {
+      exports().raise(number);
+      interruption.interrupt();
+    },
+    endClient: () => (client = undefined),
+    close: () => fds.closeAll(),
+  };
+};
+
+const newState = (
+  { stacks, env, segments }: BackendHost,
+  { shared, stderr }: BackendOptions,
+  exports: () => BackendExports,
+): BackendState => {
+  const fds = new FdTable();
+  for (const stream of [new Nowhere(), new Nowhere(), stderr]) fds.add(stream);
+  return {
+    memory: new GuestMemory(),
+    fds,
+    stacks,
+    interruption: new Interruption(),
+    env,
+    segments: shared === undefined ? segments : new SharedSegments(),
+    exports,
+  };
+};
+
+const systemCalls = (
+  state: BackendState,
+  files: GuestFileSystem,
+  {
+    host,
+    options,
+    linearMemory,
+  }: { host: BackendHost; options: BackendOptions; linearMemory: WebAssembly.Memory },
+): Record<string, Call> => {
+  const { memory, exports } = state;
+  const membership =
+    options.shared && new Membership(options.shared, host.segments, () => ({ memory, exports: exports() }));
+  const numbers = new DescriptorNumbers({ fds: state.fds, threads: { forget: () => {} } });
+  const byPath = fileCalls(state, files, numbers);
+  const calls = {
+    ...byPath,
+    ...openingCalls(state, files, numbers, byPath['__syscall_unlinkat']!),
+    ...descriptorCalls(state, numbers),
+    ...memoryMapCalls(state, (address) => membership?.onMap(address)),
+    ...processCalls(state, { memory: linearMemory, kill: host.kill }),
+  };
+  return membership === undefined ? calls : observed(calls, state, { membership, segments: host.segments });
+};
+
+/** The calls that tell how far a start has come. */
+const observed = (
+  calls: Record<string, Call>,
+  state: BackendState,
+  { membership, segments }: { membership: Membership; segments: SharedSegments },
+): Record<string, Call> => {
+  const before = (name: string, action: (...values: number[]) => void): Call => {
+    const call = calls[name]!;
+    return (...values: never[]) => {
+      action(...values);
+      return call(...values);
+    };
+  };
+  return {
+    ...calls,
+    __syscall_dup: before('__syscall_dup', () => {
+      if (membership.onDuplicate()) state.segments = segments;
+    }),
+    __syscall_openat: before('__syscall_openat', (_directory, path) =>
+      membership.onOpen(zeroTerminated(state.memory, path!).toString('latin1')),
+    ),
+    __syscall_faccessat: before('__syscall_faccessat', () => membership.onAccess()),
+  };
+};

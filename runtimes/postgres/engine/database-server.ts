@@ -1,0 +1,226 @@
+/**
+ * A server as PostgreSQL's postmaster is one, with a backend for each client: the first backend makes what they share and
+ * serves nobody, and ends last.
+ */
+import type { EngineServices } from '../../../src/engine/driver.ts';
+import { FDFLAG } from '../../../src/engine/descriptor.ts';
+import type { Listener } from '../../../src/engine/listeners.ts';
+import type { GuestMount } from '../../../src/engine/mount-table.ts';
+import { POLLIN } from '../../../src/engine/poll-events.ts';
+import type { StreamSocket } from '../../../src/engine/sockets.ts';
+import { WasmrunError } from '../../../src/errors.ts';
+import { DATA_DIRECTORY, INSTALLATION } from '../postgres-options.ts';
+import { createBackend } from './backend.ts';
+import type { Backend, BackendHost } from './backend.ts';
+import { BackendLife } from './backend-life.ts';
+import { ClientConnection } from './client-connection.ts';
+import { LOG_PREFIX, LogStream } from './log-stream.ts';
+import { shareMemory } from './membership.ts';
+import type { SharedMemory } from './membership.ts';
+import { SharedSegments } from './shared-segments.ts';
+import { Stacks } from './stacks.ts';
+import { NO_ENCRYPTION, readStartupMessage, writeFatalError } from './startup-message.ts';
+import type { StartupMessage } from './startup-message.ts';
+import { Exit, FIRST_PID } from './syscalls/process-calls.ts';
+
+/** As in every installation of PostgreSQL. */
+const PORT = 5432;
+/** Whom a new data directory knows. */
+const SUPERUSER = 'postgres';
+/** signal(7) */
+const SIGINT = 2;
+const SIGTERM = 15;
+const INVALID_MESSAGE = '08P01';
+
+/** What every backend is started with: nothing that would need a process of its own. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  dynamic_shared_memory_type: 'mmap',
+  // Who may come in is the engine's to say; PostgreSQL only wants to read one.
+  hba_file: `${INSTALLATION}/pg_hba.conf`,
+  io_method: 'sync',
+  log_line_prefix: LOG_PREFIX,
+  max_parallel_maintenance_workers: '0',
+  max_parallel_workers: '0',
+  max_parallel_workers_per_gather: '0',
+  max_worker_processes: '0',
+};
+
+export interface DatabaseOptions extends Pick<BackendHost, 'module' | 'env'> {
+  readonly mounts: readonly GuestMount[];
+}
+
+export class DatabaseServer {
+  readonly #services: EngineServices;
+  readonly #stacks: Stacks;
+  readonly #host: BackendHost;
+  readonly #backends = new Map<number, Backend>();
+  #shared!: SharedMemory;
+  #lastPid = FIRST_PID;
+  #first!: BackendLife;
+  #isStopping = false;
+
+  constructor(services: EngineServices, { module, env, mounts }: DatabaseOptions) {
+    this.#services = services;
+    this.#stacks = new Stacks(services.events);
+    this.#host = {
+      module,
+      env,
+      mounts,
+      services,
+      stacks: this.#stacks,
+      libraries: new Map(),
+      segments: new SharedSegments(),
+      kill: (pid, signal) => this.#kill(pid, signal),
+    };
+  }
+
+  /** Serves for ever. */
+  async run(): Promise<never> {
+    this.#stacks.begin(async () => {
+      await this.#startFirst();
+      this.#services.control.onStop(() => this.#stop());
+      this.#listen();
+    });
+    return this.#stacks.loop();
+  }
+
+  async #startFirst(): Promise<void> {
+    const backend = createBackend(this.#host, {
+      pid: this.#nextPid(),
+      stderr: new LogStream(this.#services.streams[2]),
+    });
+    this.#first = new BackendLife(backend);
+    this.#backends.set(backend.pid, backend);
+    await this.#first.start(commandLine(SUPERUSER), SUPERUSER).catch((error: unknown) => {
+      if (!(error instanceof Exit)) throw error;
+      throw new WasmrunError('APP_NOT_RUNNABLE', 'PostgreSQL does not start', {
+        hint: 'Its own words are above.',
+      });
+    });
+    this.#shared = shareMemory(backend);
+  }
+
+  #listen(): void {
+    const listener = this.#services.listeners.preopen(PORT);
+    if (typeof listener === 'number') {
+      throw new WasmrunError('ENGINE_FAILED', `cannot listen on port ${PORT}: errno ${-listener}`);
+    }
+    listener.setFlags(FDFLAG.nonblock);
+    this.#services.events.watch(listener, POLLIN, () => this.#accept(listener));
+  }
+
+  #accept(listener: Listener): void {
+    for (;;) {
+      const socket = listener.accept();
+      if (typeof socket === 'number') return;
+      this.#stacks.begin(async () => {
+        const client = await this.#greet(socket);
+        if (client !== undefined) await this.#serve(client);
+      });
+    }
+  }
+
+  /** What comes before a backend is needed; undefined where none is. */
+  async #greet(socket: StreamSocket): Promise<Client | undefined> {
+    const connection = new ClientConnection(socket);
+    const message = await this.#firstMessage(connection);
+    if (message?.type === 'startup') return { connection, parameters: message.parameters };
+    if (message?.type === 'invalid') {
+      connection.send(writeFatalError({ code: INVALID_MESSAGE, message: message.reason }));
+    }
+    if (message?.type === 'cancel') this.#kill(message.pid, SIGINT);
+    socket.close();
+    return undefined;
+  }
+
+  /** The first message that is no wish for encryption; undefined where the client has gone. */
+  #firstMessage(connection: ClientConnection): Promise<StartupMessage | undefined> {
+    return this.#stacks.suspend((resume) => {
+      const watch = this.#services.events.watch(connection.socket, POLLIN, () => {
+        const isOpen = connection.fill();
+        const message = skipEncryption(connection);
+        if (message.type === 'incomplete' && isOpen) return;
+        watch[Symbol.dispose]();
+        resume(message.type === 'incomplete' ? undefined : message);
+      });
+    });
+  }
+
+  async #serve({ connection, parameters }: Client): Promise<void> {
+    const stderr = new LogStream(this.#services.streams[2]);
+    const backend = createBackend(this.#host, {
+      pid: this.#nextPid(),
+      shared: this.#shared,
+      stderr,
+      client: connection,
+    });
+    this.#backends.set(backend.pid, backend);
+    const user = parameters.get('user') ?? '';
+    const life = new BackendLife(backend);
+    try {
+      await life.start(commandLine(parameters.get('database') ?? user), user);
+      if (await life.greet()) await life.serve();
+    } catch (error) {
+      if (!(error instanceof Exit)) throw error;
+      const fatal = stderr.fatalError ?? { code: 'XX000', message: 'the connection could not be started' };
+      connection.send(writeFatalError(fatal));
+    } finally {
+      this.#backends.delete(backend.pid);
+      backend.close();
+      connection.socket.close();
+    }
+    if (this.#isStopping) await this.#stopWhenAlone();
+  }
+
+  #kill(pid: number, signal: number): boolean {
+    const backend = this.#backends.get(pid);
+    if (backend !== undefined && signal !== 0) backend.signal(signal);
+    return backend !== undefined;
+  }
+
+  /** As a postmaster stops fast: transactions that are under way are given up, what is committed is brought to disk. */
+  #stop(): boolean {
+    if (this.#isStopping) return true;
+    this.#isStopping = true;
+    this.#services.listeners.pause();
+    for (const backend of this.#backends.values()) {
+      if (backend !== this.#first.backend) backend.signal(SIGTERM);
+    }
+    this.#stacks.begin(() => this.#stopWhenAlone());
+    return true;
+  }
+
+  async #stopWhenAlone(): Promise<void> {
+    if (this.#backends.size > 1) return;
+    this.#services.exit(await this.#first.end());
+  }
+
+  #nextPid(): number {
+    this.#lastPid += 1;
+    return this.#lastPid;
+  }
+}
+
+interface Client {
+  readonly connection: ClientConnection;
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** Refuses to encrypt, and reads what comes then. */
+const skipEncryption = (connection: ClientConnection): StartupMessage => {
+  for (;;) {
+    const message = readStartupMessage(connection.unread);
+    if (message.type !== 'encryption') return message;
+    connection.skip(message.length);
+    connection.send(NO_ENCRYPTION);
+  }
+};
+
+const commandLine = (database: string): string[] => [
+  `${INSTALLATION}/bin/postgres`,
+  '--single',
+  ...Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  '-D',
+  DATA_DIRECTORY,
+  database,
+];

@@ -1,0 +1,99 @@
+/**
+ * Memory that several WebAssembly memories have in common: pages of one file in memory (memfd_create(2)) are mapped over
+ * pages of theirs (mmap(2)). V8 reserves the addresses of a memory for good and checks every access of the guest against
+ * its size, so what lies behind them is no matter to it. Whoever is mapped there sees what the others write.
+ */
+import { check, libc } from '../../../src/os/libc.ts';
+import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
+
+type Map = (
+  address: number,
+  length: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: bigint,
+) => number | bigint;
+const mmap: Map = libc.func('mmap', 'intptr_t', ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
+const memfdCreate: (name: string, flags: number) => number = libc.func('int memfd_create(str, uint)');
+const ftruncate: (fd: number, size: bigint) => number = libc.func('int ftruncate(int, int64_t)');
+const pwrite: (fd: number, address: number, length: number, offset: bigint) => number = libc.func(
+  'pwrite',
+  'int64_t',
+  ['int', 'uintptr_t', 'size_t', 'int64_t'],
+);
+const pread: typeof pwrite = libc.func('pread', 'int64_t', ['int', 'uintptr_t', 'size_t', 'int64_t']);
+const close: (fd: number) => number = libc.func('int close(int)');
+
+/** sys/mman.h */
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 0x01;
+const MAP_PRIVATE = 0x02;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MFD_CLOEXEC = 1;
+/** Largest page of the architectures there are engines for, in bytes; WebAssembly's are as large. */
+const PAGE = 65_536;
+
+const wholePages = (length: number): number => Math.ceil(length / PAGE) * PAGE;
+
+export class SharedPages implements Disposable {
+  readonly #fd: number;
+  #size = 0;
+
+  /** Throws {@link SystemCallError} */
+  constructor() {
+    this.#fd = check('memfd_create', memfdCreate('shared', MFD_CLOEXEC));
+  }
+
+  /** In bytes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Throws {@link SystemCallError} where there is no memory for it. */
+  resize(size: number): void {
+    check('ftruncate', ftruncate(this.#fd, BigInt(wholePages(size))));
+    this.#size = size;
+  }
+
+  /** Copies in what a guest has at `address`, from which on there must be whole pages of its own. */
+  copyFrom(memory: GuestMemory, address: number, length: number): void {
+    this.resize(length);
+    const host = memory.address(address, wholePages(length));
+    for (let done = 0; done < length;) {
+      done += check('pwrite', pwrite(this.#fd, host + done, length - done, BigInt(done)));
+    }
+  }
+
+  /** What was written is there for all whom they are mapped for. Returns its length, or -1. */
+  write(address: number, length: number, offset: bigint): number {
+    const written = pwrite(this.#fd, address, length, offset);
+    this.#size = Math.max(this.#size, Number(offset) + written);
+    return written;
+  }
+
+  read(address: number, length: number, offset: bigint): number {
+    return pread(this.#fd, address, length, offset);
+  }
+
+  /** From now on the guest has these pages at `address`, a multiple of 64 KiB, in place of its own. */
+  mapInto(memory: GuestMemory, address: number): void {
+    map(memory, address, this.#size, MAP_SHARED | MAP_FIXED, this.#fd);
+  }
+
+  [Symbol.dispose](): void {
+    close(this.#fd);
+  }
+}
+
+/** From now on the guest has pages of its own again, all zero. */
+export const unmapFrom = (memory: GuestMemory, address: number, length: number): void =>
+  map(memory, address, length, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1);
+
+const map = (memory: GuestMemory, address: number, length: number, flags: number, fd: number): void => {
+  const size = wholePages(length);
+  if (address % PAGE !== 0) throw new RangeError(`${address} is not where a page begins`);
+  const host = memory.address(address, size);
+  check('mmap', Number(mmap(host, size, PROT_READ_WRITE, flags, fd, 0n)));
+};

@@ -1,0 +1,41 @@
+/** Files as memory (mmap(2)): PostgreSQL maps its dynamic shared memory, and nothing else. */
+import type { Call } from '../../../../src/engine/emscripten/calls.ts';
+import { WASI } from '../../../../src/engine/errno.ts';
+import { unmapFrom } from '../shared-pages.ts';
+import { SegmentFile } from '../shared-segments.ts';
+import type { BackendState } from './backend-calls.ts';
+
+/** Bytes: WebAssembly's pages, which is how Emscripten aligns what is mapped. */
+const PAGE = 65_536;
+
+/** @param onMap - told where each segment has been mapped */
+export const memoryMapCalls = (
+  { memory, fds, exports }: BackendState,
+  onMap: (address: number) => void,
+): Record<string, Call> => ({
+  _mmap_js: (
+    length: number,
+    _protection: number,
+    _flags: number,
+    fd: number,
+    _offset: bigint,
+    allocated: number,
+    result: number,
+  ) => {
+    const file = fds.get(fd);
+    if (!(file instanceof SegmentFile)) return -WASI.ENODEV;
+    const address = exports().emscripten_builtin_memalign(PAGE, Math.ceil(length / PAGE) * PAGE);
+    memory.refresh();
+    if (address === 0) return -WASI.ENOMEM;
+    file.pages.mapInto(memory, address);
+    onMap(address);
+    memory.view.setInt32(allocated, 1, true);
+    memory.view.setUint32(result, address, true);
+    return 0;
+  },
+  // The C library frees the memory itself.
+  _munmap_js: (address: number, length: number) => {
+    unmapFrom(memory, address, length);
+    return 0;
+  },
+});
