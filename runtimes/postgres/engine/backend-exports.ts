@@ -24,6 +24,12 @@ export interface BackendExports {
   readonly pgl_sendConnData: () => void;
   readonly pgl_pq_flush: () => void;
   readonly pgl_run_atexit_funcs: () => void;
+  readonly StartTransactionCommand: () => void;
+  readonly CommitTransactionCommand: () => void;
+  /** Sets what is named, as somebody of `context` may (guc.h, `GucContext`), for a reason (`GucSource`). */
+  readonly SetConfigOption: (name: number, value: number, context: number, source: number) => void;
+  /** Whether the user may do anything. */
+  readonly superuser: () => number;
   /** Reads the start-up packet; 0 if it is one. */
   readonly ProcessStartupPacket: (port: number, hasTls: number, hasGss: number) => number;
   readonly PostgresSendReadyForQueryIfNecessary: () => void;
@@ -32,6 +38,8 @@ export interface BackendExports {
   /** What comes after an error that was not caught. */
   readonly PostgresMainLongJmp: () => void;
   readonly IsUnderPostmaster: WebAssembly.Global;
+  /** Points to the process's own entry. */
+  readonly MyProc: WebAssembly.Global;
   readonly MyProcPid: WebAssembly.Global;
   readonly MyBackendType: WebAssembly.Global;
 }

@@ -1,5 +1,5 @@
 /** What a backend does from its start to its end. */
-import { writeTexts } from '../../../src/engine/emscripten/c-strings.ts';
+import { writeText, writeTexts } from '../../../src/engine/emscripten/c-strings.ts';
 import type { Backend } from './backend.ts';
 import { USER_NAME } from './static-variables.ts';
 import { Exit } from './syscalls/process-calls.ts';
@@ -8,6 +8,10 @@ import { Exit } from './syscalls/process-calls.ts';
 const ALIVE = 99;
 /** The same: the status of an exit(3) that stands for a jump to the main loop. */
 const JUMP_TO_LOOP = 100;
+
+/** src/include/utils/guc.h: `GucContext` and `GucSource`. */
+const CONTEXT = { superuserBackend: 3, backend: 4 } as const;
+const SOURCE_CLIENT = 9;
 
 /** A backend's process: its functions run on stacks that can be suspended. */
 export class BackendLife {
@@ -37,15 +41,37 @@ export class BackendLife {
     await WebAssembly.promising(exports.pgl_startPGlite)();
   }
 
-  /** Reads the start-up packet again, and tells the client that it is in. False where the client does not want any more. */
-  async greet(): Promise<boolean> {
+  /**
+   * Reads the start-up packet again, and tells the client that it is in. False where it has been told that it is not.
+   * @param settings - names and values that the client wants
+   */
+  async greet(settings: readonly (readonly [name: string, value: string])[]): Promise<boolean> {
     const { exports } = this.backend;
     const port = exports.pgl_getMyProcPort();
-    const result = await WebAssembly.promising(exports.ProcessStartupPacket)(port, 1, 1);
-    if (result !== 0) return false;
+    if ((await WebAssembly.promising(exports.ProcessStartupPacket)(port, 1, 1)) !== 0) return false;
+    try {
+      this.#set(settings);
+    } catch (error) {
+      if (statusOf(error) !== JUMP_TO_LOOP) throw error;
+      await WebAssembly.promising(exports.PostgresMainLongJmp)();
+      await WebAssembly.promising(exports.pgl_pq_flush)();
+      return false;
+    }
     await WebAssembly.promising(exports.pgl_sendConnData)();
     await WebAssembly.promising(exports.pgl_pq_flush)();
     return true;
+  }
+
+  /** As process_startup_options() does (src/backend/utils/init/postinit.c). */
+  #set(settings: readonly (readonly [name: string, value: string])[]): void {
+    const { exports, memory } = this.backend;
+    const context = exports.superuser() === 0 ? CONTEXT.backend : CONTEXT.superuserBackend;
+    exports.StartTransactionCommand();
+    for (const [name, value] of settings) {
+      const [nameAddress, valueAddress] = [name, value].map((text) => writeText(exports, memory, text));
+      exports.SetConfigOption(nameAddress!, valueAddress!, context, SOURCE_CLIENT);
+    }
+    exports.CommitTransactionCommand();
   }
 
   /** Does what the client says until there is nothing more to be said; resolves with the exit status. */
@@ -62,13 +88,8 @@ export class BackendLife {
         step = step === once ? ready : once;
       } catch (error) {
         const status = statusOf(error);
-        if (status === ALIVE) {
-          // pglite would have it serve somebody else; the end of its client ends it for good.
-          exports.pgl_setPGliteActive(0);
-          this.backend.endClient();
-          step = once;
-          continue;
-        }
+        // pglite would have it serve somebody else; the end of its client ends it for good.
+        if (status === ALIVE) return this.end();
         if (status !== JUMP_TO_LOOP) return status;
         stackPointer.value = top;
         step = step === recover ? ready : recover;
@@ -76,9 +97,13 @@ export class BackendLife {
     }
   }
 
-  /** Ends a backend that serves nobody; resolves with the exit status. */
+  /** Ends it as the end of its client does; resolves with the exit status. */
   end(): Promise<number> {
-    return this.serve();
+    this.backend.exports.pgl_setPGliteActive(0);
+    this.backend.endClient();
+    return WebAssembly.promising(this.backend.exports.PostgresMainLoopOnce)().then(() => {
+      throw new Error('PostgreSQL goes on without a client');
+    }, statusOf);
   }
 }
 

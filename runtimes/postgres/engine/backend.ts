@@ -3,7 +3,6 @@
  * provided here, so nothing of the engine can be reached but what these functions give.
  */
 import { FdTable } from '../../../src/engine/fd-table.ts';
-import type { EngineServices } from '../../../src/engine/driver.ts';
 import { zeroTerminated } from '../../../src/engine/emscripten/calls.ts';
 import type { Call } from '../../../src/engine/emscripten/calls.ts';
 import { DescriptorNumbers } from '../../../src/engine/emscripten/descriptor-numbers.ts';
@@ -12,7 +11,8 @@ import { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { GuestMount } from '../../../src/engine/mount-table.ts';
 import type { Descriptor } from '../../../src/engine/descriptor.ts';
-import type { ClientConnection } from './client-connection.ts';
+import { ENDED_CLIENT } from './backend-client.ts';
+import type { BackendClient } from './backend-client.ts';
 import type { BackendExports } from './backend-exports.ts';
 import { DynamicLibraries } from './dynamic-libraries.ts';
 import { Interruption } from './interruption.ts';
@@ -22,6 +22,7 @@ import { linkImports, plain, setCallbacks, suspending } from './linkage.ts';
 import type { HostFunctions } from './linkage.ts';
 import { Membership } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
+import type { RelationFiles } from './relation-files.ts';
 import { SharedSegments } from './shared-segments.ts';
 import type { Stacks } from './stacks.ts';
 import { STACK_TOP } from './static-variables.ts';
@@ -43,9 +44,9 @@ export interface BackendHost {
   readonly libraries: Map<string, WebAssembly.Module>;
   readonly mounts: readonly GuestMount[];
   readonly env: Readonly<Record<string, string>>;
-  readonly services: EngineServices;
   readonly stacks: Stacks;
   readonly segments: SharedSegments;
+  readonly relations: RelationFiles;
   /** Sends a signal to a backend; whether there is one. */
   readonly kill: (pid: number, signal: number) => boolean;
 }
@@ -55,8 +56,7 @@ export interface BackendOptions {
   /** What it joins; absent for the first one, which makes it. */
   readonly shared?: SharedMemory;
   readonly stderr: Descriptor;
-  /** Whom it serves; undefined for nobody. */
-  readonly client?: ClientConnection;
+  readonly client: BackendClient;
 }
 
 export interface Backend {
@@ -74,7 +74,7 @@ export interface Backend {
 
 /** A backend of which nothing has run yet. */
 export const createBackend = (host: BackendHost, options: BackendOptions): Backend => {
-  const { module, services } = host;
+  const { module } = host;
   const instance: { exports?: BackendExports & Record<string, unknown> } = {};
   const exports = (): BackendExports & Record<string, unknown> => instance.exports!;
   const linearMemory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MOST_PAGES });
@@ -94,7 +94,7 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
     ...plain(memory, systemCalls(state, files, { host, options, linearMemory })),
     ...suspending(
       memory,
-      waitingCalls(state, services.events, () => client),
+      waitingCalls(state, () => client),
     ),
     ...invoked,
     _emscripten_throw_longjmp: jump!,
@@ -116,7 +116,7 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
   Object.assign(provided, plain(memory, libraries.calls()));
   instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
   table.set(caught.value, exports().setThrew);
-  const io = clientCalls(state, services.events, () => client);
+  const io = clientCalls(state, () => client);
   setCallbacks(exports(), table, suspending(memory, { ...io }));
   return {
     pid: options.pid,
@@ -127,13 +127,16 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
       exports().raise(number);
       interruption.interrupt();
     },
-    endClient: () => (client = undefined),
+    endClient: () => {
+      client = ENDED_CLIENT;
+      interruption.interrupt();
+    },
     close: () => fds.closeAll(),
   };
 };
 
 const newState = (
-  { stacks, env, segments }: BackendHost,
+  { stacks, env, segments, relations }: BackendHost,
   { shared, stderr }: BackendOptions,
   exports: () => BackendExports,
 ): BackendState => {
@@ -145,6 +148,8 @@ const newState = (
     stacks,
     interruption: new Interruption(),
     env,
+    relations,
+    writtenPaths: new WeakMap(),
     segments: shared === undefined ? segments : new SharedSegments(),
     exports,
   };
@@ -166,8 +171,8 @@ const systemCalls = (
   const byPath = fileCalls(state, files, numbers);
   const calls = {
     ...byPath,
-    ...openingCalls(state, files, numbers, byPath['__syscall_unlinkat']!),
-    ...descriptorCalls(state, numbers),
+    ...openingCalls(state, files, numbers, byPath),
+    ...descriptorCalls(state, files, numbers),
     ...memoryMapCalls(state, (address) => membership?.onMap(address)),
     ...processCalls(state, { memory: linearMemory, kill: host.kill }),
   };
@@ -193,7 +198,7 @@ const observed = (
       if (membership.onDuplicate()) state.segments = segments;
     }),
     __syscall_openat: before('__syscall_openat', (_directory, path) =>
-      membership.onOpen(zeroTerminated(state.memory, path!).toString('latin1')),
+      membership.onOpen(zeroTerminated(state.memory, path).toString('latin1')),
     ),
     __syscall_faccessat: before('__syscall_faccessat', () => membership.onAccess()),
   };

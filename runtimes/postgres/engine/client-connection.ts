@@ -2,19 +2,24 @@
 import { FDFLAG } from '../../../src/engine/descriptor.ts';
 import { WASI } from '../../../src/engine/errno.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
+import type { EventPoll } from '../../../src/engine/event-poll.ts';
 import type { StreamSocket } from '../../../src/engine/sockets.ts';
+import { takeInto } from './backend-client.ts';
+import type { BackendClient } from './backend-client.ts';
 
 const CHUNK_SIZE = 16_384;
 /** The engine's own memory, through which it reads and writes. */
 const chunk = new GuestMemory();
 chunk.attach(new Uint8Array(CHUNK_SIZE));
 
-export class ClientConnection {
+export class ClientConnection implements BackendClient {
   readonly socket: StreamSocket;
+  readonly #events: EventPoll;
   #unread: Buffer = Buffer.alloc(0);
 
-  constructor(socket: StreamSocket) {
+  constructor(socket: StreamSocket, events: EventPoll) {
     this.socket = socket;
+    this.#events = events;
     socket.setFlags(FDFLAG.nonblock);
   }
 
@@ -37,18 +42,22 @@ export class ClientConnection {
   }
 
   /** Sends a few bytes; of a client that does not take them nothing is expected any more. */
-  send(bytes: Uint8Array): void {
+  sendBytes(bytes: Uint8Array): void {
     chunk.bytes.set(bytes);
     chunk.useView(chunk.bytes.subarray(0, bytes.length));
     this.socket.send(chunk);
   }
 
-  /** Reads into the loaded buffer; a number of bytes, or a negated WASI errno. */
   receive(memory: GuestMemory): number {
     if (this.#unread.length === 0) return this.socket.receive(memory, 0);
-    const part = this.#unread.subarray(0, memory.iovTotal);
-    memory.slice(memory.iovPointers[0]!, part.length).set(part);
-    this.skip(part.length);
-    return part.length;
+    return takeInto(memory, this.#unread, (rest) => (this.#unread = rest));
+  }
+
+  send(memory: GuestMemory): number {
+    return this.socket.send(memory);
+  }
+
+  watch(events: number, callback: (events: number) => void): Disposable {
+    return this.#events.watch(this.socket, events, callback);
   }
 }

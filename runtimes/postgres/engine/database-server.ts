@@ -10,6 +10,7 @@ import { POLLIN } from '../../../src/engine/poll-events.ts';
 import type { StreamSocket } from '../../../src/engine/sockets.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import { DATA_DIRECTORY, INSTALLATION } from '../postgres-options.ts';
+import { InnerClient } from './backend-client.ts';
 import { createBackend } from './backend.ts';
 import type { Backend, BackendHost } from './backend.ts';
 import { BackendLife } from './backend-life.ts';
@@ -17,6 +18,8 @@ import { ClientConnection } from './client-connection.ts';
 import { LOG_PREFIX, LogStream } from './log-stream.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
+import { RelationFiles } from './relation-files.ts';
+import { sessionSettings } from './session-settings.ts';
 import { SharedSegments } from './shared-segments.ts';
 import { Stacks } from './stacks.ts';
 import { NO_ENCRYPTION, readStartupMessage, writeFatalError } from './startup-message.ts';
@@ -32,6 +35,12 @@ const SIGINT = 2;
 const SIGTERM = 15;
 const INVALID_MESSAGE = '08P01';
 
+/** `checkpoint_timeout` as it is by default, and how often is looked whether there is anything to do; in ms. */
+const CHECKPOINT_INTERVAL_MS = 300_000;
+const CHECK_INTERVAL_MS = 1000;
+/** After so many bytes of the log, too. */
+const CHECKPOINT_LOG_BYTES = 256 << 20;
+
 /** What every backend is started with: nothing that would need a process of its own. */
 const SETTINGS: Readonly<Record<string, string>> = {
   dynamic_shared_memory_type: 'mmap',
@@ -39,6 +48,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   hba_file: `${INSTALLATION}/pg_hba.conf`,
   io_method: 'sync',
   log_line_prefix: LOG_PREFIX,
+  // A backend would make the checkpoint itself, in the middle of writing the log. In MiB; see #checkpointLater.
+  max_wal_size: '2097151',
   max_parallel_maintenance_workers: '0',
   max_parallel_workers: '0',
   max_parallel_workers_per_gather: '0',
@@ -57,6 +68,9 @@ export class DatabaseServer {
   #shared!: SharedMemory;
   #lastPid = FIRST_PID;
   #first!: BackendLife;
+  readonly #inner = new InnerClient();
+  #logBytes = 0;
+  #lastCheckpoint = 0;
   #isStopping = false;
 
   constructor(services: EngineServices, { module, env, mounts }: DatabaseOptions) {
@@ -66,8 +80,8 @@ export class DatabaseServer {
       module,
       env,
       mounts,
-      services,
       stacks: this.#stacks,
+      relations: new RelationFiles(),
       libraries: new Map(),
       segments: new SharedSegments(),
       kill: (pid, signal) => this.#kill(pid, signal),
@@ -80,6 +94,9 @@ export class DatabaseServer {
       await this.#startFirst();
       this.#services.control.onStop(() => this.#stop());
       this.#listen();
+      this.#checkpointLater();
+      // It hears what the others want of everybody, and ends when they have ended.
+      this.#services.exit(await this.#first.serve());
     });
     return this.#stacks.loop();
   }
@@ -88,6 +105,7 @@ export class DatabaseServer {
     const backend = createBackend(this.#host, {
       pid: this.#nextPid(),
       stderr: new LogStream(this.#services.streams[2]),
+      client: this.#inner,
     });
     this.#first = new BackendLife(backend);
     this.#backends.set(backend.pid, backend);
@@ -122,11 +140,11 @@ export class DatabaseServer {
 
   /** What comes before a backend is needed; undefined where none is. */
   async #greet(socket: StreamSocket): Promise<Client | undefined> {
-    const connection = new ClientConnection(socket);
+    const connection = new ClientConnection(socket, this.#services.events);
     const message = await this.#firstMessage(connection);
     if (message?.type === 'startup') return { connection, parameters: message.parameters };
     if (message?.type === 'invalid') {
-      connection.send(writeFatalError({ code: INVALID_MESSAGE, message: message.reason }));
+      connection.sendBytes(writeFatalError({ code: INVALID_MESSAGE, message: message.reason }));
     }
     if (message?.type === 'cancel') this.#kill(message.pid, SIGINT);
     socket.close();
@@ -159,17 +177,17 @@ export class DatabaseServer {
     const life = new BackendLife(backend);
     try {
       await life.start(commandLine(parameters.get('database') ?? user), user);
-      if (await life.greet()) await life.serve();
+      await ((await life.greet(sessionSettings(parameters))) ? life.serve() : life.end());
     } catch (error) {
       if (!(error instanceof Exit)) throw error;
       const fatal = stderr.fatalError ?? { code: 'XX000', message: 'the connection could not be started' };
-      connection.send(writeFatalError(fatal));
+      connection.sendBytes(writeFatalError(fatal));
     } finally {
       this.#backends.delete(backend.pid);
       backend.close();
       connection.socket.close();
     }
-    if (this.#isStopping) await this.#stopWhenAlone();
+    if (this.#isStopping) this.#stopWhenAlone();
   }
 
   #kill(pid: number, signal: number): boolean {
@@ -186,13 +204,27 @@ export class DatabaseServer {
     for (const backend of this.#backends.values()) {
       if (backend !== this.#first.backend) backend.signal(SIGTERM);
     }
-    this.#stacks.begin(() => this.#stopWhenAlone());
+    this.#stopWhenAlone();
     return true;
   }
 
-  async #stopWhenAlone(): Promise<void> {
-    if (this.#backends.size > 1) return;
-    this.#services.exit(await this.#first.end());
+  /** The first backend ends last, with a checkpoint. */
+  #stopWhenAlone(): void {
+    if (this.#backends.size === 1) this.#first.backend.endClient();
+  }
+
+  /** As the checkpointer does, now and then, where something was written. */
+  #checkpointLater(): void {
+    this.#stacks.after(CHECK_INTERVAL_MS, () => {
+      this.#logBytes += this.#host.relations.takeLogBytes();
+      const isDue = performance.now() - this.#lastCheckpoint >= CHECKPOINT_INTERVAL_MS;
+      if (this.#logBytes >= CHECKPOINT_LOG_BYTES || (isDue && this.#logBytes > 0)) {
+        this.#logBytes = 0;
+        this.#lastCheckpoint = performance.now();
+        this.#inner.query('CHECKPOINT');
+      }
+      this.#checkpointLater();
+    });
   }
 
   #nextPid(): number {
@@ -212,7 +244,7 @@ const skipEncryption = (connection: ClientConnection): StartupMessage => {
     const message = readStartupMessage(connection.unread);
     if (message.type !== 'encryption') return message;
     connection.skip(message.length);
-    connection.send(NO_ENCRYPTION);
+    connection.sendBytes(NO_ENCRYPTION);
   }
 };
 

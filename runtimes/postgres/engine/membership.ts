@@ -26,6 +26,11 @@ const PAGE = 65_536;
 const BACKEND = 1;
 const BACKGROUND_WORKER = 5;
 const CHECKPOINTER = 11;
+/** `PGPROC` of src/include/storage/proc.h: `isRegularBackend`. */
+const IS_REGULAR_BACKEND = 72;
+/** `ShmemIndexEnt` of src/backend/storage/ipc/shmem.c: a name of so many bytes, then address and size. */
+const INDEX_KEY_SIZE = 48;
+const STATUS_ARRAY = 'Backend Status Array\0';
 /** src/include/utils/relcache.h: `RELCACHE_INIT_FILENAME` of the catalogues that all databases share. */
 const SHARED_CATALOGUES = 'global/pg_internal.init';
 
@@ -114,6 +119,24 @@ export class Membership {
     if (this.#phase !== 'identified') return;
     this.#phase = 'started';
     this.#setType(BACKEND);
+    const { memory, exports } = this.#state();
+    const process = memory.view.getUint32(exports.MyProc.value, true);
+    memory.view.setUint8(process + IS_REGULAR_BACKEND, 1);
+    this.#correctStatus(memory, memory.view.getInt32(exports.MyProcPid.value, true));
+  }
+
+  /** What others are shown of it was written when it passed for a checkpointer. */
+  #correctStatus(memory: GuestMemory, pid: number): void {
+    const { address, pages } = this.#shared;
+    const index = memory.bytes.subarray(address, address + pages.size);
+    const entry = address + Buffer.from(index.buffer, index.byteOffset, index.length).indexOf(STATUS_ARRAY);
+    const array = memory.view.getUint32(entry + INDEX_KEY_SIZE, true);
+    const end = array + memory.view.getUint32(entry + INDEX_KEY_SIZE + 4, true);
+    for (let at = array; at < end; at += 4) {
+      const isOwn =
+        memory.view.getInt32(at, true) === pid && memory.view.getInt32(at + 4, true) === CHECKPOINTER;
+      if (isOwn) memory.view.setInt32(at + 4, BACKEND, true);
+    }
   }
 
   #setType(type: number): void {

@@ -1,7 +1,9 @@
 /** What the system calls of a backend have in common. */
+import type { Descriptor } from '../../../../src/engine/descriptor.ts';
 import type { GuestState } from '../../../../src/engine/emscripten/calls.ts';
 import type { BackendExports } from '../backend-exports.ts';
 import type { Interruption } from '../interruption.ts';
+import type { RelationFiles } from '../relation-files.ts';
 import type { SharedSegments } from '../shared-segments.ts';
 import type { Stacks } from '../stacks.ts';
 
@@ -9,6 +11,9 @@ export interface BackendState extends GuestState {
   readonly stacks: Stacks;
   readonly interruption: Interruption;
   readonly env: Readonly<Record<string, string>>;
+  readonly relations: RelationFiles;
+  /** What of the files that are open may be written, and its path. */
+  readonly writtenPaths: WeakMap<Descriptor, string>;
   /** Dynamic shared memory; another one as soon as the backend has joined the others. */
   segments: SharedSegments;
   readonly exports: () => BackendExports;

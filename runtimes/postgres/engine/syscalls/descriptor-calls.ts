@@ -8,6 +8,7 @@ import type { DescriptorNumbers } from '../../../../src/engine/emscripten/descri
 import { writeEntries } from '../../../../src/engine/emscripten/file-layouts.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
 import type { GuestFileSystem } from '../../../../src/engine/guest-file-system.ts';
+import { CONTROL_FILE } from '../relation-files.ts';
 import { SelfPipe } from '../self-pipe.ts';
 import { isSegmentPath } from '../shared-segments.ts';
 import type { BackendState } from './backend-calls.ts';
@@ -24,22 +25,32 @@ const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const O_LARGEFILE = 0o100000;
 const AT_REMOVEDIR = 0x200;
+/** O_WRONLY and O_RDWR */
+const WRITING = 3;
 
 /** Those that open descriptors, or take names away. */
 export const openingCalls = (
   state: BackendState,
   files: GuestFileSystem,
   numbers: DescriptorNumbers,
-  unlinkat: Call,
+  byPath: Readonly<Record<string, Call>>,
 ): Record<string, Call> => {
-  const { memory, fds } = state;
+  const { memory, fds, relations } = state;
   const open = (path: Buffer, flags: number, mode: number): Descriptor | number => {
     const name = path.toString('latin1');
     if (isSegmentPath(name)) return state.segments.open(name, (flags & constants.O_CREAT) !== 0);
-    return fromLinux(
+    const opened = fromLinux(
       files.openDescriptor(path, flags & ~(O_CLOEXEC | O_LARGEFILE | O_NONBLOCK), mode & 0o700),
     );
+    if (opened === -WASI.ENOENT) return relations.standIn(name) ?? opened;
+    if (typeof opened === 'number') return opened;
+    if ((flags & constants.O_CREAT) !== 0) relations.onCreate(name);
+    if ((flags & WRITING) !== 0) state.writtenPaths.set(opened, name);
+    return opened;
   };
+  const text = (address: number): string => zeroTerminated(memory, address).toString('latin1');
+  const call = (name: string, ...values: number[]): number =>
+    (byPath[name] as (...values: number[]) => number)(...values);
   return {
     __syscall_openat: (directory: number, path: number, flags: number, values: number) => {
       const whole = numbers.pathFrom(directory, zeroTerminated(memory, path));
@@ -48,9 +59,16 @@ export const openingCalls = (
       return typeof opened === 'number' ? opened : fds.add(opened);
     },
     __syscall_unlinkat: (directory: number, path: number, flags: number) => {
-      const name = zeroTerminated(memory, path).toString('latin1');
+      const name = text(path);
       if ((flags & AT_REMOVEDIR) === 0 && isSegmentPath(name)) return state.segments.unlink(name);
-      return unlinkat(...([directory, path, flags] as never[]));
+      const result = call('__syscall_unlinkat', directory, path, flags);
+      if (result === 0) relations.onRemove(name);
+      return result;
+    },
+    __syscall_renameat: (from: number, path: number, to: number, target: number) => {
+      const result = call('__syscall_renameat', from, path, to, target);
+      if (result === 0) relations.onRename(text(path), text(target));
+      return result;
     },
     __syscall_getdents64: (fd: number, address: number, size: number) => {
       const entries = numbers.entries(fd);
@@ -74,7 +92,8 @@ export const openingCalls = (
 
 /** Those that work on what is open. */
 export const descriptorCalls = (
-  { memory, fds }: BackendState,
+  { memory, fds, relations, writtenPaths }: BackendState,
+  files: GuestFileSystem,
   numbers: DescriptorNumbers,
 ): Record<string, Call> => {
   const transfer =
@@ -88,16 +107,37 @@ export const descriptorCalls = (
       memory.view.setUint32(result, length, true);
       return 0;
     };
+  /** Writes to a file, and has what depends on it told before. */
+  const writeWith = (descriptor: Descriptor, action: () => number): number => {
+    const path = writtenPaths.get(descriptor);
+    if (path === undefined) return action();
+    // It says that everything up to a checkpoint is on disk.
+    const synced = path === CONTROL_FILE ? fromLinux(relations.syncAll(files)) : 0;
+    if (synced < 0) return synced;
+    const length = action();
+    if (length > 0) relations.onWrite(path, length);
+    return length;
+  };
+  const sync = (fd: number, dataOnly: boolean): number => {
+    const descriptor = fds.get(fd);
+    if (descriptor === undefined) return -WASI.EBADF;
+    const result = descriptor.sync(dataOnly);
+    const path = writtenPaths.get(descriptor);
+    if (result === 0 && path !== undefined) relations.onSync(path);
+    return result;
+  };
   const read = transfer((descriptor) => descriptor.read(memory));
-  const write = transfer((descriptor) => descriptor.write(memory));
+  const write = transfer((descriptor) => writeWith(descriptor, () => descriptor.write(memory)));
   return {
     fd_read: (fd: number, iovecs: number, count: number, result: number) =>
       read(fd, iovecs, count, 0n, result),
     fd_write: (fd: number, iovecs: number, count: number, result: number) =>
       write(fd, iovecs, count, 0n, result),
     fd_pread: transfer((descriptor, offset) => descriptor.pread(memory, offset)),
-    fd_pwrite: transfer((descriptor, offset) => descriptor.pwrite(memory, offset)),
-    fd_sync: (fd: number) => -(fds.get(fd)?.sync(false) ?? -WASI.EBADF),
+    fd_pwrite: transfer((descriptor, offset) =>
+      writeWith(descriptor, () => descriptor.pwrite(memory, offset)),
+    ),
+    fd_sync: (fd: number) => -sync(fd, false),
     fd_seek: (fd: number, offset: bigint, whence: number, result: number) => {
       const descriptor = fds.get(fd);
       if (descriptor === undefined) return WASI.EBADF;
@@ -125,7 +165,7 @@ export const descriptorCalls = (
     },
     __syscall_ioctl: () => -WASI.ENOTTY,
     __syscall_ftruncate64: (fd: number, size: bigint) => fds.get(fd)?.setSize(size) ?? -WASI.EBADF,
-    __syscall_fdatasync: (fd: number) => fds.get(fd)?.sync(true) ?? -WASI.EBADF,
+    __syscall_fdatasync: (fd: number) => sync(fd, true),
     __syscall_fallocate: (fd: number, mode: number, offset: bigint, length: bigint) =>
       mode === 0 ? (fds.get(fd)?.allocate(offset, length) ?? -WASI.EBADF) : -WASI.ENOTSUP,
     __syscall_fadvise64: () => 0,

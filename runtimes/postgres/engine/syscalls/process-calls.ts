@@ -39,7 +39,7 @@ export interface ProcessOptions {
 export const FIRST_PID = 100_000;
 
 export const processCalls = (
-  { memory, fds, env, stacks, exports }: BackendState,
+  { memory, fds, env, stacks, interruption, exports }: BackendState,
   { memory: own, kill }: ProcessOptions,
 ): Record<string, Call> => {
   const variables = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
@@ -87,16 +87,20 @@ export const processCalls = (
       }
     },
     emscripten_get_heap_max: () => HEAP_MAX,
-    // kill(2) arrives here as well (rewrite/host-process.ts): a number that is no descriptor's is a process's.
+    // kill(2) arrives here as well (rewrite/host-process.ts): a number that is no descriptor's is a process's, or, less
+    // than 0, that of its group, which it is alone in.
     __syscall_fchmod: (target: number, value: number) => {
-      if (target >= FIRST_PID) return kill(target, value) ? 0 : -1;
+      if (Math.abs(target) >= FIRST_PID) return kill(Math.abs(target), value) ? 0 : -1;
       return fds.get(target)?.setMode(value) ?? -WASI.EBADF;
     },
     _setitimer_js: (which: number, ms: number) => {
       timers.get(which)?.[Symbol.dispose]();
       timers.delete(which);
       if (ms === 0) return 0;
-      const ring = (): void => exports()._emscripten_timeout(which, performance.now());
+      const ring = (): void => {
+        exports()._emscripten_timeout(which, performance.now());
+        interruption.interrupt();
+      };
       timers.set(which, stacks.after(ms, ring));
       return 0;
     },

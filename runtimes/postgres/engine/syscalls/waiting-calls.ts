@@ -1,6 +1,5 @@
 /** What a backend waits for: its client, its latch, and time. Whatever it waits for, signals end it. */
-import type { ClientConnection } from '../client-connection.ts';
-import type { EventPoll } from '../../../../src/engine/event-poll.ts';
+import type { BackendClient } from '../backend-client.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
 import { POLLIN, POLLOUT } from '../../../../src/engine/poll-events.ts';
 import type { BackendState } from './backend-calls.ts';
@@ -42,8 +41,7 @@ const MAYBE_SLEEPING = 4;
  */
 export const waitingCalls = (
   state: BackendState,
-  events: EventPoll,
-  client: () => ClientConnection | undefined,
+  client: () => BackendClient,
 ): Record<string, WaitingCall> => {
   const { memory } = state;
   /** Tells of the event at `index`; 1, as many as it tells of. */
@@ -69,15 +67,14 @@ export const waitingCalls = (
     return undefined;
   };
   const sleep = (set: number, ms: number, result: number): Promise<number> => {
-    const connection = client();
-    const event = set === 0 || connection === undefined ? undefined : clientEvent(set);
+    const event = set === 0 ? undefined : clientEvent(set);
     return wait(state, ms, (resume) => {
-      if (event === undefined || connection === undefined) return () => {};
+      if (event === undefined) return () => {};
       const { index, wanted } = event;
       const wantedOfHost =
         ((wanted & WL_SOCKET_READABLE) === 0 ? 0 : POLLIN) |
         ((wanted & WL_SOCKET_WRITEABLE) === 0 ? 0 : POLLOUT);
-      const watch = events.watch(connection.socket, wantedOfHost, (ready) => {
+      const watch = client().watch(wantedOfHost, (ready) => {
         const readable = (ready & ~POLLOUT) === 0 ? 0 : WL_SOCKET_READABLE;
         const writable = (ready & ~POLLIN) === 0 ? 0 : WL_SOCKET_WRITEABLE;
         resume(tell(set, index, (readable | writable) & wanted, result));
@@ -117,20 +114,16 @@ export const waitingCalls = (
 /** The client of a backend, as it reads and writes: numbers of bytes, 0 at the end, or -1 and errno. */
 export const clientCalls = (
   state: BackendState,
-  events: EventPoll,
-  client: () => ClientConnection | undefined,
+  client: () => BackendClient,
 ): { readonly read: WaitingCall; readonly write: WaitingCall } => {
   const { memory } = state;
   const transfer =
-    (event: number, action: (connection: ClientConnection) => number) =>
+    (event: number, action: (client: BackendClient) => number) =>
     (address: number, length: number): number | Promise<number> => {
-      const connection = client();
-      // Nobody says anything, and everything is heard.
-      if (connection === undefined) return event === POLLIN ? 0 : length;
       const attempt = (): number => {
         memory.refresh();
         memory.loadBuffer(address, length);
-        return action(connection);
+        return action(client());
       };
       const tell = (result: number): number => {
         if (result >= 0) return result;
@@ -139,7 +132,7 @@ export const clientCalls = (
       };
       const again = async (): Promise<number> => {
         const interrupted = await wait(state, -1, (resume) => {
-          const watch = events.watch(connection.socket, event, () => resume(0));
+          const watch = client().watch(event, () => resume(0));
           return () => watch[Symbol.dispose]();
         });
         const result = interrupted < 0 ? interrupted : attempt();
@@ -150,7 +143,7 @@ export const clientCalls = (
       return result === -WASI.EAGAIN ? again() : tell(result);
     };
   return {
-    read: transfer(POLLIN, (connection) => connection.receive(memory)),
-    write: transfer(POLLOUT, ({ socket }) => socket.send(memory)),
+    read: transfer(POLLIN, (client) => client.receive(memory)),
+    write: transfer(POLLOUT, (client) => client.send(memory)),
   };
 };
