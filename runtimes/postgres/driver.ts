@@ -5,7 +5,7 @@ import { FdTable } from '../../src/engine/fd-table.ts';
 import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
-import { prepareDataDirectory } from './engine/data-directory.ts';
+import { lockDataDirectory, prepareDataDirectory } from './engine/data-directory.ts';
 import { DatabaseServer } from './engine/database-server.ts';
 import type { PostgresOptions } from './postgres-options.ts';
 
@@ -21,6 +21,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
         abi: 'reactor',
         run: (services) => {
           const files = new GuestFileSystem(mounts, new FdTable());
+          lockDataDirectory(files);
           prepareDataDirectory(files, () => readFileSync(templateFile));
           return new DatabaseServer(services, { module, env: launch.env, mounts }).run();
         },

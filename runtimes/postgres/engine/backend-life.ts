@@ -1,6 +1,7 @@
 /** What a backend does from its start to its end. */
 import { writeText, writeTexts } from '../../../src/engine/emscripten/c-strings.ts';
 import type { Backend } from './backend.ts';
+import { commandLoop } from './command-loop.ts';
 import { USER_NAME } from './static-variables.ts';
 import { Exit } from './syscalls/process-calls.ts';
 
@@ -77,22 +78,21 @@ export class BackendLife {
   /** Does what the client says until there is nothing more to be said; resolves with the exit status. */
   async serve(): Promise<number> {
     const { exports, stackPointer } = this.backend;
-    const ready = WebAssembly.promising(exports.PostgresSendReadyForQueryIfNecessary);
-    const once = WebAssembly.promising(exports.PostgresMainLoopOnce);
+    const loop = commandLoop(exports.PostgresSendReadyForQueryIfNecessary, exports.PostgresMainLoopOnce);
+    const go = WebAssembly.promising(loop);
     const recover = WebAssembly.promising(exports.PostgresMainLongJmp);
     const top = stackPointer.value;
-    let step: () => Promise<void> = ready;
-    for (;;) {
+    for (let step = go; ;) {
       try {
         await step();
-        step = step === once ? ready : once;
+        step = go;
       } catch (error) {
         const status = statusOf(error);
         // pglite would have it serve somebody else; the end of its client ends it for good.
         if (status === ALIVE) return this.end();
         if (status !== JUMP_TO_LOOP) return status;
         stackPointer.value = top;
-        step = step === recover ? ready : recover;
+        step = step === recover ? go : recover;
       }
     }
   }

@@ -86,8 +86,7 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
   const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
   const stackPointer = new WebAssembly.Global({ value: 'i32', mutable: true }, STACK_TOP);
   const caught = new WebAssembly.Global({ value: 'i32', mutable: true }, table.grow(1));
-  const invocations = (names: readonly string[]): Record<string, WebAssembly.HostFunction> =>
-    new WebAssembly.Instance(jumpModule(names), { host: { table, stackPointer, caught } }).exports as never;
+  const invocations = jumpsFor({ table, stackPointer, caught });
   const wanted = WebAssembly.Module.imports(module);
   const { jump, ...invoked } = invocations(wanted.map(({ name }) => name).filter(isInvocation));
   const provided: HostFunctions = {
@@ -102,16 +101,15 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
       (table.get(handler) as (signal: number) => void)(signal),
   };
   const fixed = { memory: linearMemory, __indirect_function_table: table, __stack_pointer: stackPointer };
-  const { libraries: compiled } = host;
   const libraries = new DynamicLibraries({
     memory,
     files,
     table,
     fixed,
     provided,
-    compiled,
     exports,
     invocations,
+    compiled: host.libraries,
   });
   Object.assign(provided, plain(memory, libraries.calls()));
   instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
@@ -134,6 +132,12 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
     close: () => fds.closeAll(),
   };
 };
+
+/** `invoke_…` functions by their names, and what jumps. */
+const jumpsFor =
+  (host: Record<string, WebAssembly.Table | WebAssembly.Global>) =>
+  (names: readonly string[]): Record<string, WebAssembly.HostFunction> =>
+    new WebAssembly.Instance(jumpModule(names), { host }).exports as never;
 
 const newState = (
   { stacks, env, segments, relations }: BackendHost,

@@ -48,6 +48,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   hba_file: `${INSTALLATION}/pg_hba.conf`,
   io_method: 'sync',
   log_line_prefix: LOG_PREFIX,
+  max_files_per_process: '200',
+  shared_buffers: '32MB',
   // A backend would make the checkpoint itself, in the middle of writing the log. In MiB; see #checkpointLater.
   max_wal_size: '2097151',
   max_parallel_maintenance_workers: '0',
