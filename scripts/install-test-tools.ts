@@ -1,7 +1,7 @@
 /**
  * Installs what the tests need beyond npm: nftables and iproute2 to look at the kernel, clang with WASI's
  * libc to rebuild the guests, a C compiler and a load generator for their native peers, the firewalls of
- * others to get along with, Flask, the shells that complete wasmrun's words, and what
+ * others to get along with, Flask, a client of PostgreSQL, the shells that complete wasmrun's words, and what
  * reads its manual. Debian and root only; elsewhere it says what is missing.
  */
 import { spawnSync } from 'node:child_process';
@@ -25,6 +25,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   mandoc: 'mandoc',
   groff: 'groff-base',
   tmux: 'tmux',
+  psql: 'postgresql-client',
 };
 const FILES: Readonly<Record<string, string>> = {
   '/usr/include/wasm32-wasi/wasi/api.h': 'wasi-libc',

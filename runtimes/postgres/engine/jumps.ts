@@ -45,14 +45,8 @@ const PREFIX = 'invoke_';
 /** Is a function of this name imported for the sake of jumps? */
 export const isInvocation = (name: string): boolean => name.startsWith(PREFIX);
 
-/** The module's exports besides the `invoke_…` functions. */
-export interface Jumps {
-  /** `_emscripten_throw_longjmp` */
-  readonly jump: WebAssembly.HostFunction;
-}
-
 /**
- * A module with the functions of these names, and `jump`. It imports, as `host`: `table`, `stackPointer`, and `caught`, a
+ * A module with the functions of these names, and `jump`, which is Emscripten's `_emscripten_throw_longjmp`. It imports, as `host`: `table`, `stackPointer`, and `caught`, a
  * global: the place in the table of setThrew(3), which tells C that a jump has come by.
  */
 export const jumpModule = (names: readonly string[]): WebAssembly.Module => {

@@ -5,6 +5,8 @@ import type { FatalError } from './startup-message.ts';
 
 /** As `log_line_prefix` has it: {@link LOG_PREFIX}. */
 const FATAL = /^\S+ \S+ \S+ \[\d+\] ([0-9A-Z]{5}) FATAL: {2}(.*)$/m;
+/** pglite says so of the System V segment that an earlier backend names in postmaster.pid: there are none. */
+const OF_NO_INTEREST = /^pglitec: shmctl: /;
 /** Time, process, SQLSTATE (PostgreSQL 18 documentation, 19.8.3). */
 export const LOG_PREFIX = '%m [%p] %e ';
 
@@ -30,7 +32,7 @@ export class LogStream extends Descriptor {
     }
     const [, code, message] = FATAL.exec(text) ?? [];
     if (code !== undefined && message !== undefined) this.#fatal = { code, message };
-    return this.#target.write(memory);
+    return OF_NO_INTEREST.test(text) ? memory.iovTotal : this.#target.write(memory);
   }
 
   protected override closeHost(): number {
