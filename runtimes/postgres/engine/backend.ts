@@ -23,6 +23,7 @@ import type { HostFunctions } from './linkage.ts';
 import { Membership } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
 import type { RelationFiles } from './relation-files.ts';
+import { unmapFrom } from './shared-pages.ts';
 import { SharedSegments } from './shared-segments.ts';
 import type { Stacks } from './stacks.ts';
 import { STACK_TOP } from './static-variables.ts';
@@ -68,7 +69,7 @@ export interface Backend {
   signal(number: number): void;
   /** From now on its client says nothing any more. */
   endClient(): void;
-  /** Gives back what it has open. */
+  /** Gives back all that it has, of which nothing may run any more. */
   close(): void;
 }
 
@@ -129,8 +130,16 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
       client = ENDED_CLIENT;
       interruption.interrupt();
     },
-    close: () => fds.closeAll(),
+    close: () => release(state),
   };
+};
+
+const release = ({ memory, fds, timers }: BackendState): void => {
+  for (const timer of timers.values()) timer[Symbol.dispose]();
+  fds.closeAll();
+  // V8 gives memory back when it happens to notice that nobody has it.
+  memory.refresh();
+  unmapFrom(memory, 0, memory.bytes.length);
 };
 
 /** `invoke_…` functions by their names, and what jumps. */
@@ -151,6 +160,7 @@ const newState = (
     fds,
     stacks,
     interruption: new Interruption(),
+    timers: new Map(),
     env,
     relations,
     writtenPaths: new WeakMap(),

@@ -60,13 +60,17 @@ export class DynamicLibraries {
     };
   }
 
-  /** 0 where there is no such module. */
+  /** 0 where there is no such module, or where it is none that can be linked. */
   #open(handle: number): number {
     const path = zeroTerminated(this.#host.memory, handle + NAME_OFFSET).toString();
-    const module = this.#compile(path);
-    if (module === undefined) return 0;
-    this.#loaded.set(handle, this.#link(module));
-    return 1;
+    try {
+      const module = this.#compile(path);
+      if (module === undefined) return 0;
+      this.#loaded.set(handle, this.#link(module));
+      return 1;
+    } catch {
+      return 0;
+    }
   }
 
   #compile(path: string): WebAssembly.Module | undefined {

@@ -94,6 +94,7 @@ interface Signature {
 
 /** @param letters - the result's, then one for each parameter; `v` is none */
 const signature = (letters: string): Signature => {
+  if (!/^[vijfd][ijfd]*$/.test(letters)) throw new RangeError(`no types have the letters ${letters}`);
   const [result, ...parameters] = letters.split('').map((letter) => TYPES[letter]);
   return {
     parameters: parameters.map((each) => each!.type),

@@ -10,6 +10,8 @@ import type { Stacks } from '../stacks.ts';
 export interface BackendState extends GuestState {
   readonly stacks: Stacks;
   readonly interruption: Interruption;
+  /** Those of setitimer(2) that run, by their kind. */
+  readonly timers: Map<number, Disposable>;
   readonly env: Readonly<Record<string, string>>;
   readonly relations: RelationFiles;
   /** What of the files that are open may be written, and its path. */

@@ -39,11 +39,10 @@ export interface ProcessOptions {
 export const FIRST_PID = 100_000;
 
 export const processCalls = (
-  { memory, fds, env, stacks, interruption, exports }: BackendState,
+  { memory, fds, env, stacks, timers, interruption, exports }: BackendState,
   { memory: own, kill }: ProcessOptions,
 ): Record<string, Call> => {
   const variables = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
-  const timers = new Map<number, Disposable>();
   const exit = (status: number): never => {
     throw new Exit(status);
   };
