@@ -35,6 +35,11 @@ declare namespace WebAssembly {
     constructor(descriptor: { value: Type; mutable: boolean }, value: number);
     value: number;
   }
+  /** What a guest's exceptions are told apart by (exception handling proposal). */
+  interface Tag {
+    readonly [Symbol.toStringTag]: string;
+  }
+  const Tag: new (descriptor: { parameters: readonly string[] }) => Tag;
   type HostFunction = (...args: never[]) => unknown;
   /** A function whose promise suspends the guest's stack (JavaScript Promise Integration). */
   interface Suspending {
@@ -45,7 +50,7 @@ declare namespace WebAssembly {
   function promising<Parameters extends unknown[], Result>(
     implementation: (...args: Parameters) => Result,
   ): (...args: Parameters) => Promise<Result>;
-  type Imports = Record<string, Record<string, HostFunction | Suspending | Memory | Table | Global>>;
+  type Imports = Record<string, Record<string, HostFunction | Suspending | Memory | Table | Global | Tag>>;
   class Instance {
     constructor(module: Module, imports: Imports);
     readonly exports: Record<string, unknown>;

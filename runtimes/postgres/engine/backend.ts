@@ -87,7 +87,12 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
   const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
   const stackPointer = new WebAssembly.Global({ value: 'i32', mutable: true }, STACK_TOP);
   const caught = new WebAssembly.Global({ value: 'i32', mutable: true }, table.grow(1));
-  const invocations = jumpsFor({ table, stackPointer, caught });
+  const invocations = jumpsFor({
+    table,
+    stackPointer,
+    caught,
+    jumping: new WebAssembly.Tag({ parameters: [] }),
+  });
   const wanted = WebAssembly.Module.imports(module);
   const { jump, ...invoked } = invocations(wanted.map(({ name }) => name).filter(isInvocation));
   const provided: HostFunctions = {
@@ -102,17 +107,9 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
       (table.get(handler) as (signal: number) => void)(signal),
   };
   const fixed = { memory: linearMemory, __indirect_function_table: table, __stack_pointer: stackPointer };
-  const libraries = new DynamicLibraries({
-    memory,
-    files,
-    table,
-    fixed,
-    provided,
-    exports,
-    invocations,
-    compiled: host.libraries,
-  });
-  Object.assign(provided, plain(memory, libraries.calls()));
+  const { libraries: compiled } = host;
+  const linked = { memory, files, table, fixed, provided, exports, invocations, compiled };
+  Object.assign(provided, plain(memory, new DynamicLibraries(linked).calls()));
   instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
   table.set(caught.value, exports().setThrew);
   const io = clientCalls(state, () => client);
@@ -144,7 +141,7 @@ const release = ({ memory, fds, timers }: BackendState): void => {
 
 /** `invoke_…` functions by their names, and what jumps. */
 const jumpsFor =
-  (host: Record<string, WebAssembly.Table | WebAssembly.Global>) =>
+  (host: Record<string, WebAssembly.Table | WebAssembly.Global | WebAssembly.Tag>) =>
   (names: readonly string[]): Record<string, WebAssembly.HostFunction> =>
     new WebAssembly.Instance(jumpModule(names), { host }).exports as never;
 

@@ -1,7 +1,7 @@
 /**
  * Modules that PostgreSQL loads at run time (dlopen(3)): procedural languages, dictionaries, encodings. They are linked as
- * WebAssembly's tool conventions say ("Dynamic Linking"), to PostgreSQL's own functions and to nothing else: what a module
- * imports and PostgreSQL does not have fails when it is called.
+ * WebAssembly's tool conventions say ("Dynamic Linking"), to PostgreSQL's own functions and to nothing else; one that needs
+ * others cannot be loaded.
  */
 import { zeroTerminated } from '../../../src/engine/emscripten/calls.ts';
 import type { Call } from '../../../src/engine/emscripten/calls.ts';
@@ -135,7 +135,9 @@ export class DynamicLibraries {
         links.push({ global, name });
         group[name] = global;
       } else if (kind === 'function') {
-        group[name] = (own[name] ?? available[name] ?? missing(name)) as WebAssembly.HostFunction;
+        const found = own[name] ?? available[name];
+        if (found === undefined) throw new Error(`PostgreSQL has no function ${name}`);
+        group[name] = found as WebAssembly.HostFunction;
       } else {
         group[name] = available[name] as WebAssembly.Memory;
       }
@@ -168,10 +170,6 @@ export class DynamicLibraries {
 
 const constant = (value: number): WebAssembly.Global =>
   new WebAssembly.Global({ value: 'i32', mutable: false }, value);
-
-const missing = (name: string) => (): never => {
-  throw new Error(`a module of PostgreSQL called ${name}, which is not there`);
-};
 
 /** Addresses that a module exports count from its own memory on. */
 const relocate = (exports: Readonly<Record<string, unknown>>, base: number): Record<string, unknown> =>

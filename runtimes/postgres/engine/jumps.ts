@@ -7,8 +7,8 @@ import { unsigned } from '../../../src/wasm/leb128.ts';
 
 /** WebAssembly Core Specification 3.0, binary format. */
 const HEADER = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-const SECTION = { type: 1, import: 2, function: 3, tag: 13, export: 7, code: 10 } as const;
-const KIND = { function: 0, table: 1, global: 3 } as const;
+const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+const KIND = { function: 0, table: 1, global: 3, tag: 4 } as const;
 const FUNCTION_TYPE = 0x60;
 const FUNCREF = 0x70;
 const MUTABLE = 1;
@@ -46,8 +46,9 @@ const PREFIX = 'invoke_';
 export const isInvocation = (name: string): boolean => name.startsWith(PREFIX);
 
 /**
- * A module with the functions of these names, and `jump`, which is Emscripten's `_emscripten_throw_longjmp`. It imports, as `host`: `table`, `stackPointer`, and `caught`, a
- * global: the place in the table of setThrew(3), which tells C that a jump has come by.
+ * A module with the functions of these names, and `jump`, which is Emscripten's `_emscripten_throw_longjmp`. It imports,
+ * as `host`: `table`, `stackPointer`; `caught`, a global: the place in the table of setThrew(3), which tells C that a jump
+ * has come by; and `jumping`, what jumps are told apart from other exceptions by, the same for all modules of a backend.
  */
 export const jumpModule = (names: readonly string[]): WebAssembly.Module => {
   const signatures = names.map((name) => signature(name.slice(PREFIX.length)));
@@ -65,12 +66,12 @@ export const jumpModule = (names: readonly string[]): WebAssembly.Module => {
         [...text('host'), ...text('table'), KIND.table, FUNCREF, 0, 1],
         [...text('host'), ...text('stackPointer'), KIND.global, I32, MUTABLE],
         [...text('host'), ...text('caught'), KIND.global, I32, MUTABLE],
+        [...text('host'), ...text('jumping'), KIND.tag, 0, JUMP_TYPE],
       ]),
       ...section(SECTION.function, [
         [JUMP_TYPE],
         ...names.map((_, index) => [...unsigned(firstInvoking + index)]),
       ]),
-      ...section(SECTION.tag, [[0, JUMP_TYPE]]),
       ...section(SECTION.export, [
         [...text('jump'), KIND.function, 0],
         ...names.map((name, index) => [...text(name), KIND.function, ...unsigned(index + 1)]),

@@ -10,7 +10,7 @@ import type { EventPoll } from '../../../src/engine/event-poll.ts';
  * V8 has a stack of its own for each, in KiB: what is never used is only addresses. PostgreSQL's own limit
  * (max_stack_depth) is one of the stack in the guest's memory; V8's frames are larger.
  */
-const V8_STACK_SIZE = 32_000;
+const V8_STACK_SIZE = 60_000;
 
 interface Timer {
   /** As performance.now() has it. */

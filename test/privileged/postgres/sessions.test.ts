@@ -25,6 +25,14 @@ test('it is PostgreSQL, with its languages and dictionaries', async () => {
   expect(stdout).toBe("'cat':2 'run':4\n");
 });
 
+test('an error is caught where a function says so', async () => {
+  const { stdout, stderr } = await psql([
+    "do $$ begin perform 1 / 0; exception when division_by_zero then raise notice 'caught: %', sqlerrm; end $$",
+    'select 1',
+  ]);
+  expect({ stdout, stderr }).toEqual({ stdout: '1\n', stderr: 'NOTICE:  caught: division by zero\n' });
+});
+
 test('COPY goes in and out', async () => {
   const input = Array.from({ length: 20_000 }, (_, index) => `${index}\tvalue ${index}`).join('\n');
   await psql(['create table copied(i int, t text)']);
