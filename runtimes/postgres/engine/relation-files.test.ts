@@ -22,14 +22,16 @@ test.each(['base/5/16384_fsm', 'base/5/16384.1', 'pg_tblspc/16400/PG_18/5/16384_
   expect(relations.standIn(path)).toBeDefined();
 });
 
-test.each(['pg_wal/000000010000000000000001', 'postmaster.pid', 'base/5/PG_VERSION'])(
-  '%s is none',
-  (path) => {
-    const relations = new RelationFiles();
-    relations.onRemove(path);
-    expect(relations.standIn(path)).toBeUndefined();
-  },
-);
+test.each([
+  'pg_wal/000000010000000000000001',
+  'base/5/PG_VERSION',
+  'base/5/t3_16384',
+  'base/pgsql_tmp/pgsql_tmp7.0.fileset/i1of4.p0.0',
+])('%s is none', (path) => {
+  const relations = new RelationFiles();
+  relations.onRemove(path);
+  expect(relations.standIn(path)).toBeUndefined();
+});
 
 test('bytes of the log are counted', () => {
   const relations = new RelationFiles();

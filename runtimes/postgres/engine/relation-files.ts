@@ -15,7 +15,7 @@ const LOG = /^pg_wal\//;
 /** Files of temporary relations, and temporary files, are nothing after a crash. */
 const TEMPORARY = /(?:^|\/)(?:t\d+_\d+[^/]*|pgsql_tmp[^/]*)$/;
 /** Files of tables and indexes. */
-const RELATION = /^(?:base|global|pg_tblspc)\/.*\d+(?:_[a-z]+)?(?:\.\d+)?$/;
+const RELATION = /^(?:base\/\d+|global|pg_tblspc\/\d+\/[^/]+\/\d+)\/\d+(?:_[a-z]+)?(?:\.\d+)?$/;
 /** So many removed files are remembered. */
 const MOST_REMOVED = 100_000;
 

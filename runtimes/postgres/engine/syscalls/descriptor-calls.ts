@@ -42,9 +42,10 @@ export const openingCalls = (
     const opened = fromLinux(
       files.openDescriptor(path, flags & ~(O_CLOEXEC | O_LARGEFILE | O_NONBLOCK), mode & 0o700),
     );
-    if (opened === -WASI.ENOENT) return relations.standIn(name) ?? opened;
+    const isNew = (flags & constants.O_CREAT) !== 0;
+    if (opened === -WASI.ENOENT && !isNew) return relations.standIn(name) ?? opened;
     if (typeof opened === 'number') return opened;
-    if ((flags & constants.O_CREAT) !== 0) relations.onCreate(name);
+    if (isNew) relations.onCreate(name);
     if ((flags & WRITING) !== 0) state.writtenPaths.set(opened, name);
     return opened;
   };
