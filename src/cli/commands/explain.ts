@@ -10,9 +10,10 @@ import { newCommand, type Session } from '../session.ts';
 /** The command as commander sees it. */
 export const explainCommand = (session: Session) =>
   newCommand('explain')
+    .summary('say where a forward is interrupted')
     .description('Walks the way of a forward step by step, and names the first that fails')
     .argument('<sandbox>', 'name or id of a sandbox')
-    .argument('[port[/udp]]', 'host port of the forward (default: the first one)')
+    .argument('[port]', 'host port of the forward, e.g. 8080 or 5353/udp (default: the first one)')
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
