@@ -262,7 +262,7 @@ describe('the records of an ordinary user', () => {
   test('lie in a directory of its own in /tmp, where there is no other', async () => {
     await using run = user.start(args(), { prefix, env });
     await run.url();
-    expect(readdirSync(join(runtime(), prefix))).toEqual(['hello-wasmedge.json']);
+    expect(readdirSync(join(runtime(), prefix))).toEqual(['hello-wasmedge.json', 'hello-wasmedge.sock']);
     await stop(run);
   });
 
@@ -289,9 +289,17 @@ describe('the records of an ordinary user', () => {
   });
 });
 
-test('a sandbox in the background is its user\'s own', async () => {
+test("a sandbox in the background is its user's own", async () => {
   const own = (...args: string[]) => user.run(args, { prefix });
-  const started = await own('os', user.guest('hello-wasmedge'), '--detach', '--name', 'web', '--forward', '3000');
+  const started = await own(
+    'os',
+    user.guest('hello-wasmedge'),
+    '--detach',
+    '--name',
+    'web',
+    '--forward',
+    '3000',
+  );
   expect(started).toMatchObject({ status: 0, stdout: 'web\n' });
   const [, url = ''] = /(http:\/\/localhost:\d+) → web:3000/.exec(started.stderr)!;
   expect(await get(url)).toBe(GREETING);
