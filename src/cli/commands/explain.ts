@@ -8,6 +8,7 @@ import { newCommand, type Session } from '../session.ts';
 /** The command as commander sees it. */
 export const explainCommand = (session: Session) =>
   newCommand('explain')
+    .summary('say why a forward does not work')
     .description('Walks the way of a forward step by step, and names the first that fails')
     .argument('<sandbox>', 'name or id of a sandbox')
     .argument('[port[/udp]]', 'host port of the forward (default: the first one)')
