@@ -23,6 +23,7 @@ const EXAMPLES = `
 Examples:
   $ wasmrun os ./app --forward 8080:3000   then: curl http://localhost:8080
   $ wasmrun port expose web 9000:3000      one more port of a running sandbox
+  $ wasmrun explain web 8080               why nothing answers there
   $ wasmrun config show ./app --origin     where each setting comes from
   $ wasmrun doctor                         what works here, what is in the way
   $ wasmrun gc                             clean up after a kill -9

@@ -2,16 +2,18 @@
 import { WasmrunError } from '../../errors.ts';
 import type { Explanation } from '../../explanation.ts';
 import { formatPort, parseForward } from '../../network/forward.ts';
+import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
+import { loadAppSettings } from '../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
 /** The command as commander sees it. */
 export const explainCommand = (session: Session) =>
   newCommand('explain')
-    .summary('say why a forward does not work')
+    .summary('say where a forward is interrupted')
     .description('Walks the way of a forward step by step, and names the first that fails')
     .argument('<sandbox>', 'name or id of a sandbox')
-    .argument('[port[/udp]]', 'host port of the forward (default: the first one)')
+    .argument('[port]', 'host port of the forward, e.g. 8080 or 5353/udp (default: the first one)')
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
@@ -23,13 +25,11 @@ Examples:
 Exit status: 0 all steps are well, 1 one of them is not, 2 wrong usage.`,
     )
     .action(async (sandbox, port) => {
-      const { answer } = await import('../answer.ts');
       await answer(session, 'explain', () => explain(sandbox, port));
     });
 
 const explain = async (sandbox: string, port: string | undefined): Promise<Answer> => {
   const wanted = port === undefined ? undefined : parseHostPort(port);
-  const { loadAppSettings } = await import('../app-settings.ts');
   const { settings } = await loadAppSettings(process.cwd());
   const { explainForward } = await import('../../explanation.ts');
   const prefix = settings.network.namespacePrefix;
