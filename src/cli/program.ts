@@ -12,6 +12,7 @@ import { logsCommand } from './commands/logs.ts';
 import { osCommand } from './commands/os.ts';
 import { portCommand } from './commands/port.ts';
 import { psCommand } from './commands/ps.ts';
+import { serviceCommand } from './commands/service.ts';
 import { statusCommand } from './commands/status.ts';
 import { superviseCommand } from './commands/supervise.ts';
 import { commandTree } from './command-tree.ts';
@@ -65,6 +66,7 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
     .addCommand(restartCommand(session))
     .addCommand(rmCommand(session))
     .addCommand(superviseCommand(session), { hidden: true })
+    .addCommand(serviceCommand(session))
     .addCommand(configCommand(session))
     .addCommand(doctorCommand(session))
     .addCommand(gcCommand(session))
