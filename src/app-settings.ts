@@ -2,8 +2,8 @@
 import type { Flags } from './config/layers.ts';
 import type { LoadedSettings, SettingsRequest } from './config/settings.ts';
 
-/** Where the settings are looked for besides the app's directory, and how given ones are called. */
-export type GivenBy = Partial<Pick<SettingsRequest, 'environment' | 'describeFlag'>>;
+/** Whose settings they are, where that is not this process at a terminal. */
+export type GivenBy = Partial<Pick<SettingsRequest, 'environment' | 'workingDirectory' | 'describeFlag'>>;
 
 /**
  * @param appDirectory - absolute
