@@ -194,7 +194,7 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
   }
 
   events(signal?: AbortSignal): AsyncIterable<SandboxEvent> {
-    if (this.#isOver) return unwrap(none(), signal);
+    if (this.#isOver || signal?.aborted === true) return none();
     // From now on, not from when the first one is asked for.
     const source = on(this.#emitter, 'event', { close: ['over'], ...(signal !== undefined && { signal }) });
     return unwrap(source, signal);

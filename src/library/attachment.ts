@@ -7,7 +7,7 @@ import type { SandboxEnd } from '../sandbox/sandbox.ts';
 export interface LogReading {
   readonly follow: boolean;
   /** Ends it, without an error. */
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
 }
 
 export interface Attachment extends Pick<SandboxControl, 'info' | 'expose' | 'close' | 'reload' | 'events'> {

@@ -26,6 +26,8 @@ export class FoundSandbox implements Attachment {
   readonly name: string;
   readonly #control: SandboxControl;
   readonly #sandboxes: Sandboxes;
+  /** Ends what is read from it. */
+  readonly #released = new AbortController();
 
   private constructor(sandboxes: Sandboxes, name: string, control: SandboxControl) {
     this.#sandboxes = sandboxes;
@@ -57,12 +59,13 @@ export class FoundSandbox implements Attachment {
   }
 
   events(signal?: AbortSignal): AsyncIterable<SandboxEvent> {
-    return this.#control.events(signal);
+    return this.#control.events(this.#untilReleased(signal));
   }
 
   async *logs(how: LogReading): AsyncGenerator<LogEntry> {
     const { readDetachedLog } = await import('../detached-log.ts');
-    yield* readDetachedLog(this.#sandboxes, this.name, how);
+    const signal = this.#untilReleased(how.signal);
+    yield* readDetachedLog(this.#sandboxes, this.name, { ...how, signal });
   }
 
   async end(signal: AbortSignal | undefined): Promise<SandboxEnd> {
@@ -81,5 +84,12 @@ export class FoundSandbox implements Attachment {
     }
   }
 
-  async release(): Promise<void> {}
+  async release(): Promise<void> {
+    this.#released.abort();
+  }
+
+  #untilReleased(signal: AbortSignal | undefined): AbortSignal {
+    const released = this.#released.signal;
+    return signal === undefined ? released : AbortSignal.any([released, signal]);
+  }
 }

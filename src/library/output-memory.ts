@@ -9,7 +9,7 @@ export interface ReadMemoryOptions {
   /** Wait for more, until there will be none. */
   readonly follow: boolean;
   /** Ends the reading, without an error. */
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
 }
 
 export class OutputMemory {
@@ -51,10 +51,11 @@ export class OutputMemory {
   async *read({ follow, signal }: ReadMemoryOptions): AsyncGenerator<LogEntry, void> {
     const aborted = Promise.withResolvers<void>();
     const abort = (): void => aborted.resolve();
-    using _ = { [Symbol.dispose]: () => signal.removeEventListener('abort', abort) };
-    signal.addEventListener('abort', abort);
+    using _ = { [Symbol.dispose]: () => signal?.removeEventListener('abort', abort) };
+    signal?.addEventListener('abort', abort);
     let next = 0;
-    while (!signal.aborted) {
+    for (;;) {
+      if (signal?.aborted === true) return;
       next = Math.max(next, this.#forgotten);
       const entry = this.#entries[next - this.#forgotten];
       if (entry !== undefined) {

@@ -85,8 +85,6 @@ export interface EventsOptions {
  */
 export class Sandbox implements AsyncDisposable {
   readonly #attachment: Attachment;
-  /** Ends what is read from it. */
-  readonly #released = new AbortController();
   #info: SandboxInfo;
   #releasing: Promise<void> | undefined;
 
@@ -214,17 +212,17 @@ export class Sandbox implements AsyncDisposable {
    * @throws {WasmrunError} SANDBOX_NOT_FOUND of one that writes to the terminal it was started from
    */
   logs({ follow = false, signal }: LogsOptions = {}): AsyncIterable<LogEntry> {
-    return this.#attachment.logs({ follow, signal: this.#untilReleased(signal) });
+    return this.#attachment.logs({ follow, signal });
   }
 
   /** What happens from now on, until the sandbox ends. What is not read yet is kept for whoever asked. */
   events({ signal }: EventsOptions = {}): AsyncIterable<SandboxEvent> {
-    return this.#attachment.events(this.#untilReleased(signal));
+    return this.#attachment.events(signal);
   }
 
   /** Stops one that was started here; lets go of one that was connected to. Again and again is harmless. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#releasing ??= this.#attachment.release().finally(() => this.#released.abort());
+    this.#releasing ??= this.#attachment.release();
     await this.#releasing;
   }
 
@@ -236,10 +234,6 @@ export class Sandbox implements AsyncDisposable {
     if (signal.aborted) stop();
     await Promise.allSettled([this.#attachment.end(undefined)]);
     signal.removeEventListener('abort', stop);
-  }
-
-  #untilReleased(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#released.signal : AbortSignal.any([this.#released.signal, signal]);
   }
 }
 

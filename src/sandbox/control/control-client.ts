@@ -55,7 +55,8 @@ export class ControlClient implements SandboxControl {
         yield JSON.parse(line) as SandboxEvent;
       }
     } catch (error) {
-      if (signal?.aborted !== true) throw error;
+      const isCut = (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+      if (signal?.aborted !== true && !isCut) throw error;
     }
   }
 
