@@ -1,6 +1,6 @@
 /** `wasmrun doctor`: what works here, and what stands in the way. */
 import type { Diagnosis, Facility } from '../../diagnosis.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
 const EXAMPLES = `

@@ -7,9 +7,9 @@ import type { WriteStream } from 'node:fs';
 import type { DetachedReport } from '../../detached-supervisor.ts';
 import type { Log } from '../../log.ts';
 import type { StoredSandbox } from '../../sandbox/stored-sandbox.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
 import { toWasmrunError } from '../exit-code.ts';
-import { readApp } from '../read-app.ts';
+import { readApp } from '../../read-app.ts';
 import { newCommand, type Session } from '../session.ts';
 
 export const superviseCommand = (session: Session) =>
