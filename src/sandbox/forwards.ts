@@ -219,17 +219,18 @@ export class Forwards implements AsyncDisposable {
         cut,
         andThen: async () => {
           await this.#options.ports.release(held);
-          if (cut) await this.#cut(held);
+          await this.#end(held, cut);
         },
       });
     }
   }
 
   /** What the engines would end themselves, if they were not busy, and what was redirected past them. */
-  async #cut({ forward }: HeldPort): Promise<void> {
+  async #end({ forward }: HeldPort, cut: boolean): Promise<void> {
     const { target, generations } = this.#options;
-    const { cutConnections } = await import('../network/forward-connections.ts');
-    cutConnections(forward, target, generations.engines);
+    const { cutConnections, endListening } = await import('../network/forward-connections.ts');
+    endListening(forward, generations.engines);
+    if (cut) cutConnections(forward, target, generations.engines);
   }
 
   async #openAll(): Promise<void> {
