@@ -61,14 +61,18 @@ test('with --json each entry is a document; --timestamps and --tail are as docke
   expect(entries.map(({ time }) => time).toSorted()).toEqual(entries.map(({ time }) => time));
   await say('the last one');
   expect((await run('logs', 'talker', '--tail', '1')).stdout).toBe('the last one\n');
-  expect((await run('logs', 'talker', '-t', '-n', '1')).stdout).toMatch(/^\d{4}-\d\d-\d\dT\S+Z the last one\n$/);
+  expect((await run('logs', 'talker', '-t', '-n', '1')).stdout).toMatch(
+    /^\d{4}-\d\d-\d\dT\S+Z the last one\n$/,
+  );
 });
 
 test('--since leaves out what is older', async () => {
   await new Promise((resolve) => setTimeout(resolve, 1100));
   await say('young');
   expect((await run('logs', 'talker', '--since', '1s')).stdout).toBe('young\n');
-  expect((await run('logs', 'talker', '--since', new Date(Date.now() + 60_000).toISOString())).stdout).toBe('');
+  expect((await run('logs', 'talker', '--since', new Date(Date.now() + 60_000).toISOString())).stdout).toBe(
+    '',
+  );
 });
 
 test('--follow goes on until the sandbox stops, and misses nothing of it', async () => {

@@ -289,9 +289,17 @@ describe('the records of an ordinary user', () => {
   });
 });
 
-test('a sandbox in the background is its user\'s own', async () => {
+test("a sandbox in the background is its user's own", async () => {
   const own = (...args: string[]) => user.run(args, { prefix });
-  const started = await own('os', user.guest('hello-wasmedge'), '--detach', '--name', 'web', '--forward', '3000');
+  const started = await own(
+    'os',
+    user.guest('hello-wasmedge'),
+    '--detach',
+    '--name',
+    'web',
+    '--forward',
+    '3000',
+  );
   expect(started).toMatchObject({ status: 0, stdout: 'web\n' });
   const [, url = ''] = /(http:\/\/localhost:\d+) → web:3000/.exec(started.stderr)!;
   expect(await get(url)).toBe(GREETING);
