@@ -2,7 +2,7 @@
 import type { Diagnosis, Facility } from '../../diagnosis.ts';
 import { silentLog } from '../../log.ts';
 import type { Check } from '../../machine-checks.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
 import { leftoverText } from '../leftover-text.ts';
 import { newCommand, type Session } from '../session.ts';
 

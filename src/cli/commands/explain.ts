@@ -4,7 +4,7 @@ import type { Explanation } from '../../explanation.ts';
 import { formatPort, parseForward } from '../../network/forward.ts';
 import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
 /** The command as commander sees it. */

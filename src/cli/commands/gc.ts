@@ -1,6 +1,6 @@
 /** `wasmrun gc`: removes what sandboxes left behind that were ended by force. */
 import { silentLog } from '../../log.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
 import { leftoverText } from '../leftover-text.ts';
 import { newCommand, type Session } from '../session.ts';
 

@@ -3,8 +3,8 @@ import { WasmrunError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { ForwardEvent } from '../../sandbox/events.ts';
 import type { WatchControls } from '../../wasmrun.ts';
-import { readApp } from '../read-app.ts';
-import type { AppFlags } from '../read-app.ts';
+import { readApp } from '../../read-app.ts';
+import type { AppFlags } from '../../read-app.ts';
 import { collect, newCommand, newOption, type Session } from '../session.ts';
 
 /** Flags that stand for settings, and what commander calls their values. */

@@ -1,7 +1,7 @@
 /** `wasmrun service`: sandboxes that start with the machine. */
 import type { ServiceChange, ServiceStatus } from '../../service.ts';
 import { answer } from '../answer.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
 /** The command as commander sees it. */

@@ -43,6 +43,8 @@ export const ForwardInfoSchema = z
     addresses: z.array(z.string()).readonly(),
     hostPort: port,
     processPort: port,
+    /** Where clients reach it: `http://localhost:8080`; without a scheme for UDP and ports that are not of HTTP. */
+    url: z.string(),
     /** What carries it; absent until the app listens. */
     transport: z.enum(['nftables', 'iptables', 'pf', 'handoff', 'relay']).optional(),
     /** `waiting`: nothing listens on the process port yet. */

@@ -262,7 +262,7 @@ describe('the records of an ordinary user', () => {
   test('lie in a directory of its own in /tmp, where there is no other', async () => {
     await using run = user.start(args(), { prefix, env });
     await run.url();
-    expect(readdirSync(join(runtime(), prefix))).toEqual(['hello-wasmedge.json']);
+    expect(readdirSync(join(runtime(), prefix))).toEqual(['hello-wasmedge.json', 'hello-wasmedge.sock']);
     await stop(run);
   });
 
