@@ -8,6 +8,9 @@ import { BIN, newPrefix, runCli } from '../../helpers/cli.ts';
 import { guestPath } from '../../helpers/engine.ts';
 import { bootSystemd, type SystemdMachine } from '../../helpers/systemd-machine.ts';
 
+/** A boot, four sandboxes, each started four times. */
+const PATIENCE_MS = 180_000;
+
 const USER = 54_321;
 /** Of the users that every system has by name, as systemd wants it: Debian's, Base-Passwd. */
 const DAEMON = 1;
@@ -93,6 +96,7 @@ describe('with a systemd that runs', () => {
       expect(await wasmrun(machine, prefix, 'service', 'status')).toMatchObject({ status: 1 });
       expect(await wasmrun(machine, prefix, 'rm', ...Object.keys(ways))).toMatchObject({ status: 0 });
     },
+    PATIENCE_MS,
   );
 
   test('a user has their own, in a manager of their own', async () => {
