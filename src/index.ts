@@ -17,7 +17,12 @@ export type { SandboxOptions } from './library/options.ts';
 export type { SandboxSummary } from './library/sandbox-summary.ts';
 export type { Log } from './log.ts';
 export { ForwardInfoSchema, NetworkConfigSchema, SandboxInfoSchema } from './sandbox/control/sandbox-info.ts';
-export type { ForwardInfo, ForwardTraffic, NetworkConfig, SandboxInfo } from './sandbox/control/sandbox-info.ts';
+export type {
+  ForwardInfo,
+  ForwardTraffic,
+  NetworkConfig,
+  SandboxInfo,
+} from './sandbox/control/sandbox-info.ts';
 export type {
   ClosedEvent,
   ExitedEvent,
