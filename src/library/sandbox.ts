@@ -215,7 +215,10 @@ export class Sandbox implements AsyncDisposable {
     return this.#attachment.logs({ follow, signal });
   }
 
-  /** What happens from now on, until the sandbox ends. What is not read yet is kept for whoever asked. */
+  /**
+   * What happens from now on, until the sandbox ends; of one that was connected to, from the moment that its answer is
+   * here. What is not read yet is kept for whoever asked.
+   */
   events({ signal }: EventsOptions = {}): AsyncIterable<SandboxEvent> {
     return this.#attachment.events(signal);
   }

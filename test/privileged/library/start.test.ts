@@ -62,6 +62,19 @@ test('it answers as soon as it has started, and is gone at the end of its scope'
   await expect(get(url)).rejects.toThrow('fetch failed');
 });
 
+test.each(['user-namespace', 'virtual'] as const)(
+  'isolation %s has no network of its own',
+  async (isolation) => {
+    using scope = newScope();
+    const { prefix } = scope;
+    await using sandbox = await Sandbox.start({ app: HELLO, forwards: ['3000'], isolation, prefix });
+    expect(sandbox.info).toMatchObject({ isolation, forwards: [{ transport: 'handoff' }] });
+    expect(sandbox.info.network).toBeUndefined();
+    const { url } = await sandbox.expose({ processPort: 3000 });
+    expect(await get(url)).toContain('Hello');
+  },
+);
+
 test('what it tells is frozen at every depth, and is what its schema says', async () => {
   using scope = newScope();
   await using sandbox = await Sandbox.start({ app: HELLO, forwards: ['3000'], prefix: scope.prefix });
