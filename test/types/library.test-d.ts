@@ -20,6 +20,7 @@ import type {
 } from '../../src/index.ts';
 
 declare const sandbox: Sandbox;
+declare const otherInfo: SandboxInfo;
 
 test('a sandbox is started, found and listed', () => {
   expectTypeOf(Sandbox.start).parameters.toEqualTypeOf<[options: SandboxOptions]>();
@@ -51,7 +52,7 @@ test('what it tells cannot be changed', () => {
   expectTypeOf(sandbox.info.forwards).toEqualTypeOf<readonly ForwardInfo[]>();
   const { network } = sandbox.info;
   // @ts-expect-error
-  sandbox.info = SandboxInfoSchema.parse({});
+  sandbox.info = otherInfo;
   // @ts-expect-error
   if (network !== undefined) network.address = '192.0.2.1';
   // @ts-expect-error
