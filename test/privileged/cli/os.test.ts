@@ -318,12 +318,8 @@ describe('what a guest is given', () => {
       .filter(({ type }) => type !== 'notice');
     const types = events.map(({ type }) => type);
     // What an app writes and that it listens come by different ways.
-    expect([types[0], ...types.slice(1, 3).toSorted(), types[3]]).toEqual([
-      'started',
-      'forward',
-      'output',
-      'exited',
-    ]);
+    const inOrder = [types[0], ...types.slice(1, 3).toSorted(), types[3]];
+    expect(inOrder).toEqual(['started', 'forward', 'output', 'exited']);
     expect(events[3]).toEqual({ type: 'exited', status: 143, reason: 'stopped' });
     expect(stderr).toBe('');
   });
