@@ -13,6 +13,13 @@ export default defineConfig({
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...REAL } },
       { test: { name: 'privileged', include: ['test/privileged/**/*.test.ts'], ...REAL, maxWorkers: 2 } },
       { test: { name: 'examples', include: ['examples/**/*.test.{ts,mts}'], ...REAL } },
+      {
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'] },
+        },
+      },
       // Takes all there is of the machine: alone, and last.
       { test: { name: 'scale', include: ['test/scale/**/*.test.ts'], ...SCALE } },
     ],

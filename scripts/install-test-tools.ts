@@ -1,8 +1,8 @@
 /**
  * Installs what the tests need beyond npm: nftables and iproute2 to look at the kernel, clang with WASI's
  * libc to rebuild the guests, a C compiler and a load generator for their native peers, the firewalls of
- * others to get along with, Flask, a client of PostgreSQL, the shells that complete wasmrun's words, and what
- * reads its manual. Debian and root only; elsewhere it says what is missing.
+ * others to get along with, Flask, a client of PostgreSQL, the shells that complete wasmrun's words, systemd, and
+ * what reads the manual. Debian and root only; elsewhere it says what is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -22,6 +22,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   openssl: 'openssl',
   zsh: 'zsh',
   fish: 'fish',
+  'systemd-analyze': 'systemd',
   mandoc: 'mandoc',
   groff: 'groff-base',
   tmux: 'tmux',

@@ -12,6 +12,13 @@ export const FILES = [
       "Records of running sandboxes: root's. Those of a user lie in $XDG_RUNTIME_DIR/wasmrun, or else in " +
       '/tmp/wasmrun-UID.',
   },
+  {
+    path: '/var/lib/wasmrun',
+    text:
+      "Definitions and logs of detached sandboxes: root's. Those of a user lie in $XDG_STATE_HOME/wasmrun, or " +
+      'else in ~/.local/state/wasmrun.',
+  },
+  { path: '/etc/systemd/system/wasmrun.service', text: 'What wasmrun service install writes.' },
   { path: '/run/netns/wasmrun-NAME', text: 'The network namespace of a sandbox, as ip netns lists it.' },
   {
     path: '~/.cache/wasmrun',

@@ -1,5 +1,5 @@
 /** How settings and an app become the definition of a sandbox. */
-import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Settings } from './config/settings.ts';
 import { expandForward } from './network/forward.ts';
 import type { ResolvedApp } from './runtime/resolve.ts';
@@ -9,8 +9,10 @@ import { terminalVariables } from './terminal-variables.ts';
 
 /** The scratch directory every guest finds, in memory. */
 const SCRATCH = '/tmp';
-/** Bytes of an id: as many as Docker shows of its own. */
-const ID_BYTES = 6;
+/** Digits of an id: as many as Docker shows of its own. */
+const ID_LENGTH = 12;
+/** A random UUID, new at each look (random(4)); loading node:crypto for one takes some ms of a start. */
+const RANDOM_UUID = '/proc/sys/kernel/random/uuid';
 
 export interface DefineRequest {
   readonly settings: Settings;
@@ -28,7 +30,9 @@ export interface StoredParts {
 }
 
 /** An id for a new sandbox. */
-export const newSandboxId = (): string => randomBytes(ID_BYTES).toString('hex');
+export const newSandboxId = (): string =>
+  // From the end: the digits before it say which version of UUID it is.
+  readFileSync(RANDOM_UUID, 'utf8').trim().slice(-ID_LENGTH);
 
 export const defineSandbox = ({ settings, app, stored }: DefineRequest): SandboxDefinition => {
   const { network } = settings;

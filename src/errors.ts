@@ -48,6 +48,8 @@ const CODES = {
   CONTROL_INVALID: EXIT_STATUS.failed,
   CONTROL_UNKNOWN: EXIT_STATUS.failed,
   STORE_FAILED: EXIT_STATUS.failed,
+  SERVICE_FAILED: EXIT_STATUS.failed,
+  SERVICE_NOT_OURS: EXIT_STATUS.failed,
   APP_NOT_FOUND: EXIT_STATUS.notFound,
   APP_AMBIGUOUS: EXIT_STATUS.notRunnable,
   APP_NOT_RUNNABLE: EXIT_STATUS.notRunnable,
@@ -68,6 +70,7 @@ export type ErrorCode = keyof typeof CODES;
 /** Whether a text is one of the codes: for errors that another process reports. */
 export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(CODES, text);
 
+/** What an error may have besides its sentence. */
 export interface WasmrunErrorOptions {
   /** What the user can do about it, as a sentence. */
   readonly hint?: string;
@@ -75,9 +78,11 @@ export interface WasmrunErrorOptions {
   readonly cause?: unknown;
 }
 
+/** What is thrown for every failure that a user can do something about, or at least see. */
 export class WasmrunError extends Error {
   override readonly name = 'WasmrunError';
   readonly code: ErrorCode;
+  /** What can be done about it. */
   readonly hint: string | undefined;
   /** Process exit status for this failure (see {@link EXIT_STATUS}). */
   readonly exitStatus: number;

@@ -5,7 +5,7 @@ import type { DetachedReport } from './detached-supervisor.ts';
 import { WasmrunError } from './errors.ts';
 import type { Log } from './log.ts';
 import { ControlClient } from './sandbox/control/control-client.ts';
-import type { SandboxControl } from './sandbox/control/sandbox-control.ts';
+import type { SandboxControl, StopRequest } from './sandbox/control/sandbox-control.ts';
 import { logDirectory, removeLog } from './sandbox/log-files.ts';
 import type { SandboxRecord } from './sandbox/record.ts';
 import { State } from './sandbox/state.ts';
@@ -123,15 +123,15 @@ export class Sandboxes {
    * Stops one, and waits until nothing of it is left but its definition.
    * @returns false where it did not run
    */
-  async stop(nameOrId: string): Promise<boolean> {
+  async stop(nameOrId: string, request: StopRequest = {}): Promise<boolean> {
     const { name, record, stored } = await this.find(nameOrId);
     if (stored !== undefined) {
       await this.#withStore((store) => store.change(name, () => ({ wanted: 'stopped' })));
     }
     if (record === undefined) return false;
     const control = new ControlClient(name, this.#state.controlPath(name));
-    await askToStop(control);
-    if (await this.isGone(record, STOP_PATIENCE_MS)) return true;
+    await askToStop(control, request);
+    if (await this.isGone(record, STOP_PATIENCE_MS + (request.graceMs ?? 0))) return true;
     await askToStop(control);
     if (await this.isGone(record, KILL_PATIENCE_MS)) return true;
     throw new WasmrunError('CONTROL_FAILED', `${name} does not stop (pid ${record.pid})`, {
@@ -203,9 +203,9 @@ const isProcess = (pid: number): boolean => {
   }
 };
 
-const askToStop = async (control: SandboxControl): Promise<void> => {
+const askToStop = async (control: SandboxControl, request?: StopRequest): Promise<void> => {
   try {
-    await control.stop();
+    await control.stop(request);
   } catch (error) {
     // It has stopped meanwhile.
     if (!(error instanceof WasmrunError && error.code === 'SANDBOX_NOT_RUNNING')) throw error;

@@ -15,7 +15,12 @@ import type { HeldForward } from './network/transport.ts';
 import { FIREWALLS, ISOLATIONS, transportsFor } from './platform.ts';
 import type { ResolvedApp } from './runtime/resolve.ts';
 import { ControlServer } from './sandbox/control/control-server.ts';
-import type { CloseRequest, ExposeRequest, SandboxControl } from './sandbox/control/sandbox-control.ts';
+import type {
+  CloseRequest,
+  ExposeRequest,
+  SandboxControl,
+  StopRequest,
+} from './sandbox/control/sandbox-control.ts';
 import type { ForwardInfo, SandboxInfo } from './sandbox/control/sandbox-info.ts';
 import type { SandboxEvent } from './sandbox/events.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
@@ -54,6 +59,7 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
   readonly #emitter = new EventEmitter().setMaxListeners(0);
   #sandbox: Sandbox | undefined;
   #live: LiveReload | undefined;
+  #isOver = false;
 
   private constructor(request: SuperviseRequest) {
     this.#request = request;
@@ -84,10 +90,13 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     this.#live?.restart();
   }
 
-  /** @param status - the exit status that {@link end} is to tell then */
-  leave(status: number): void {
+  /**
+   * @param status - the exit status that {@link end} is to tell then
+   * @param graceMs - how long the app may take before it is killed, in ms
+   */
+  leave(status: number, graceMs?: number): void {
     void this.#watching.disposeAsync();
-    this.#running.stop(status);
+    this.#running.stop(status, graceMs);
   }
 
   kill(): void {
@@ -102,19 +111,21 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     try {
       return await this.#running.end();
     } finally {
+      this.#isOver = true;
       this.#emitter.emit('over');
     }
   }
 
   /**
-   * Resolves when the app listens on all forwarded ports; where there are none, when it has run for a moment. At the
-   * latest after `patienceMs`, with the ports that nothing listens on yet.
+   * Resolves when all forwards are open; where there are none, when the app has run for a moment. At the latest after
+   * `patienceMs`, with the ports that nothing listens on yet.
    */
   async isReady(patienceMs: number): Promise<readonly string[]> {
     const { ports } = this.#running;
     const signal = AbortSignal.timeout(ports.states.length === 0 ? SETTLED_MS : patienceMs);
     const events = this.events(signal);
-    const isOpen = (): boolean => ports.states.length > 0 && ports.silent.length === 0;
+    const isOpen = (): boolean =>
+      ports.states.length > 0 && ports.states.every(({ carrier }) => carrier !== undefined);
     if (!isOpen()) for await (const _ of events) if (isOpen()) break;
     return ports.silent;
   }
@@ -177,12 +188,13 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     await promise;
   }
 
-  async stop(): Promise<void> {
-    if (this.#running.isStopping) this.kill();
-    else this.leave(STOPPED_STATUS);
+  async stop({ graceMs }: StopRequest = {}): Promise<void> {
+    if (this.#running.isStopping && graceMs === undefined) this.kill();
+    else this.leave(STOPPED_STATUS, graceMs);
   }
 
   events(signal?: AbortSignal): AsyncIterable<SandboxEvent> {
+    if (this.#isOver || signal?.aborted === true) return none();
     // From now on, not from when the first one is asked for.
     const source = on(this.#emitter, 'event', { close: ['over'], ...(signal !== undefined && { signal }) });
     return unwrap(source, signal);
@@ -199,6 +211,13 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
   }
 
   async #start(): Promise<void> {
+    if (process.platform !== 'linux') {
+      throw new WasmrunError(
+        'UNSUPPORTED_PLATFORM',
+        `wasmrun needs Linux namespaces, this is ${process.platform}`,
+        { hint: 'Run it inside a Linux virtual machine.' },
+      );
+    }
     const { settings, app, log, stored, captureOutput, onStep, onWait, onForwards, versions } = this.#request;
     const definition = defineSandbox({ settings, app, stored });
     const onEvent = (event: SandboxEvent): void => this.#tell(event);
@@ -233,6 +252,8 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
     this.#emitter.emit('event', event);
   }
 }
+
+async function* none(): AsyncGenerator<never> {}
 
 async function* unwrap(
   source: AsyncIterable<readonly unknown[]>,

@@ -40,7 +40,7 @@ export interface WatchControls {
 }
 
 /** How long an app may take until it listens before whoever started it is told so, in ms. */
-const READY_PATIENCE_MS = 30_000;
+export const READY_PATIENCE_MS = 30_000;
 
 /**
  * Runs an app in a sandbox of its own until it ends or a signal stops it. SIGINT, SIGTERM and SIGHUP stop
@@ -49,15 +49,6 @@ const READY_PATIENCE_MS = 30_000;
  * @throws {WasmrunError} when the sandbox cannot be started, or fails
  */
 export const runSandbox = async (request: RunRequest): Promise<number> => {
-  if (process.platform !== 'linux') {
-    throw new WasmrunError(
-      'UNSUPPORTED_PLATFORM',
-      `wasmrun needs Linux namespaces, this is ${process.platform}`,
-      {
-        hint: 'Run it inside a Linux virtual machine.',
-      },
-    );
-  }
   const signals = new StopSignals();
   using _listening = signals;
   const { events, onStep, watch } = request;
@@ -156,9 +147,9 @@ const asRequested = ({ protocol, addresses, hostPort, processPort }: HeldForward
 });
 
 /** One line for each firewall of others that lets nobody reach what is open to more than this machine. */
-const warnOfObstacles = async (
+export const warnOfObstacles = async (
   forwards: readonly HeldForward[],
-  { settings, log }: RunRequest,
+  { settings, log }: Pick<RunRequest, 'settings' | 'log'>,
 ): Promise<void> => {
   const ports = forwards.filter(({ addresses }) => !addresses.every(isLoopback));
   if (ports.length === 0) return;

@@ -12,7 +12,9 @@ const FAILED = 1;
 
 /** The commands that answer so, also where commander finds the mistake. */
 const COMMANDS: ReadonlySet<string> = new Set(
-  'port expose,port close,port list,ps,status,logs,stop,start,restart,rm,explain'.split(','),
+  'port expose,port close,port list,ps,status,logs,stop,start,restart,rm,explain,service install,service uninstall,service status'.split(
+    ',',
+  ),
 );
 
 /** Which of them was typed, in the words before its arguments. */

@@ -5,8 +5,8 @@ import { WasmrunError } from '../errors.ts';
 import { Sandboxes } from '../sandboxes.ts';
 import type { NewSandbox, RestartPolicy, StoredSandbox } from '../sandbox/stored-sandbox.ts';
 import { showReport } from './commands/lifecycle.ts';
-import { readApp } from './read-app.ts';
-import type { AppFlags } from './read-app.ts';
+import { readApp } from '../read-app.ts';
+import type { AppFlags } from '../read-app.ts';
 import type { Session } from './session.ts';
 
 export interface DetachRequest {

@@ -12,6 +12,7 @@ import { logsCommand } from './commands/logs.ts';
 import { osCommand } from './commands/os.ts';
 import { portCommand } from './commands/port.ts';
 import { psCommand } from './commands/ps.ts';
+import { serviceCommand } from './commands/service.ts';
 import { statusCommand } from './commands/status.ts';
 import { superviseCommand } from './commands/supervise.ts';
 import { commandTree } from './command-tree.ts';
@@ -22,6 +23,7 @@ const EXAMPLES = `
 Examples:
   $ wasmrun os ./app --forward 8080:3000   then: curl http://localhost:8080
   $ wasmrun port expose web 9000:3000      one more port of a running sandbox
+  $ wasmrun explain web 8080               why nothing answers there
   $ wasmrun config show ./app --origin     where each setting comes from
   $ wasmrun doctor                         what works here, what is in the way
   $ wasmrun gc                             clean up after a kill -9
@@ -64,6 +66,7 @@ export const createProgram = (session: Session, { stdout, stderr }: Streams): Co
     .addCommand(restartCommand(session))
     .addCommand(rmCommand(session))
     .addCommand(superviseCommand(session), { hidden: true })
+    .addCommand(serviceCommand(session))
     .addCommand(configCommand(session))
     .addCommand(doctorCommand(session))
     .addCommand(gcCommand(session))

@@ -15,9 +15,12 @@ export interface Session {
 
 /** An empty command; the typings that know its options cost nothing at run time. */
 export const newCommand = (name: string): Command => {
+  const command = new PlainCommand(name);
+  // What each of its commands takes, their own help says: here it would leave no room for what they do.
+  command.configureHelp({ subcommandTerm: (child) => child.name() });
   // @commander-js/extra-typings types the very same class.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return new PlainCommand(name) as unknown as Command;
+  return command as unknown as Command;
 };
 
 /** An argument, for its choices; the typings as above. */

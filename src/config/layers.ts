@@ -75,17 +75,20 @@ const textEntry = (
   return { value: field.reader.fromTexts(texts, { ...surroundings, fail }), origin: () => origin, fail };
 };
 
+/** What a flag is called in errors: as it was typed. */
+const describeTyped = (flag: string): string => (flag === '--' ? 'arguments after --' : `flag ${flag}`);
+
 /**
  * Settings of the command line.
+ * @param describe - what a flag is called where it was not typed
  * @throws {WasmrunError} naming the flag
  */
-export const flagLayer = (flags: Flags, surroundings: Surroundings): Layer =>
+export const flagLayer = (flags: Flags, surroundings: Surroundings, describe = describeTyped): Layer =>
   collectLayer((field) => {
     const { flag } = field;
     const given = flag === undefined ? undefined : flags[flag];
     if (flag === undefined || given === undefined || given.length === 0) return undefined;
-    const origin = flag === '--' ? 'arguments after --' : `flag ${flag}`;
-    return textEntry(field, typeof given === 'string' ? [given] : given, origin, surroundings);
+    return textEntry(field, typeof given === 'string' ? [given] : given, describe(flag), surroundings);
   });
 
 /**

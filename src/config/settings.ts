@@ -14,15 +14,7 @@ import type { ReloadPolicy } from '../watch/reload-policy.ts';
 import { findConfigFile } from './discover.ts';
 import type { FieldName, FieldValue } from './fields.ts';
 import { mergeEnvironment, type Variable } from './guest-environment.ts';
-import {
-  defaultLayer,
-  environmentLayer,
-  flagLayer,
-  mergeLayers,
-  type Entry,
-  type Flags,
-  type Layer,
-} from './layers.ts';
+import { defaultLayer, environmentLayer, flagLayer, mergeLayers, type Flags, type Layer } from './layers.ts';
 
 export interface Settings {
   /** Absolute path of the configuration file in use. */
@@ -95,6 +87,8 @@ export interface SettingsRequest {
   /** Absolute path of the app's directory: the configuration is looked for from here upward. */
   readonly appDirectory: string;
   readonly flags: Flags;
+  /** What a flag is called in errors; default: as it is typed. */
+  readonly describeFlag?: ((flag: string) => string) | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Absolute path; relative paths in flags and variables start here. */
   readonly workingDirectory: string;
@@ -107,8 +101,9 @@ export interface SettingsRequest {
 export const loadSettings = async (request: SettingsRequest): Promise<LoadedSettings> => {
   const surroundings = { directory: request.workingDirectory, environment: request.environment };
   const configFile = findConfigFile(request.appDirectory, request.environment['HOME']);
+  const flags = flagLayer(request.flags, surroundings, request.describeFlag);
   const layers = [
-    flagLayer(request.flags, surroundings),
+    flags,
     environmentLayer(surroundings),
     ...(configFile === undefined
       ? []
@@ -120,6 +115,7 @@ export const loadSettings = async (request: SettingsRequest): Promise<LoadedSett
   checkAddresses(merged);
   const settings = toSettings(
     merged,
+    flags,
     new Map([...env].map(([name, { value }]) => [name, value])),
     configFile,
   );
@@ -161,12 +157,13 @@ const required = <Name extends FieldName>(merged: Layer, name: Name): FieldValue
 };
 
 /** Rules say that there is a list; without any nothing is allowed. */
-const outboundMode = (merged: Layer): OutboundMode => {
+const outboundMode = (merged: Layer, flags: Layer): OutboundMode => {
   const mode = merged.get('network.outbound');
   const allow = merged.get('network.egress.allow');
   const hasRules = allow !== undefined && allow.value.length > 0;
   if (mode === undefined) return hasRules ? 'allow-list' : 'none';
-  if (mode.value === 'none' && hasRules && isFlag(allow) && !isFlag(mode)) {
+  const isInherited = mode !== flags.get('network.outbound');
+  if (mode.value === 'none' && hasRules && allow === flags.get('network.egress.allow') && isInherited) {
     allow.fail(
       new WasmrunError('EGRESS_INVALID', `outbound connections are off (${mode.origin()})`, {
         hint: 'add --outbound allow-list',
@@ -176,10 +173,9 @@ const outboundMode = (merged: Layer): OutboundMode => {
   return mode.value;
 };
 
-const isFlag = (entry: Entry<unknown>): boolean => entry.origin().startsWith('flag ');
-
 const toSettings = (
   merged: Layer,
+  flags: Layer,
   env: ReadonlyMap<string, string>,
   configFile: string | undefined,
 ): Settings => {
@@ -201,7 +197,7 @@ const toSettings = (
       forwards: required(merged, 'network.forwards'),
       bind: required(merged, 'network.bind'),
       transport: required(merged, 'network.transport'),
-      outbound: outboundMode(merged),
+      outbound: outboundMode(merged, flags),
       allow: required(merged, 'network.egress.allow'),
       isolation: required(merged, 'network.isolation'),
       namespacePrefix: required(merged, 'network.namespace_prefix'),

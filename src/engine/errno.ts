@@ -5,9 +5,10 @@
 import { constants } from 'node:os';
 import { errno } from '../os/libc.ts';
 
-/** Linux errnos (errno.h) that the engine acts on itself: a signal arrived; nothing to do just now. */
+/** Linux errnos (errno.h) that the engine acts on itself: a signal arrived; nothing to do just now; nobody listens. */
 export const EINTR = 4;
 export const EAGAIN = 11;
+export const EINVAL = 22;
 
 export const WASI = {
   SUCCESS: 0,

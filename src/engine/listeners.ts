@@ -6,7 +6,7 @@
 import { errno } from '../os/libc.ts';
 import type { Connections } from './connections.ts';
 import { FILETYPE } from './descriptor.ts';
-import { EAGAIN, EINTR, WASI, failure, toWasi } from './errno.ts';
+import { EAGAIN, EINTR, EINVAL, WASI, failure, toWasi } from './errno.ts';
 import * as libc from './libc.ts';
 import type { GoMessage, LaunchMessage } from './messages.ts';
 import type { Poller } from './poll.ts';
@@ -109,7 +109,9 @@ export class Listener extends Socket {
           return this.#connections.accept(fd, this.poller, origin);
         }
         const code = errno();
-        if (code !== EAGAIN && code !== EINTR) return -toWasi(code);
+        // The supervisor has ended a host port, and said so: it is no source any more from the next wait on.
+        const isOver = code === EINVAL && source !== this.hostFd;
+        if (code !== EAGAIN && code !== EINTR && !isOver) return -toWasi(code);
       }
       if (this.nonBlocking) return -WASI.EAGAIN;
       this.poller.wait(this.#polled, POLLIN);

@@ -17,6 +17,7 @@ import { forgetFlows } from '../os/connection-tracking.ts';
 import { SystemCallError } from '../os/libc.ts';
 import type { Protocol } from '../os/socket.ts';
 
+/** What redirects connections in the kernel of Linux. */
 export type FirewallName = 'nftables' | 'iptables';
 
 /** A sandbox as the firewall knows it: whatever else comes out of its interface is dropped. */

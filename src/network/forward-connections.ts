@@ -115,11 +115,27 @@ const cutRedirected = (redirection: Redirection, engines: readonly number[]): nu
   return destroyAll(inside, sockets) ?? forgetFlows(destination);
 };
 
-/** Those that an engine has open: connections of whoever had the port before are none of ours. */
-const cutHandedOver = ({ addresses, hostPort }: HeldForward, engines: readonly number[]): number => {
+/**
+ * Has nobody listen on the host port of a forward that is closed: an engine whose guest computes learns late that
+ * it is to, and would keep clients waiting until then. Without CAP_NET_ADMIN they do.
+ * @param engines - as in {@link cutConnections}
+ */
+export const endListening = (forward: HeldForward, engines: readonly number[]): void => {
+  if (forward.protocol === 'tcp') unlessRefused(() => destroyOwn(forward, ['listen'], engines));
+};
+
+const cutHandedOver = (forward: HeldForward, engines: readonly number[]): number =>
+  destroyOwn(forward, OPEN, engines);
+
+/** Sockets of the host port that an engine has open: those of whoever had the port before are none of ours. */
+const destroyOwn = (
+  { addresses, hostPort }: HeldForward,
+  states: readonly SocketState[],
+  engines: readonly number[],
+): number => {
   using here = new SocketDiagnosis();
   const sockets = here
-    .list({ protocol: 'tcp', localPort: hostPort, states: OPEN })
+    .list({ protocol: 'tcp', localPort: hostPort, states })
     .filter(({ localAddress }) => isOneOf(localAddress, addresses));
   if (sockets.length === 0) return 0;
   const own = engines.map(openSockets);

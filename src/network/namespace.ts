@@ -14,6 +14,7 @@ import {
 } from '../os/interfaces.ts';
 import { bindMount, detachMount, shareMountsBelow } from '../os/mount.ts';
 import { inNamespace, inNewNamespace, OWN_NAMESPACE } from '../os/network-namespace.ts';
+import type { ProbeResult } from '../os/probe.ts';
 import { RouteSocket } from '../os/route-socket.ts';
 
 /** Where iproute2 keeps named namespaces (ip-netns(8)); `ip netns list` lists this directory. */
@@ -113,6 +114,27 @@ const findInterface = (name: string): number | undefined => {
   } catch (error) {
     if (codeOf(error) === 'ENODEV') return undefined;
     throw error;
+  }
+};
+
+/** Can the kernel make what a sandbox's network consists of? Tried in a namespace that ends with the trial. */
+export const probeLink = (): ProbeResult => {
+  try {
+    inNewNamespace(() => {
+      using socket = new RouteSocket();
+      const peerNamespace = openSync(OWN_NAMESPACE, 'r');
+      try {
+        createVethPair(socket, { name: 'trial', peerName: 'peer', peerNamespace, mtu: LINK_MTU });
+      } finally {
+        closeSync(peerNamespace);
+      }
+    });
+    return { ok: true };
+  } catch (error) {
+    return {
+      ok: false,
+      reason: `the kernel makes no namespace with a veth pair (${(error as Error).message})`,
+    };
   }
 };
 

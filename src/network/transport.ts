@@ -37,6 +37,7 @@ export interface Target {
   readonly firewall?: Firewall | undefined;
 }
 
+/** What leads connections from a host port into a sandbox. */
 export type TransportName = FirewallName | 'pf' | 'handoff';
 
 /** What can be told to carry a forward: where no transport does, the held socket alone. */

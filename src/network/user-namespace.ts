@@ -91,13 +91,13 @@ const SWITCHES = [
 
 /** Why, as exactly as can be told, and every way out. */
 const refused = (complaint: string): WasmrunError => {
-  const guilty = SWITCHES.find(({ name, off }) => readSwitch(name) === off);
+  const guilty = namespaceSwitches().find(({ forbids }) => forbids);
   const reason =
-    guilty === undefined ? complaint || 'unshare ended' : `the sysctl ${guilty.name} is ${guilty.off}`;
+    guilty === undefined ? complaint || 'unshare ended' : `the sysctl ${guilty.name} is ${guilty.value}`;
   const permit =
     guilty === undefined
       ? 'let this user make them (in a container, its system call filter refuses them)'
-      : `allow them (sudo sysctl ${guilty.name}=${guilty.on})`;
+      : `allow them (${guilty.remedy})`;
   return new WasmrunError(
     'PERMISSION_DENIED',
     `without root wasmrun needs user namespaces, and may not make one here: ${reason}`,
@@ -108,6 +108,24 @@ const refused = (complaint: string): WasmrunError => {
     },
   );
 };
+
+/** A setting of the kernel that may forbid user namespaces. */
+export interface NamespaceSwitch {
+  /** As sysctl(8) has it. */
+  readonly name: string;
+  readonly value: string;
+  readonly forbids: boolean;
+  /** The command that allows them. */
+  readonly remedy: string;
+}
+
+/** Those that this kernel has. */
+export const namespaceSwitches = (): NamespaceSwitch[] =>
+  SWITCHES.flatMap(({ name, off, on }) => {
+    const value = readSwitch(name);
+    if (value === undefined) return [];
+    return [{ name, value, forbids: value === off, remedy: `sudo sysctl ${name}=${on}` }];
+  });
 
 const readSwitch = (name: string): string | undefined => {
   try {

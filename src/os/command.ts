@@ -10,14 +10,16 @@ export class CommandError extends Error {
   override readonly name = 'CommandError';
   /** The command as a person would type it. */
   readonly command: string;
-  /** What it wrote to standard error. */
+  /** What it wrote to standard output, and to standard error. */
+  readonly stdout: string;
   readonly stderr: string;
   /** There is no such command. */
   readonly missing: boolean;
 
-  constructor(command: string, outcome: { stderr: string; missing: boolean; reason: string }) {
+  constructor(command: string, outcome: CommandOutput & { missing: boolean; reason: string }) {
     super(`${command}: ${outcome.stderr.trim() || outcome.reason}`);
     this.command = command;
+    this.stdout = outcome.stdout;
     this.stderr = outcome.stderr;
     this.missing = outcome.missing;
   }
@@ -54,6 +56,7 @@ export const captureCommand = async (
   const { stdout, stderr } = result;
   if (!result.failed) return { stdout, stderr };
   throw new CommandError([file, ...args].join(' '), {
+    stdout: stdout ?? '',
     stderr: stderr ?? '',
     missing: result.code === 'ENOENT',
     reason: result.shortMessage ?? 'failed',

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { ConnectionCount } from '../network/forward-connections.ts';
+import { forwardUrls } from '../network/forward-url.ts';
 import { LINK_PREFIX_LENGTH, SANDBOX_INTERFACE, namespacePath } from '../network/namespace.ts';
 import { inNamespace } from '../os/network-namespace.ts';
 import type { ForwardInfo, NetworkConfig, SandboxInfo } from './control/sandbox-info.ts';
@@ -64,6 +65,7 @@ export const describeForward = ({ held, carrier }: ForwardState): ForwardInfo =>
     addresses,
     hostPort,
     processPort,
+    url: forwardUrls(held.forward)[0] ?? '',
     state: carrier === undefined ? 'waiting' : 'open',
     ...(carrier !== undefined && { transport: carrier }),
   };

@@ -3,7 +3,6 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   AttachedMessage,
   ChannelPacket,
@@ -17,6 +16,7 @@ import { readEngineLines } from './engine-line.ts';
 import { engineCommand } from './engine-binary.ts';
 import type { Enclosure } from './isolation.ts';
 import { SocketChannel } from './socket-channel.ts';
+import { within } from './within.ts';
 
 /** A guest that computes hears of what is attached to it at its next wait: so long that is waited for, in ms. */
 const ATTACH_MS = 1000;
@@ -95,6 +95,7 @@ export class EngineProcess implements AsyncDisposable {
       this.#child.once('error', reject);
       this.#child.once('close', (code, signal) => {
         this.#isGone = true;
+        for (const each of this.#attaching.splice(0)) each.resolve();
         resolve({ status: code ?? 128 + constants.signals[signal ?? 'SIGKILL'], signal });
       });
     });
@@ -124,15 +125,14 @@ export class EngineProcess implements AsyncDisposable {
   /** Gives the running engine one more socket; this process keeps its own descriptor. */
   attach(packet: ListenerPacket | ChannelPacket, socket: number): void {
     this.channel.hand(packet, socket);
-    this.#attaching.push(Promise.withResolvers());
+    if (!this.#isGone) this.#attaching.push(Promise.withResolvers());
     this.send({ type: 'attach', kind: packet.kind });
   }
 
   /** Resolves when the engine has all that was attached, is gone, or is too busy to say so. */
   async attached(): Promise<void> {
     if (this.#attaching.length === 0) return;
-    const all = Promise.all(this.#attaching.map(({ promise }) => promise));
-    await Promise.race([all, this.ended, sleep(ATTACH_MS, undefined, { ref: false })]);
+    await within(ATTACH_MS, Promise.all(this.#attaching.map(({ promise }) => promise)));
   }
 
   send(message: ToEngine): void {

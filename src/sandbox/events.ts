@@ -78,6 +78,7 @@ export interface RefusedEvent {
   readonly reason: string;
 }
 
+/** The app has ended, or was stopped. */
 export interface ExitedEvent {
   readonly type: 'exited';
   /** The guest's own exit status; 128 + n where a signal ended it. */
@@ -85,6 +86,7 @@ export interface ExitedEvent {
   readonly reason: 'exit' | 'trap' | 'stopped' | 'drained' | 'killed';
 }
 
+/** What happens to a sandbox, told by its `type`. */
 export type SandboxEvent =
   | StartedEvent
   | ForwardEvent

@@ -125,9 +125,12 @@ export class Forwards implements AsyncDisposable {
     return await this.#serially(async () => {
       const { ports, generations } = this.#options;
       const wanted = new Map(requested.map((each) => [keyOf(each), each]));
-      for (const key of [...this.#closed, ...[...this.#exposed].map(({ requested }) => keyOf(requested))])
-        wanted.delete(key);
       const known = ports.all.filter((held) => !this.#exposed.has(held));
+      // Several may lead from any free port to the same one.
+      const exposed = [...this.#exposed]
+        .map(({ requested }) => keyOf(requested))
+        .filter((key) => !known.some(({ requested }) => keyOf(requested) === key));
+      for (const key of [...this.#closed, ...exposed]) wanted.delete(key);
       const removed = new Set(known.filter((held) => !wanted.delete(keyOf(held.requested))));
       // The records are everybody's: who changes them waits for all sandboxes that start or stop.
       if (wanted.size === 0 && removed.size === 0) return { needsNewVersion: false };
@@ -216,17 +219,18 @@ export class Forwards implements AsyncDisposable {
         cut,
         andThen: async () => {
           await this.#options.ports.release(held);
-          if (cut) await this.#cut(held);
+          await this.#end(held, cut);
         },
       });
     }
   }
 
   /** What the engines would end themselves, if they were not busy, and what was redirected past them. */
-  async #cut({ forward }: HeldPort): Promise<void> {
+  async #end({ forward }: HeldPort, cut: boolean): Promise<void> {
     const { target, generations } = this.#options;
-    const { cutConnections } = await import('../network/forward-connections.ts');
-    cutConnections(forward, target, generations.engines);
+    const { cutConnections, endListening } = await import('../network/forward-connections.ts');
+    endListening(forward, generations.engines);
+    if (cut) cutConnections(forward, target, generations.engines);
   }
 
   async #openAll(): Promise<void> {

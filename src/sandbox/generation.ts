@@ -195,7 +195,7 @@ export class Generation implements AsyncDisposable {
 
   /** What went through the forwarded process ports; from an engine that is busy, what it has told before. */
   async traffic(): Promise<readonly PortTraffic[]> {
-    if (!this.#isOver) await this.#traffic.refresh(this.ended.catch(() => {}));
+    if (!this.#isOver) await this.#traffic.refresh();
     return this.#traffic.latest;
   }
 
@@ -229,6 +229,7 @@ export class Generation implements AsyncDisposable {
 
   #conclude(end: ProcessEnd): GenerationEnd {
     this.#isOver = true;
+    this.#traffic.end();
     const conclusion = { ...end, said: this.#said, failure: this.#failure };
     // Of one that was killed `ended` tells; a Ctrl-C may have reached it before it knew to ignore that.
     if (end.signal === null) this.#prepared.reject(failureOf(conclusion));

@@ -7,6 +7,7 @@
 /** Who says it; `wasmrun` is the supervisor. */
 export type LogStream = 'stdout' | 'stderr' | 'wasmrun';
 
+/** One line of what a sandbox has said, with its newline. */
 export interface LogEntry {
   /** ms since the epoch */
   readonly time: number;

@@ -127,20 +127,22 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
-   * Asks the guest to leave; it does so at its next blocking call, or is killed after the grace.
+   * Asks the guest to leave; it does so at its next blocking call, or is killed after the grace. Asked again it has
+   * no longer than is said then.
    * @param status - the exit status that {@link Sandbox.end} is to tell then
+   * @param graceMs - how long the guest may take, in ms
    */
-  stop(status: number): void {
+  stop(status: number, graceMs = STOP_GRACE_MS): void {
+    setTimeout(() => this.#generations.kill(), graceMs).unref();
     if (this.#stopStatus !== undefined) return;
     this.#stopStatus = status;
     this.#generations.stop(Math.max(0, status - SIGNAL_STATUS));
     const { current } = this.#generations;
     if (current.isOver) this.#over.resolve({ status, reason: 'stopped' });
     setTimeout(() => {
-      const text = `${this.name} is busy: waiting ${STOP_GRACE_MS / 1000} s for it to stop (Ctrl-C again to end it now)`;
+      const text = `${this.name} is busy: waiting ${graceMs / 1000} s for it to stop (Ctrl-C again to end it now)`;
       if (!current.isOver) this.#options.onEvent({ type: 'notice', text });
     }, STOP_NOTICE_MS).unref();
-    setTimeout(() => this.#generations.kill(), STOP_GRACE_MS).unref();
   }
 
   /** Ends the guest without waiting. */

@@ -1,7 +1,7 @@
 /** What went through the process ports of a sandbox, as its engines count it. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PortTraffic, TrafficMessage } from '../engine/messages.ts';
 import { formatPort } from '../network/forward.ts';
+import { within } from './within.ts';
 
 /** An engine whose guest computes answers at its next wait: so long that is waited for, in ms. */
 const ANSWER_MS = 250;
@@ -33,13 +33,17 @@ export class EngineTraffic {
   }
 
   /** Asks the engine; resolves when it has answered, has ended, or is too busy to. */
-  async refresh(ended: Promise<unknown>): Promise<void> {
+  async refresh(): Promise<void> {
     if (this.#answer === undefined) {
       this.#answer = Promise.withResolvers();
       this.#ask();
     }
-    const patience = sleep(ANSWER_MS, undefined, { ref: false });
-    await Promise.race([this.#answer.promise, ended, patience]);
+    await within(ANSWER_MS, this.#answer.promise);
+  }
+
+  /** The engine has ended: nobody waits for its answer any more. */
+  end(): void {
+    this.#answer?.resolve();
   }
 }
 

@@ -47,7 +47,7 @@ test('every command stands in them with all its arguments and options', () => {
       expect(shown.replaceAll(/\s+/g, ' ')).toContain(` ${plain} ${description.replaceAll(/\s+/g, ' ')}`);
     }
     for (const argument of command.registeredArguments)
-      expect(shown).toMatch(new RegExp(`^ +${argument.name()}(\\.\\.\\.)?( |$)`, 'm'));
+      expect(shown).toMatch(new RegExp(`^ +${RegExp.escape(argument.name())}(\\.\\.\\.)?( |$)`, 'm'));
   }
   const main = render(pages[0]!.text);
   for (const name of FIELD_NAMES) {

@@ -1,5 +1,5 @@
 /** `wasmrun config`: questions about the settings. */
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
 const EXAMPLES = `

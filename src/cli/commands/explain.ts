@@ -4,15 +4,16 @@ import type { Explanation } from '../../explanation.ts';
 import { formatPort, parseForward } from '../../network/forward.ts';
 import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
 import { newCommand, type Session } from '../session.ts';
 
 /** The command as commander sees it. */
 export const explainCommand = (session: Session) =>
   newCommand('explain')
+    .summary('say where a forward is interrupted')
     .description('Walks the way of a forward step by step, and names the first that fails')
     .argument('<sandbox>', 'name or id of a sandbox')
-    .argument('[port[/udp]]', 'host port of the forward (default: the first one)')
+    .argument('[port]', 'host port of the forward, e.g. 8080 or 5353/udp (default: the first one)')
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',

@@ -1,6 +1,7 @@
 /** `wasmrun gc`: removes what sandboxes left behind that were ended by force. */
 import { silentLog } from '../../log.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
+import { leftoverText } from '../leftover-text.ts';
 import { newCommand, type Session } from '../session.ts';
 
 const EXAMPLES = `
@@ -26,9 +27,6 @@ const removeLeftovers = async ({ output, json }: Session, dryRun: boolean): Prom
     dryRun,
     log: json ? silentLog : output.log,
   });
-  const lines = leftovers.map(({ name, isolation, namespace, interface: veth, pid }) => {
-    const what = namespace === undefined ? isolation : `namespace ${namespace}, interface ${veth}`;
-    return `${name}  (${what}, of the ended process ${pid})\n`;
-  });
+  const lines = leftovers.map((leftover) => `${leftoverText(leftover)}\n`);
   output.result(lines.join(''), dryRun ? { leftovers } : { removed: leftovers.map(({ name }) => name) });
 };

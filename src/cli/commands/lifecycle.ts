@@ -119,6 +119,10 @@ Examples:
       );
     });
 
+/** In the order they were made: each finds what it found then, the firewall for one. */
+const byAge = (one: SandboxEntry, other: SandboxEntry): number =>
+  (one.stored?.createdAt ?? 0) - (other.stored?.createdAt ?? 0);
+
 /** Brought back after a reboot. */
 const isDue = ({ record, stored }: SandboxEntry): boolean =>
   record === undefined && stored?.restart === 'always';
@@ -149,7 +153,12 @@ const forEach = async (
     }
     const { findSandboxes } = await import('../find-sandboxes.ts');
     const sandboxes = await findSandboxes(session);
-    const chosen = all ? (await sandboxes.list()).filter(among).map(({ name }) => name) : names;
+    const chosen = all
+      ? (await sandboxes.list())
+          .filter(among)
+          .toSorted(byAge)
+          .map(({ name }) => name)
+      : names;
     const succeeded: string[] = [];
     const failures: WasmrunError[] = [];
     for (const name of chosen) {

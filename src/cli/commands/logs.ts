@@ -1,12 +1,8 @@
 /** `wasmrun logs`: what a detached sandbox has said. */
 import { WasmrunError } from '../../errors.ts';
 import type { LogEntry } from '../../sandbox/log-entry.ts';
-import type { Sandboxes } from '../../sandboxes.ts';
 import { answerGradually } from '../answer.ts';
 import { newCommand, type Session } from '../session.ts';
-
-/** How often it is asked whether the sandbox still runs, in ms, and how long its last words may take after that. */
-const POLL_MS = 500;
 
 export const logsCommand = (session: Session) =>
   newCommand('logs')
@@ -43,24 +39,13 @@ const printLog = async (
 ): Promise<void> => {
   const { findSandboxes } = await import('../find-sandboxes.ts');
   const { parseSince } = await import('../../sandbox/log-since.ts');
-  const { readLog } = await import('../../sandbox/log-reader.ts');
-  const { logDirectory } = await import('../../sandbox/log-files.ts');
+  const { readDetachedLog } = await import('../../detached-log.ts');
   const sinceMs = since === undefined ? undefined : parseSince(since);
   const sandboxes = await findSandboxes(session);
-  const { name, stored } = await sandboxes.find(nameOrId);
-  if (stored === undefined) {
-    throw new WasmrunError(
-      'SANDBOX_NOT_FOUND',
-      `${name} is not detached: what it says is where it was started`,
-      {
-        hint: 'start it with --detach',
-      },
-    );
-  }
-  using following = follow ? new Following(sandboxes, name) : undefined;
+  using interrupt = new Interrupt();
   const print = session.json ? printDocument : printText(timestamps);
-  const reading = { since: sinceMs, tail, follow, signal: following?.signal };
-  for await (const entry of readLog(logDirectory(sandboxes.prefix, name), reading)) print(entry);
+  const reading = { since: sinceMs, tail, follow, signal: interrupt.signal };
+  for await (const entry of readDetachedLog(sandboxes, nameOrId, reading)) print(entry);
 };
 
 const printDocument = ({ time, stream, text }: LogEntry): void => {
@@ -81,20 +66,13 @@ const parseCount = (text: string): number => {
   throw new WasmrunError('USAGE', `"${text}" is not a number of lines`);
 };
 
-/** Ends when the sandbox has stopped, or at SIGINT. */
-class Following implements Disposable {
+/** SIGINT as a signal for what can be aborted. */
+class Interrupt implements Disposable {
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-  readonly #end = (): void => this.#controller.abort();
+  readonly #abort = (): void => this.#controller.abort();
 
-  constructor(sandboxes: Sandboxes, name: string) {
-    let isOver = false;
-    this.#timer = setInterval(() => {
-      // One turn later: what it said last has been read by then.
-      if (isOver) this.#end();
-      else isOver = !sandboxes.isRunning(name);
-    }, POLL_MS);
-    process.once('SIGINT', this.#end);
+  constructor() {
+    process.once('SIGINT', this.#abort);
   }
 
   get signal(): AbortSignal {
@@ -102,7 +80,6 @@ class Following implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-    process.off('SIGINT', this.#end);
+    process.off('SIGINT', this.#abort);
   }
 }

@@ -3,8 +3,8 @@ import { WasmrunError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { ForwardEvent } from '../../sandbox/events.ts';
 import type { WatchControls } from '../../wasmrun.ts';
-import { readApp } from '../read-app.ts';
-import type { AppFlags } from '../read-app.ts';
+import { readApp } from '../../read-app.ts';
+import type { AppFlags } from '../../read-app.ts';
 import { collect, newCommand, newOption, type Session } from '../session.ts';
 
 /** Flags that stand for settings, and what commander calls their values. */
@@ -45,7 +45,7 @@ Exit status: the app's own; 125 wasmrun failed, 126 the app cannot be run,
 /** The command as commander sees it. */
 export const osCommand = (session: Session) =>
   newCommand('os')
-    .summary('run an app in a network namespace of its own')
+    .summary('run an app in a namespace of its own')
     .description(
       'Runs a WebAssembly app inside a network namespace of its own; only forwarded\n' +
         "ports lead in. Options marked * may be repeated; they replace .wasmrun.toml's.",

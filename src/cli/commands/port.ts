@@ -13,6 +13,7 @@ const SANDBOX = 'name or id of a running sandbox';
 /** The group as commander sees it. */
 export const portCommand = (session: Session) =>
   newCommand('port')
+    .summary('open and close forwards of a sandbox that runs')
     .description('Opens and closes forwards of a sandbox while it runs; the others are not disturbed')
     .addHelpText(
       'after',

@@ -1,6 +1,7 @@
 /** `wasmrun ps`: lists sandboxes. */
 import { formatPort } from '../../network/forward.ts';
 import type { RequestedForward } from '../../sandbox/definition.ts';
+import { stateOf } from '../../entry-state.ts';
 import type { SandboxEntry } from '../../sandboxes.ts';
 import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
@@ -44,13 +45,6 @@ const list = async (session: Session, all: boolean): Promise<Answer> => {
     text: formatTable(['Name', 'Status', 'Language', 'Forwards', 'App'], rows),
     data: { sandboxes: entries.map(documentOf) },
   };
-};
-
-/** A supervisor that was killed, by a reboot perhaps, has said nothing. */
-const stateOf = ({ record, stored }: SandboxEntry): 'running' | 'exited' | 'killed' | 'stopped' => {
-  if (record !== undefined) return 'running';
-  if (stored?.ended) return 'exited';
-  return stored?.wanted === 'running' ? 'killed' : 'stopped';
 };
 
 const statusOf = (entry: SandboxEntry, formatDuration: (ms: number) => string): string => {

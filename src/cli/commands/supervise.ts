@@ -3,13 +3,13 @@
  * session of its own, and follow what it reports.
  */
 import { createWriteStream } from 'node:fs';
-import { REPORT_FD } from '../../detached-supervisor.ts';
+import type { WriteStream } from 'node:fs';
 import type { DetachedReport } from '../../detached-supervisor.ts';
 import type { Log } from '../../log.ts';
 import type { StoredSandbox } from '../../sandbox/stored-sandbox.ts';
-import { loadAppSettings } from '../app-settings.ts';
+import { loadAppSettings } from '../../app-settings.ts';
 import { toWasmrunError } from '../exit-code.ts';
-import { readApp } from '../read-app.ts';
+import { readApp } from '../../read-app.ts';
 import { newCommand, type Session } from '../session.ts';
 
 export const superviseCommand = (session: Session) =>
@@ -25,7 +25,8 @@ const supervise = async (name: string): Promise<number> => {
   const prefix = settings.network.namespacePrefix;
   const { SandboxLog } = await import('../sandbox-log.ts');
   const { Store } = await import('../../sandbox/store.ts');
-  const reports = new Reports();
+  const { REPORT_FD } = await import('../../detached-supervisor.ts');
+  const reports = new Reports(REPORT_FD);
   using sandboxLog = new SandboxLog(prefix, name);
   const log: Log = {
     ...sandboxLog.log,
@@ -75,7 +76,12 @@ const readStored = async ({ launch }: StoredSandbox, log: Log) => {
 
 /** Whoever started this may be gone, or no longer interested. */
 class Reports {
-  readonly #stream = createWriteStream('', { fd: REPORT_FD }).on('error', () => {});
+  readonly #stream: WriteStream;
+
+  /** @param fd - closed with the last report */
+  constructor(fd: number) {
+    this.#stream = createWriteStream('', { fd }).on('error', () => {});
+  }
 
   send(report: DetachedReport): void {
     if (this.#stream.destroyed || this.#stream.writableEnded) return;

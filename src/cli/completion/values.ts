@@ -39,7 +39,7 @@ const settingChoices = async (option: string): Promise<readonly string[]> => {
 
 /** Sandboxes of this user, running or not, under the prefix that holds here. */
 const sandboxNames = async (): Promise<readonly string[]> => {
-  const { loadAppSettings } = await import('../app-settings.ts');
+  const { loadAppSettings } = await import('../../app-settings.ts');
   const { Sandboxes } = await import('../../sandboxes.ts');
   const { silentLog } = await import('../../log.ts');
   const { settings } = await loadAppSettings(process.cwd());

@@ -7,7 +7,7 @@ import { WasmrunError } from '../../errors.ts';
 import type { SandboxEvent } from '../events.ts';
 import { EVENTS_PATH, OPERATIONS, VERSION_PATH, readErrorDocument } from './control-messages.ts';
 import type { Operation } from './control-messages.ts';
-import type { CloseRequest, ExposeRequest, SandboxControl } from './sandbox-control.ts';
+import type { CloseRequest, ExposeRequest, SandboxControl, StopRequest } from './sandbox-control.ts';
 import type { ForwardInfo, SandboxInfo } from './sandbox-info.ts';
 
 /** How long a sandbox may take to answer, in ms; a new version of the app takes its time. */
@@ -41,8 +41,8 @@ export class ControlClient implements SandboxControl {
     await this.#ask('reload', {}, RELOAD_PATIENCE_MS);
   }
 
-  async stop(): Promise<void> {
-    await this.#ask('stop', {});
+  async stop(request: StopRequest = {}): Promise<void> {
+    await this.#ask('stop', request);
   }
 
   async *events(signal?: AbortSignal): AsyncGenerator<SandboxEvent> {
@@ -55,7 +55,8 @@ export class ControlClient implements SandboxControl {
         yield JSON.parse(line) as SandboxEvent;
       }
     } catch (error) {
-      if (signal?.aborted !== true) throw error;
+      const isCut = (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+      if (signal?.aborted !== true && !isCut) throw error;
     }
   }
 

@@ -33,6 +33,11 @@ export const CloseSchema = z.strictObject({
   now: z.boolean().optional(),
 });
 
+/** Ten minutes, as `[watch] grace_ms`. */
+const LONGEST_GRACE_MS = 600_000;
+
+const StopSchema = z.strictObject({ graceMs: z.int().min(0).max(LONGEST_GRACE_MS).optional() });
+
 const NothingSchema = z.strictObject({});
 
 /** What can be asked for: method and path, what is sent, and what is answered. */
@@ -41,7 +46,7 @@ export const OPERATIONS = {
   expose: { method: 'POST', path: '/forwards', request: ExposeSchema, answer: ForwardInfoSchema },
   close: { method: 'DELETE', path: '/forwards', request: CloseSchema, answer: NothingSchema },
   reload: { method: 'POST', path: '/reload', request: NothingSchema, answer: NothingSchema },
-  stop: { method: 'POST', path: '/stop', request: NothingSchema, answer: NothingSchema },
+  stop: { method: 'POST', path: '/stop', request: StopSchema, answer: NothingSchema },
 } as const;
 export type Operation = keyof typeof OPERATIONS;
 export const OPERATION_NAMES = Object.keys(OPERATIONS) as Operation[];

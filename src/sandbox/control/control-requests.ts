@@ -13,7 +13,7 @@ import {
   errorDocument,
 } from './control-messages.ts';
 import type { Operation } from './control-messages.ts';
-import type { CloseRequest, ExposeRequest, SandboxControl } from './sandbox-control.ts';
+import type { SandboxControl } from './sandbox-control.ts';
 
 /** How long a client may take for its request, in ms: they are written at once. */
 const PATIENCE_MS = 5000;
@@ -83,13 +83,8 @@ const perform = async (
     );
   }
   // Each operation has the request that its schema has just been compared with.
-  const result =
-    operation === 'expose'
-      ? await control.expose(data as ExposeRequest)
-      : operation === 'close'
-        ? await control.close(data as CloseRequest)
-        : await control[operation]();
-  return answer.parse(result ?? {});
+  const ask = control[operation].bind(control) as (request: unknown) => Promise<unknown>;
+  return answer.parse((await ask(data)) ?? {});
 };
 
 /** The document of a request; nothing stands for an empty one. */

@@ -5,6 +5,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { WasmrunError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { peerCredentials } from '../../os/peer-credentials.ts';
@@ -12,6 +13,8 @@ import type { SandboxControl } from './sandbox-control.ts';
 
 /** Clients at a time; more are turned away at once, and cost nothing. */
 const MAX_CLIENTS = 256;
+/** How long clients may take to read what was said to them last, in ms. */
+const LAST_WORDS_MS = 250;
 
 export interface ControlServerOptions {
   /** Absolute path of the socket; its directory is this user's alone. */
@@ -56,9 +59,17 @@ export class ControlServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = Promise.withResolvers<void>();
     this.#server.close(() => closed.resolve());
-    for (const client of this.#clients) client.destroy();
+    // What has just happened is on its way to those who listen.
+    await turn();
+    for (const client of this.#clients) client.destroySoon();
+    const deadline = setTimeout(() => this.#endClients(), LAST_WORDS_MS);
     await closed.promise;
+    clearTimeout(deadline);
     rmSync(this.#options.path, { force: true });
+  }
+
+  #endClients(): void {
+    for (const client of this.#clients) client.destroy();
   }
 
   #meet(client: Socket): void {

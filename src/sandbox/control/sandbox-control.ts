@@ -25,6 +25,11 @@ export interface CloseRequest {
   readonly now?: boolean | undefined;
 }
 
+export interface StopRequest {
+  /** How long the app may take before it is killed, in ms; absent: 2 s. */
+  readonly graceMs?: number | undefined;
+}
+
 export interface SandboxControl {
   info(): Promise<SandboxInfo>;
   /**
@@ -40,7 +45,7 @@ export interface SandboxControl {
    */
   reload(): Promise<void>;
   /** Asks the app to leave, as SIGTERM does; a second time it is killed. Resolves when that is on its way. */
-  stop(): Promise<void>;
-  /** What happens from now on, until the sandbox ends. */
+  stop(request?: StopRequest): Promise<void>;
+  /** What happens from now on, until the sandbox ends; nothing where it has. */
   events(signal?: AbortSignal): AsyncIterable<SandboxEvent>;
 }

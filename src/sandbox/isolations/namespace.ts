@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { chooseLink, hostNetworks } from '../../network/address-pool.ts';
 import { namespaceName, vethName } from '../../network/names.ts';
-import { checkNamespaceFree, createNamespace, hasInterface } from '../../network/namespace.ts';
+import { checkNamespaceFree, createNamespace, hasInterface, probeLink } from '../../network/namespace.ts';
 import type { Link } from '../../network/namespace.ts';
 import { mayManageNetworks } from '../../os/capability.ts';
 import type { Enclosure, Isolation, PlanRequest } from '../isolation.ts';
@@ -13,9 +13,7 @@ export const namespaceIsolation: Isolation = {
   hasLink: true,
   suits: mayManageNetworks,
   probe: async () =>
-    mayManageNetworks()
-      ? { ok: true }
-      : { ok: false, reason: 'it needs root', hint: 'run wasmrun with sudo' },
+    mayManageNetworks() ? probeLink() : { ok: false, reason: 'it needs root', hint: 'run wasmrun with sudo' },
   plan: ({ name, prefix, addressPools, user, living }) => {
     const namespace = namespaceName(prefix, name);
     checkNamespaceFree(namespace);

@@ -12,7 +12,7 @@ test('what was added is found again by another process, as it was', async () => 
   const before = Date.now();
   await using store = fixture.open();
   const web = await store.add(newSandbox('web'));
-  expect(web).toEqual({ ...newSandbox('web'), id: web.id, createdAt: web.createdAt });
+  expect(web).toEqual({ ...newSandbox('web'), id: web.id, createdAt: web.createdAt, ended: null });
   expect(web.id).toMatch(/^[0-9a-f]{12}$/);
   expect(web.createdAt).toBeGreaterThanOrEqual(before);
   await using other = fixture.open();

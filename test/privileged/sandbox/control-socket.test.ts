@@ -141,7 +141,7 @@ test('fifty clients at once, and none of them leaves anything behind', async () 
   expect((await client.info()).forwards).toHaveLength(51);
   await Promise.all(ports.map((hostPort) => client.close({ protocol: 'tcp', hostPort, processPort: 3000 })));
   expect((await client.info()).forwards).toHaveLength(1);
-  expect(await eventually(() => descriptors() === before)).toBe(true);
+  expect(await eventually(() => descriptors() <= before)).toBe(true);
 });
 
 test('events are streamed to whoever listens', async () => {

@@ -161,6 +161,41 @@ test('a cut does not wait for a guest that computes', async () => {
   await Promise.all(sockets.map(ended));
 });
 
+test('a host port is nobody’s once it is closed, also where the guest computes', async () => {
+  const sandbox = await startSpinner();
+  const [port] = portsOf(sandbox);
+  const client = await open(port);
+  await sandbox.spin(client);
+  const late = await open(port, '::1');
+  await sandbox.ports.close(() => true);
+  await ended(late);
+  // It was accepted, and is not cut.
+  expect(client.closed).toBe(false);
+  for (const host of LOCALHOST)
+    await expect(once(connect(port, host), 'connect')).rejects.toThrow('ECONNREFUSED');
+  await sandbox.ports.expose({ ...forwardTo(3000), hostPort: port });
+});
+
+test.each(['echo-wasmedge', 'hello-wasix', 'hello-preview1'])(
+  '%s, frozen while a forward is closed, serves the others when it goes on',
+  async (guest) => {
+    const { sandbox } = await start(guest, ['3000'], {
+      transport: 'handoff',
+      forwards: [forwardTo(3000), forwardTo(3000)],
+    });
+    const [one, other] = portsOf(sandbox);
+    const engine = sandbox.generation.pid!;
+    process.kill(engine, 'SIGSTOP');
+    await sandbox.ports.close(({ forward }) => forward.hostPort === one, { cut: true });
+    await expect(once(connect(one, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
+    process.kill(engine, 'SIGCONT');
+    const client = await open(other);
+    client.write('GET / HTTP/1.0\r\n\r\n');
+    expect(String((await once(client, 'data'))[0])).not.toBe('');
+    expect(sandbox.generation.isOver).toBe(false);
+  },
+);
+
 test('a redirected connection that the kernel has forgotten is reset when its client says something', async () => {
   const { sandbox } = await start('echo-wasmedge', ['3000'], { forwards: [forwardTo(3000)] });
   const [port] = portsOf(sandbox);

@@ -262,7 +262,7 @@ describe('the records of an ordinary user', () => {
   test('lie in a directory of its own in /tmp, where there is no other', async () => {
     await using run = user.start(args(), { prefix, env });
     await run.url();
-    expect(readdirSync(join(runtime(), prefix))).toEqual(['hello-wasmedge.json']);
+    expect(readdirSync(join(runtime(), prefix))).toEqual(['hello-wasmedge.json', 'hello-wasmedge.sock']);
     await stop(run);
   });
 
@@ -287,4 +287,30 @@ describe('the records of an ordinary user', () => {
       rmSync(runtime(), { recursive: true });
     }
   });
+});
+
+test("a sandbox in the background is its user's own", async () => {
+  const own = (...args: string[]) => user.run(args, { prefix });
+  const started = await own(
+    'os',
+    user.guest('hello-wasmedge'),
+    '--detach',
+    '--name',
+    'web',
+    '--forward',
+    '3000',
+  );
+  expect(started).toMatchObject({ status: 0, stdout: 'web\n' });
+  const [, url = ''] = /(http:\/\/localhost:\d+) → web:3000/.exec(started.stderr)!;
+  expect(await get(url)).toBe(GREETING);
+  expect((await own('port', 'list', 'web')).stdout).toMatch(/^\d+ +3000 +handoff +open +\d+$/m);
+  expect(await own('stop', 'web')).toMatchObject({ status: 0 });
+  expect(await own('start', 'web')).toMatchObject({ status: 0 });
+  expect(await get(url)).toBe(GREETING);
+
+  using other = new OrdinaryUser();
+  const stranger = await other.run(['stop', 'web'], { prefix });
+  expect(stranger).toMatchObject({ status: 1 });
+  expect(stranger.stderr).toContain('there is no sandbox web');
+  expect(await own('rm', '--force', 'web')).toMatchObject({ status: 0 });
 });

@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { toWasmrunError } from '../../../src/cli/exit-code.ts';
 import { createOutput } from '../../../src/cli/output.ts';
-import { exposureWarnings, type Interfaces } from '../../../src/cli/exposure.ts';
+import { exposureWarnings, type Interfaces } from '../../../src/exposure.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import { parseForward } from '../../../src/network/forward.ts';
 import type { SandboxEvent } from '../../../src/sandbox/events.ts';

@@ -43,8 +43,7 @@ const tcp = (port: number, sent: number): PortTraffic => ({
 test('an answer counts when all of it is there, and is asked for once', async () => {
   let asked = 0;
   const engine = new EngineTraffic(() => (asked += 1));
-  const never = new Promise(() => {});
-  const both = [engine.refresh(never), engine.refresh(never)];
+  const both = [engine.refresh(), engine.refresh()];
   engine.receive({ type: 'traffic', ports: [tcp(1, 5)], isPartial: true });
   expect(engine.latest).toEqual([]);
   engine.receive({ type: 'traffic', ports: [tcp(2, 6)], isPartial: false });
@@ -57,8 +56,10 @@ test('one who does not answer is not waited for, nor one who has ended', async (
   let asked = 0;
   const engine = new EngineTraffic(() => (asked += 1));
   engine.receive({ type: 'traffic', ports: [tcp(1, 5)], isPartial: false });
-  await engine.refresh(new Promise(() => {}));
-  await engine.refresh(Promise.resolve());
+  await engine.refresh();
+  const waiting = engine.refresh();
+  engine.end();
+  await waiting;
   expect(engine.latest).toEqual([tcp(1, 5)]);
   expect(asked).toBe(1);
 });

@@ -1,10 +1,10 @@
 /** Says who can reach a forward when that is more than this machine. */
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { isWildcard } from '../network/forward.ts';
-import { isLoopback } from '../network/loopback.ts';
-import { vethStem } from '../network/names.ts';
-import type { Settings } from '../config/settings.ts';
+import { isWildcard } from './network/forward.ts';
+import { isLoopback } from './network/loopback.ts';
+import { vethStem } from './network/names.ts';
+import type { Settings } from './config/settings.ts';
 
 /** So many addresses are named; a machine with containers has dozens. */
 const NAMED_ADDRESSES = 4;

@@ -1,12 +1,14 @@
-/** From what was typed to settings and an app that can be run. */
+/** From what was asked for to settings and an app that can be run. */
 import { resolve } from 'node:path';
-import type { Settings } from '../config/settings.ts';
-import type { Log } from '../log.ts';
-import type { ResolveOptions, ResolvedApp } from '../runtime/resolve.ts';
 import { loadAppSettings } from './app-settings.ts';
+import type { GivenBy } from './app-settings.ts';
+import type { Flags } from './config/layers.ts';
+import type { Settings } from './config/settings.ts';
+import type { Log } from './log.ts';
+import type { ResolveOptions, ResolvedApp } from './runtime/resolve.ts';
 
 /** Flags of `wasmrun os`, by their long names; what stands after `--` by that. */
-export type AppFlags = Readonly<Record<string, string | readonly string[] | undefined>>;
+export type AppFlags = Flags;
 
 export interface ReadApp {
   readonly settings: Settings;
@@ -21,15 +23,15 @@ export const readApp = async (
   log: Log,
   path: string,
   flags: AppFlags,
-  how: ResolveOptions = {},
+  how: ResolveOptions & GivenBy = {},
 ): Promise<ReadApp> => {
-  const { locateApp, resolveApp } = await import('../runtime/resolve.ts');
-  const { RUNTIMES } = await import('../../runtimes/index.ts');
+  const { locateApp, resolveApp } = await import('./runtime/resolve.ts');
+  const { RUNTIMES } = await import('../runtimes/index.ts');
 
   const { directory, file } = await locateApp(path);
   // Unlike other paths it is one of the app's, wherever the command is typed.
   const module = typeof flags['--module'] === 'string' ? resolve(directory, flags['--module']) : undefined;
-  const { settings } = await loadAppSettings(directory, { ...flags, '--module': module });
+  const { settings } = await loadAppSettings(directory, { ...flags, '--module': module }, how);
   const app = await resolveApp(path, settings, RUNTIMES, log, how);
   const { exposureWarnings } = await import('./exposure.ts');
   const warnings = exposureWarnings(settings.network);
