@@ -65,7 +65,8 @@ export class BackendLife {
 
   /** As process_startup_options() does (src/backend/utils/init/postinit.c). */
   #set(settings: readonly (readonly [name: string, value: string])[]): void {
-    const { exports, memory } = this.backend;
+    const { exports, memory, preemption } = this.backend;
+    preemption.end();
     const context = exports.superuser() === 0 ? CONTEXT.backend : CONTEXT.superuserBackend;
     exports.StartTransactionCommand();
     for (const [name, value] of settings) {

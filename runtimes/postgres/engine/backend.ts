@@ -22,6 +22,7 @@ import { linkImports, plain, setCallbacks, suspending } from './linkage.ts';
 import type { HostFunctions } from './linkage.ts';
 import { Membership } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
+import { Preemption } from './preemption.ts';
 import type { RelationFiles } from './relation-files.ts';
 import { unmapFrom } from './shared-pages.ts';
 import { SharedSegments } from './shared-segments.ts';
@@ -65,6 +66,7 @@ export interface Backend {
   readonly exports: BackendExports;
   readonly memory: GuestMemory;
   readonly stackPointer: WebAssembly.Global;
+  readonly preemption: Preemption;
   /** Delivers a signal as to a process, now if it waits, else before it does. */
   signal(number: number): void;
   /** From now on its client says nothing any more. */
@@ -119,6 +121,7 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
     exports: exports(),
     memory,
     stackPointer,
+    preemption: state.preemption,
     signal: (number) => {
       exports().raise(number);
       interruption.interrupt();
@@ -152,11 +155,13 @@ const newState = (
 ): BackendState => {
   const fds = new FdTable();
   for (const stream of [new Nowhere(), new Nowhere(), stderr]) fds.add(stream);
+  const memory = new GuestMemory();
   return {
-    memory: new GuestMemory(),
+    memory,
     fds,
     stacks,
     interruption: new Interruption(),
+    preemption: new Preemption({ memory, stacks, exports }),
     timers: new Map(),
     env,
     relations,

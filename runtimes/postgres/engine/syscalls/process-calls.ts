@@ -89,7 +89,11 @@ export const processCalls = (
     // kill(2) arrives here as well (rewrite/host-process.ts): a number that is no descriptor's is a process's, or, less
     // than 0, that of its group, which it is alone in.
     __syscall_fchmod: (target: number, value: number) => {
-      if (Math.abs(target) >= FIRST_PID) return kill(Math.abs(target), value) ? 0 : -1;
+      if (Math.abs(target) >= FIRST_PID) {
+        if (kill(Math.abs(target), value)) return 0;
+        memory.view.setInt32(exports().__errno_location(), WASI.ESRCH, true);
+        return -1;
+      }
       return fds.get(target)?.setMode(value) ?? -WASI.EBADF;
     },
     _setitimer_js: (which: number, ms: number) => {
