@@ -20,6 +20,7 @@ import { LOG_PREFIX, LogStream } from './log-stream.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
 import { RelationFiles } from './relation-files.ts';
+import { isSameSecret } from './same-secret.ts';
 import { sessionSettings } from './session-settings.ts';
 import { SharedSegments } from './shared-segments.ts';
 import { Stacks } from './stacks.ts';
@@ -83,7 +84,7 @@ export class DatabaseServer {
     this.#admission = new ClientAdmission({
       events: services.events,
       stacks: this.#stacks,
-      cancel: (pid) => this.#kill(pid, SIGINT),
+      cancel: (pid, key) => this.#cancel(pid, key),
     });
   }
 
@@ -161,6 +162,12 @@ export class DatabaseServer {
       connection.socket.close();
     }
     if (this.#isStopping) this.#stopWhenAlone();
+  }
+
+  /** What nobody knows the key of is left alone, and nobody is told (src/backend/postmaster/postmaster.c). */
+  #cancel(pid: number, key: Buffer): void {
+    const own = this.#backends.get(pid)?.cancelKey;
+    if (own !== undefined && isSameSecret(own, key)) this.#kill(pid, SIGINT);
   }
 
   #kill(pid: number, signal: number): boolean {
