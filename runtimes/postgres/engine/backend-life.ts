@@ -2,7 +2,7 @@
 import { writeText, writeTexts } from '../../../src/engine/emscripten/c-strings.ts';
 import type { Backend } from './backend.ts';
 import { commandLoop } from './command-loop.ts';
-import { USER_NAME } from './static-variables.ts';
+import { CANCEL_KEY, USER_NAME } from './static-variables.ts';
 import { Exit } from './syscalls/process-calls.ts';
 
 /** pglite's pglitec.c: the status of an exit(3) after which the backend can go on. */
@@ -28,11 +28,12 @@ export class BackendLife {
    * @throws {Exit} where PostgreSQL has refused, and said why on its standard error
    */
   async start(args: readonly string[], user: string): Promise<void> {
-    const { exports, memory, pid } = this.backend;
+    const { exports, memory, pid, cancelKey } = this.backend;
     memory.slice(USER_NAME.address, USER_NAME.size).fill(0);
     memory
       .slice(USER_NAME.address, USER_NAME.size - 1)
       .set(Buffer.from(user).subarray(0, USER_NAME.size - 1));
+    memory.slice(CANCEL_KEY.address, CANCEL_KEY.size).set(cancelKey);
     exports.__wasm_call_ctors();
     memory.view.setInt32(exports.MyProcPid.value, pid, true);
     exports.pgl_setPGliteActive(1);

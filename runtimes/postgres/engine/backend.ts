@@ -9,6 +9,7 @@ import { DescriptorNumbers } from '../../../src/engine/emscripten/descriptor-num
 import { fileCalls } from '../../../src/engine/emscripten/file-calls.ts';
 import { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
+import { fillRandom } from '../../../src/engine/random.ts';
 import type { GuestMount } from '../../../src/engine/mount-table.ts';
 import type { Descriptor } from '../../../src/engine/descriptor.ts';
 import { ENDED_CLIENT } from './backend-client.ts';
@@ -27,7 +28,7 @@ import type { RelationFiles } from './relation-files.ts';
 import { unmapFrom } from './shared-pages.ts';
 import { SharedSegments } from './shared-segments.ts';
 import type { Stacks } from './stacks.ts';
-import { STACK_TOP } from './static-variables.ts';
+import { CANCEL_KEY, STACK_TOP } from './static-variables.ts';
 import type { BackendState } from './syscalls/backend-calls.ts';
 import { descriptorCalls, openingCalls } from './syscalls/descriptor-calls.ts';
 import { memoryMapCalls } from './syscalls/memory-map-calls.ts';
@@ -63,6 +64,8 @@ export interface BackendOptions {
 
 export interface Backend {
   readonly pid: number;
+  /** Whoever wants to cancel what it does has to know it. */
+  readonly cancelKey: Uint8Array;
   readonly exports: BackendExports;
   readonly memory: GuestMemory;
   readonly stackPointer: WebAssembly.Global;
@@ -114,10 +117,13 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
   Object.assign(provided, plain(memory, new DynamicLibraries(linked).calls()));
   instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
   table.set(caught.value, exports().setThrew);
+  const cancelKey = new Uint8Array(CANCEL_KEY.size);
+  fillRandom(cancelKey);
   const io = clientCalls(state, () => client);
   setCallbacks(exports(), table, suspending(memory, { ...io }));
   return {
     pid: options.pid,
+    cancelKey,
     exports: exports(),
     memory,
     stackPointer,

@@ -7,23 +7,24 @@ import { FDFLAG } from '../../../src/engine/descriptor.ts';
 import type { Listener } from '../../../src/engine/listeners.ts';
 import type { GuestMount } from '../../../src/engine/mount-table.ts';
 import { POLLIN } from '../../../src/engine/poll-events.ts';
-import type { StreamSocket } from '../../../src/engine/sockets.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import { DATA_DIRECTORY, INSTALLATION } from '../postgres-options.ts';
 import { InnerClient } from './backend-client.ts';
 import { createBackend } from './backend.ts';
 import type { Backend, BackendHost } from './backend.ts';
 import { BackendLife } from './backend-life.ts';
-import { ClientConnection } from './client-connection.ts';
+import { makeCheckpoints } from './checkpoints.ts';
+import { ClientAdmission } from './client-admission.ts';
+import type { Client } from './client-admission.ts';
 import { LOG_PREFIX, LogStream } from './log-stream.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
 import { RelationFiles } from './relation-files.ts';
+import { isSameSecret } from './same-secret.ts';
 import { sessionSettings } from './session-settings.ts';
 import { SharedSegments } from './shared-segments.ts';
 import { Stacks } from './stacks.ts';
-import { NO_ENCRYPTION, readStartupMessage, writeFatalError } from './startup-message.ts';
-import type { StartupMessage } from './startup-message.ts';
+import { writeFatalError } from './startup-message.ts';
 import { Exit, FIRST_PID } from './syscalls/process-calls.ts';
 
 /** As in every installation of PostgreSQL. */
@@ -33,13 +34,6 @@ const SUPERUSER = 'postgres';
 /** signal(7) */
 const SIGINT = 2;
 const SIGTERM = 15;
-const INVALID_MESSAGE = '08P01';
-
-/** `checkpoint_timeout` as it is by default, and how often is looked whether there is anything to do; in ms. */
-const CHECKPOINT_INTERVAL_MS = 300_000;
-const CHECK_INTERVAL_MS = 1000;
-/** After so many bytes of the log, too. */
-const CHECKPOINT_LOG_BYTES = 256 << 20;
 
 /** What every backend is started with: nothing that would need a process of its own. */
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -50,7 +44,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_line_prefix: LOG_PREFIX,
   max_files_per_process: '200',
   shared_buffers: '32MB',
-  // A backend would make the checkpoint itself, in the middle of writing the log. In MiB; see #checkpointLater.
+  // A backend would make the checkpoint itself, in the middle of writing the log. In MiB; see makeCheckpoints().
   max_wal_size: '2097151',
   max_parallel_maintenance_workers: '0',
   max_parallel_workers: '0',
@@ -66,13 +60,12 @@ export class DatabaseServer {
   readonly #services: EngineServices;
   readonly #stacks: Stacks;
   readonly #host: BackendHost;
+  readonly #admission: ClientAdmission;
   readonly #backends = new Map<number, Backend>();
   #shared!: SharedMemory;
   #lastPid = FIRST_PID;
   #first!: BackendLife;
   readonly #inner = new InnerClient();
-  #logBytes = 0;
-  #lastCheckpoint = 0;
   #isStopping = false;
 
   constructor(services: EngineServices, { module, env, mounts }: DatabaseOptions) {
@@ -88,6 +81,11 @@ export class DatabaseServer {
       segments: new SharedSegments(),
       kill: (pid, signal) => this.#kill(pid, signal),
     };
+    this.#admission = new ClientAdmission({
+      events: services.events,
+      stacks: this.#stacks,
+      cancel: (pid, key) => this.#cancel(pid, key),
+    });
   }
 
   /** Serves for ever. */
@@ -96,7 +94,7 @@ export class DatabaseServer {
       await this.#startFirst();
       this.#services.control.onStop(() => this.#stop());
       this.#listen();
-      this.#checkpointLater();
+      makeCheckpoints({ stacks: this.#stacks, relations: this.#host.relations, client: this.#inner });
       // It hears what the others want of everybody, and ends when they have ended.
       this.#services.exit(await this.#first.serve());
     });
@@ -134,36 +132,10 @@ export class DatabaseServer {
       const socket = listener.accept();
       if (typeof socket === 'number') return;
       this.#stacks.begin(async () => {
-        const client = await this.#greet(socket);
+        const client = await this.#admission.admit(socket);
         if (client !== undefined) await this.#serve(client);
       });
     }
-  }
-
-  /** What comes before a backend is needed; undefined where none is. */
-  async #greet(socket: StreamSocket): Promise<Client | undefined> {
-    const connection = new ClientConnection(socket, this.#services.events);
-    const message = await this.#firstMessage(connection);
-    if (message?.type === 'startup') return { connection, parameters: message.parameters };
-    if (message?.type === 'invalid') {
-      connection.sendBytes(writeFatalError({ code: INVALID_MESSAGE, message: message.reason }));
-    }
-    if (message?.type === 'cancel') this.#kill(message.pid, SIGINT);
-    socket.close();
-    return undefined;
-  }
-
-  /** The first message that is no wish for encryption; undefined where the client has gone. */
-  #firstMessage(connection: ClientConnection): Promise<StartupMessage | undefined> {
-    return this.#stacks.suspend((resume) => {
-      const watch = this.#services.events.watch(connection.socket, POLLIN, () => {
-        const isOpen = connection.fill();
-        const message = skipEncryption(connection);
-        if (message.type === 'incomplete' && isOpen) return;
-        watch[Symbol.dispose]();
-        resume(message.type === 'incomplete' ? undefined : message);
-      });
-    });
   }
 
   async #serve({ connection, parameters }: Client): Promise<void> {
@@ -192,6 +164,12 @@ export class DatabaseServer {
     if (this.#isStopping) this.#stopWhenAlone();
   }
 
+  /** What nobody knows the key of is left alone, and nobody is told (src/backend/postmaster/postmaster.c). */
+  #cancel(pid: number, key: Buffer): void {
+    const own = this.#backends.get(pid)?.cancelKey;
+    if (own !== undefined && isSameSecret(own, key)) this.#kill(pid, SIGINT);
+  }
+
   #kill(pid: number, signal: number): boolean {
     const backend = this.#backends.get(pid);
     if (backend !== undefined && signal !== 0) backend.signal(signal);
@@ -215,40 +193,11 @@ export class DatabaseServer {
     if (this.#backends.size === 1) this.#first.backend.endClient();
   }
 
-  /** As the checkpointer does, now and then, where something was written. */
-  #checkpointLater(): void {
-    this.#stacks.after(CHECK_INTERVAL_MS, () => {
-      this.#logBytes += this.#host.relations.takeLogBytes();
-      const isDue = performance.now() - this.#lastCheckpoint >= CHECKPOINT_INTERVAL_MS;
-      if (this.#logBytes >= CHECKPOINT_LOG_BYTES || (isDue && this.#logBytes > 0)) {
-        this.#logBytes = 0;
-        this.#lastCheckpoint = performance.now();
-        this.#inner.query('CHECKPOINT');
-      }
-      this.#checkpointLater();
-    });
-  }
-
   #nextPid(): number {
     this.#lastPid += 1;
     return this.#lastPid;
   }
 }
-
-interface Client {
-  readonly connection: ClientConnection;
-  readonly parameters: ReadonlyMap<string, string>;
-}
-
-/** Refuses to encrypt, and reads what comes then. */
-const skipEncryption = (connection: ClientConnection): StartupMessage => {
-  for (;;) {
-    const message = readStartupMessage(connection.unread);
-    if (message.type !== 'encryption') return message;
-    connection.skip(message.length);
-    connection.sendBytes(NO_ENCRYPTION);
-  }
-};
 
 const commandLine = (database: string): string[] => [
   `${INSTALLATION}/bin/postgres`,

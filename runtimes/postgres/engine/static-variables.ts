@@ -9,6 +9,9 @@ export const STACK_TOP = 11_363_120;
 /** A user's name, at most NAMEDATALEN - 1 bytes and a zero: nothing of C lies below 1024. See rewrite/host-process.ts. */
 export const USER_NAME = { address: 512, size: 64 } as const;
 
+/** The four bytes that a request to cancel has to name (54.7, "BackendKeyData"); as above. */
+export const CANCEL_KEY = { address: 576, size: 4 } as const;
+
 /** src/backend/storage/ipc/ipc.c, `before_shmem_exit_index` and so on: how many functions are called at the end. */
 export const EXIT_INDEXES = [2_797_184, 2_797_360, 2_797_536] as const;
 

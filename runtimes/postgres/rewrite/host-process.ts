@@ -89,6 +89,9 @@ const CHANGES: readonly Change[] = [
   sameProcess(MY_PROC_PID_FIELD, EQUAL, 2),
   // pgl_getpwuid(): the name is what the engine has written to USER_NAME (engine/static-variables.ts), 512.
   { from: '200241a8eaa6016a360200', to: '200241808480006a360200', count: 1 },
+  // pgl_sendConnData() sends an address as the key that a request to cancel has to bring along: the same one for all. The
+  // key is what the engine has written to CANCEL_KEY (engine/static-variables.ts), 576.
+  { from: '21014180d6888701360000', to: '210141c004280200360000', count: 1 },
 ];
 
 /**
