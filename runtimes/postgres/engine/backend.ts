@@ -72,6 +72,8 @@ export interface Backend {
   readonly preemption: Preemption;
   /** Delivers a signal as to a process, now if it waits, else before it does. */
   signal(number: number): void;
+  /** It does nothing any more, as after SIGKILL: whatever it waits for throws Exit. */
+  kill(): void;
   /** From now on its client says nothing any more. */
   endClient(): void;
   /** Gives back all that it has, of which nothing may run any more. */
@@ -117,13 +119,11 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
   Object.assign(provided, plain(memory, new DynamicLibraries(linked).calls()));
   instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
   table.set(caught.value, exports().setThrew);
-  const cancelKey = new Uint8Array(CANCEL_KEY.size);
-  fillRandom(cancelKey);
   const io = clientCalls(state, () => client);
   setCallbacks(exports(), table, suspending(memory, { ...io }));
   return {
     pid: options.pid,
-    cancelKey,
+    cancelKey: newCancelKey(),
     exports: exports(),
     memory,
     stackPointer,
@@ -132,6 +132,7 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
       exports().raise(number);
       interruption.interrupt();
     },
+    kill: () => interruption.kill(),
     endClient: () => {
       client = ENDED_CLIENT;
       interruption.interrupt();
@@ -148,6 +149,12 @@ const release = ({ memory, fds, timers }: BackendState): void => {
   unmapFrom(memory, 0, memory.bytes.length);
 };
 
+const newCancelKey = (): Uint8Array => {
+  const key = new Uint8Array(CANCEL_KEY.size);
+  fillRandom(key);
+  return key;
+};
+
 /** `invoke_…` functions by their names, and what jumps. */
 const jumpsFor =
   (host: Record<string, WebAssembly.Table | WebAssembly.Global | WebAssembly.Tag>) =>
@@ -162,12 +169,13 @@ const newState = (
   const fds = new FdTable();
   for (const stream of [new Nowhere(), new Nowhere(), stderr]) fds.add(stream);
   const memory = new GuestMemory();
+  const interruption = new Interruption();
   return {
     memory,
     fds,
     stacks,
-    interruption: new Interruption(),
-    preemption: new Preemption({ memory, stacks, exports }),
+    interruption,
+    preemption: new Preemption({ memory, stacks, interruption, exports }),
     timers: new Map(),
     env,
     relations,
