@@ -11,3 +11,8 @@ export const USER_NAME = { address: 512, size: 64 } as const;
 
 /** src/backend/storage/ipc/ipc.c, `before_shmem_exit_index` and so on: how many functions are called at the end. */
 export const EXIT_INDEXES = [2_797_184, 2_797_360, 2_797_536] as const;
+
+/** src/common/encnames.c, `pg_enc2name_tbl` (check_encoding_conversion_args() reads it). */
+export const ENCODING_NAMES = 2_729_504;
+/** src/common/wchar.c, `pg_wchar_table` (pg_encoding_max_length() reads it). */
+export const ENCODING_FUNCTIONS = 2_731_280;
