@@ -9,23 +9,28 @@ import type { GuestMount } from '../../../src/engine/mount-table.ts';
 import { POLLIN } from '../../../src/engine/poll-events.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import type { PostgresOptions } from '../postgres-options.ts';
-import { InnerClient } from './backend-client.ts';
+import type { BackendClient } from './backend-client.ts';
 import { createBackend } from './backend.ts';
 import type { Backend, BackendHost } from './backend.ts';
 import { BackendLife } from './backend-life.ts';
 import { makeCheckpoints } from './checkpoints.ts';
 import { ClientAdmission } from './client-admission.ts';
-import type { Client } from './client-admission.ts';
+import { DatabaseSetup } from './database-setup.ts';
+import type { InitFile } from './database-setup.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { InnerSession } from './inner-session.ts';
+import type { SessionUser } from './inner-session.ts';
 import { LogStream } from './log-stream.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
 import { RelationFiles } from './relation-files.ts';
 import { isSameSecret } from './same-secret.ts';
-import { commandLine } from './server-parameters.ts';
+import { commandLine, UNLOGGED } from './server-parameters.ts';
 import { sessionSettings } from './session-settings.ts';
 import { SharedSegments } from './shared-segments.ts';
 import { Stacks } from './stacks.ts';
 import { writeFatalError } from './startup-message.ts';
+import type { FatalError } from './startup-message.ts';
 import { Exit, FIRST_PID } from './syscalls/process-calls.ts';
 
 /** As in every installation of PostgreSQL. */
@@ -35,15 +40,21 @@ const SUPERUSER = 'postgres';
 /** signal(7) */
 const SIGINT = 2;
 const SIGTERM = 15;
+/** SQLSTATE (PostgreSQL 18 documentation, appendix A). */
+const ADMIN_SHUTDOWN = '57P01';
 
 export interface DatabaseOptions extends Pick<BackendHost, 'module' | 'env'> {
   readonly mounts: readonly GuestMount[];
   readonly options: PostgresOptions;
+  readonly directory: DataDirectory;
+  /** Whether there is nothing in the directory yet but what every new one has. */
+  readonly isNew: boolean;
+  readonly initFiles: readonly InitFile[];
 }
 
 export class DatabaseServer {
   readonly #services: EngineServices;
-  readonly #options: PostgresOptions;
+  readonly #options: DatabaseOptions;
   readonly #stacks: Stacks;
   readonly #host: BackendHost;
   readonly #admission: ClientAdmission;
@@ -51,10 +62,12 @@ export class DatabaseServer {
   #shared!: SharedMemory;
   #lastPid = FIRST_PID;
   #first!: BackendLife;
-  readonly #inner = new InnerClient();
+  readonly #inner = new InnerSession();
+  #failure: unknown;
   #isStopping = false;
 
-  constructor(services: EngineServices, { module, env, mounts, options }: DatabaseOptions) {
+  constructor(services: EngineServices, options: DatabaseOptions) {
+    const { module, env, mounts } = options;
     this.#services = services;
     this.#options = options;
     this.#stacks = new Stacks(services.events);
@@ -80,12 +93,46 @@ export class DatabaseServer {
     this.#stacks.begin(async () => {
       await this.#startFirst();
       this.#services.control.onStop(() => this.#stop());
-      this.#listen();
-      makeCheckpoints({ stacks: this.#stacks, relations: this.#host.relations, client: this.#inner });
+      this.#stacks.begin(() => this.#setUp());
       // It hears what the others want of everybody, and ends when they have ended.
-      this.#services.exit(await this.#first.serve());
+      const status = await this.#first.serve();
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#services.exit(status);
     });
     return this.#stacks.loop();
+  }
+
+  /** Makes what is to be there, and lets clients in. */
+  async #setUp(): Promise<void> {
+    const setup = new DatabaseSetup({
+      ...this.#options,
+      stacks: this.#stacks,
+      server: this.#inner,
+      open: (user) => this.#openSession(user),
+      notice: (text) => this.#services.notice(text),
+    });
+    try {
+      await setup.run();
+    } catch (error) {
+      // What has ended because all is to end is no failure.
+      if (this.#isStopping) return;
+      this.#failure = error;
+      this.#stop();
+      return;
+    }
+    if (this.#isStopping) return;
+    this.#listen();
+    makeCheckpoints({ stacks: this.#stacks, relations: this.#host.relations, client: this.#inner });
+  }
+
+  /** A session of the server's own. */
+  #openSession(user: SessionUser): InnerSession {
+    const session = new InnerSession(user);
+    this.#stacks.begin(async () => {
+      await this.#serve(session, new Map(Object.entries(user)), (error) => session.fail(error));
+      session.fail({ code: ADMIN_SHUTDOWN, message: 'the session has ended' });
+    });
+    return session;
   }
 
   async #startFirst(): Promise<void> {
@@ -97,7 +144,7 @@ export class DatabaseServer {
     this.#first = new BackendLife(backend);
     this.#backends.set(backend.pid, backend);
     await this.#first
-      .start(commandLine(SUPERUSER, this.#options.parameters), SUPERUSER)
+      .start(commandLine(SUPERUSER, { ...this.#options.options.parameters, ...UNLOGGED }), SUPERUSER)
       .catch((error: unknown) => {
         if (!(error instanceof Exit)) throw error;
         throw new WasmrunError('APP_NOT_RUNNABLE', 'PostgreSQL does not start', {
@@ -122,33 +169,42 @@ export class DatabaseServer {
       if (typeof socket === 'number') return;
       this.#stacks.begin(async () => {
         const client = await this.#admission.admit(socket);
-        if (client !== undefined) await this.#serve(client);
+        if (client === undefined) return;
+        const { connection, parameters } = client;
+        await this.#serve(connection, parameters, (error) => connection.sendBytes(writeFatalError(error)));
+        connection.socket.close();
       });
     }
   }
 
-  async #serve({ connection, parameters }: Client): Promise<void> {
+  /** @param refuse - tells the client why there is no backend for it */
+  async #serve(
+    client: BackendClient,
+    parameters: ReadonlyMap<string, string>,
+    refuse: (error: FatalError) => void,
+  ): Promise<void> {
     const stderr = new LogStream(this.#services.streams[2]);
     const backend = createBackend(this.#host, {
       pid: this.#nextPid(),
       shared: this.#shared,
       stderr,
-      client: connection,
+      client,
     });
     this.#backends.set(backend.pid, backend);
     const user = parameters.get('user') ?? '';
     const life = new BackendLife(backend);
     try {
-      await life.start(commandLine(parameters.get('database') ?? user, this.#options.parameters), user);
+      await life.start(
+        commandLine(parameters.get('database') ?? user, this.#options.options.parameters),
+        user,
+      );
       await ((await life.greet(sessionSettings(parameters))) ? life.serve() : life.end());
     } catch (error) {
       if (!(error instanceof Exit)) throw error;
-      const fatal = stderr.fatalError ?? { code: 'XX000', message: 'the connection could not be started' };
-      connection.sendBytes(writeFatalError(fatal));
+      refuse(stderr.fatalError ?? { code: 'XX000', message: 'the connection could not be started' });
     } finally {
       this.#backends.delete(backend.pid);
       backend.close();
-      connection.socket.close();
     }
     if (this.#isStopping) this.#stopWhenAlone();
   }
@@ -187,4 +243,3 @@ export class DatabaseServer {
     return this.#lastPid;
   }
 }
-
