@@ -1,5 +1,5 @@
 /** Checkpoints now and then, where something was written, as PostgreSQL's checkpointer makes them. */
-import type { InnerClient } from './backend-client.ts';
+import type { InnerSession } from './inner-session.ts';
 import type { RelationFiles } from './relation-files.ts';
 import type { Stacks } from './stacks.ts';
 
@@ -13,7 +13,7 @@ export interface CheckpointHost {
   readonly stacks: Stacks;
   readonly relations: RelationFiles;
   /** Makes them. */
-  readonly client: InnerClient;
+  readonly client: InnerSession;
 }
 
 /** Until it is disposed of. */
