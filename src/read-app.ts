@@ -31,7 +31,9 @@ export const readApp = async (
   const { directory, file } = await locateApp(path);
   // Unlike other paths it is one of the app's, wherever the command is typed.
   const module = typeof flags['--module'] === 'string' ? resolve(directory, flags['--module']) : undefined;
-  const { settings } = await loadAppSettings(directory, { ...flags, '--module': module }, how);
+  const { settings, merged } = await loadAppSettings(directory, { ...flags, '--module': module }, how);
+  const { refuseForOthers } = await import('./config/postgres-settings.ts');
+  refuseForOthers(merged);
   const app = await resolveApp(path, settings, RUNTIMES, log, how);
   const { exposureWarnings } = await import('./exposure.ts');
   const warnings = exposureWarnings(settings.network);

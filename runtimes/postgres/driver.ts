@@ -23,7 +23,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
           const files = new GuestFileSystem(mounts, new FdTable());
           lockDataDirectory(files);
           prepareDataDirectory(files, () => readFileSync(templateFile));
-          return new DatabaseServer(services, { module, env: launch.env, mounts }).run();
+          return new DatabaseServer(services, { module, env: launch.env, mounts, options }).run();
         },
       };
     },

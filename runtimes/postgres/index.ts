@@ -1,7 +1,8 @@
 /** Runtime for databases: PostgreSQL itself, of which an app is the data and the settings. */
+import { relative } from 'node:path';
 import { packageFile } from '../../src/os/package-file.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
-import type { GuestProgram, Runtime } from '../../src/runtime/runtime.ts';
+import type { App, GuestProgram, PostgresSettings, Runtime } from '../../src/runtime/runtime.ts';
 import { DATA_DIRECTORY, INSTALLATION } from './postgres-options.ts';
 import type { PostgresOptions } from './postgres-options.ts';
 
@@ -10,12 +11,33 @@ export const postgresRuntime: Runtime = {
   runsFile: () => false,
   // No file says that a directory is meant to be a database: only its name does.
   detect: () => Promise.resolve(undefined),
-  prepare: () => Promise.resolve(guestProgram()),
+  prepare: (app) => Promise.resolve(guestProgram(app)),
 };
 
-const guestProgram = (): GuestProgram => {
-  const options: PostgresOptions = { template: packageFile('dist/drivers/postgres/template.zst') };
+/** Where nothing is set. */
+const NO_SETTINGS: PostgresSettings = {
+  user: 'postgres',
+  init: [],
+  extensions: [],
+  slowMs: 1000,
+  parameters: {},
+};
+
+const TRUST = 'there is no [postgres] password: whoever reaches the port may do anything in the database';
+
+const guestProgram = ({ directory, postgres = NO_SETTINGS }: App): GuestProgram => {
+  const { user, password, database = user, init, extensions, slowMs, parameters } = postgres;
+  const options: PostgresOptions = {
+    template: packageFile('dist/drivers/postgres/template.zst'),
+    user,
+    database,
+    ...(password !== undefined && { password: password.reveal() }),
+    init: init.map((path) => ({ path, name: relative(directory, path) })),
+    extensions,
+    parameters: { log_min_duration_statement: String(slowMs), ...parameters },
+  };
   return {
+    ...(password === undefined && { notices: [TRUST] }),
     modulePath: packageFile('dist/drivers/postgres/postgres.wasm'),
     driver: driverPath('postgres'),
     options,

@@ -2,6 +2,24 @@
 export interface PostgresOptions {
   /** Absolute path of the archive of a new data directory. */
   readonly template: string;
+  /** Name of the role that owns the database, and may do anything. */
+  readonly user: string;
+  readonly database: string;
+  /** Of that role. Absent: every client is trusted. */
+  readonly password?: string;
+  /** SQL files that fill a new data directory, in their order. */
+  readonly init: readonly InitFile[];
+  /** Extensions that the database is to have. */
+  readonly extensions: readonly string[];
+  /** Parameters of PostgreSQL, besides those of the engine. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export interface InitFile {
+  /** Absolute path on the host. */
+  readonly path: string;
+  /** For people. */
+  readonly name: string;
 }
 
 /** Where the guest finds what PostgreSQL is made of besides its module, as it was built. */

@@ -1,5 +1,6 @@
 /** Prints settings as a `.wasmrun.toml` that would give them. */
 import { FIELD_NAMES, FIELDS, splitFieldName, type Field, type FieldName } from '../config/fields.ts';
+import { isTable } from '../config/readers.ts';
 import type { LoadedSettings } from '../config/settings.ts';
 
 interface Line {
@@ -48,6 +49,13 @@ const linesOf = (
   if (entry === undefined) return [{ section, text: `# ${key} is not set`, origin: undefined }];
   const field: Field<unknown> = FIELDS[name];
   const value = field.print === undefined ? entry.value : field.print(entry.value);
+  if (name === 'postgres.settings' && isTable(value)) {
+    return Object.entries(value).map(([parameter, content]) => ({
+      section,
+      text: `${key}.${tomlKey(parameter)} = ${tomlValue(content)}`,
+      origin: entry.origin(parameter),
+    }));
+  }
   return [{ section, text: `${key} = ${tomlValue(value)}`, origin: origins.get(name) }];
 };
 

@@ -20,6 +20,8 @@ import {
   variables,
   type Reader,
 } from './readers.ts';
+import { databaseName, extensionName, parameters, roleName, secret } from './postgres-settings.ts';
+import type { Secret } from './secret.ts';
 import {
   directoryMount,
   formatDirectoryMount,
@@ -46,6 +48,8 @@ export interface Field<Value> {
   readonly fallback?: Value;
   /** The value as it is written in TOML, where that differs. */
   print?(value: Value): unknown;
+  /** It is not to be seen, not even in an error about it. */
+  readonly isSecret?: boolean;
 }
 
 const field = <Value>(row: Field<Value>): Field<Value> => row;
@@ -153,6 +157,29 @@ export const FIELDS = {
     variable: 'WASMRUN_ALLOW_NET',
     fallback: [],
     print: (rules) => rules.map((rule) => rule.text),
+  }),
+
+  'postgres.database': field({ reader: text(databaseName), example: '"shop"' }),
+  'postgres.user': field<string>({ reader: text(roleName), example: '"shop"', fallback: 'postgres' }),
+  'postgres.password': field<Secret>({
+    reader: text(secret),
+    example: '"correct horse"',
+    variable: 'WASMRUN_POSTGRES_PASSWORD',
+    isSecret: true,
+  }),
+  'postgres.data': field({ reader: text(hostPath), example: '"data"' }),
+  'postgres.init': field({
+    reader: listOrOne(hostPath),
+    example: '["schema.sql", "seed.sql"]',
+    fallback: [],
+  }),
+  'postgres.extensions': field({ reader: listOrOne(extensionName), example: '["pg_trgm"]', fallback: [] }),
+  'postgres.slow_ms': field<number>({ reader: integer(0, 2_147_483_647), example: '1000', fallback: 1000 }),
+  'postgres.settings': field<ReadonlyMap<string, string>>({
+    reader: parameters,
+    example: '{ work_mem = "8MB", max_connections = 20 }',
+    fallback: new Map<string, string>(),
+    print: (values) => Object.fromEntries(values),
   }),
 
   'watch.paths': field({ reader: list(hostPath), example: '["src"]', fallback: [] }),

@@ -122,16 +122,17 @@ class ConfigFile {
   }
 
   #entry(name: FieldName, value: unknown, path: TomlPath): Entry<unknown> {
-    const { reader, example }: Field<unknown> = FIELDS[name];
+    const { reader, example, isSecret = false }: Field<unknown> = FIELDS[name];
     const { key } = splitFieldName(name);
     const fail = (problem: WasmrunError, ...at: TomlPath): never => {
-      if (!(problem instanceof TypeProblem)) return this.#failAtValue(problem, [...path, ...at]);
+      if (!(problem instanceof TypeProblem)) return this.#failAtValue(problem, [...path, ...at], isSecret);
       const said = at.length === 0 ? key : `every entry of ${key}`;
       return this.#failAtValue(
         new WasmrunError('CONFIG_INVALID', `${said} ${problem.message}`, {
           hint: `write ${key} = ${example}`,
         }),
         [...path, ...at],
+        isSecret,
       );
     };
     return {
@@ -159,21 +160,22 @@ class ConfigFile {
     throw this.#problem(problem, spanOf(key ?? value));
   }
 
-  #failAtValue(problem: WasmrunError, path: TomlPath): never {
+  #failAtValue(problem: WasmrunError, path: TomlPath, isSecret: boolean): never {
     const { key, value } = this.#position(path) ?? {};
-    throw this.#problem(problem, spanOf(value ?? key));
+    throw this.#problem(problem, spanOf(value ?? key), isSecret);
   }
 
-  #problem(problem: WasmrunError, span: { line: number; column: number; length: number }): WasmrunError {
+  #problem(
+    problem: WasmrunError,
+    span: { line: number; column: number; length: number },
+    isSecret = false,
+  ): WasmrunError {
     const place = `${this.#shown}:${span.line}:${span.column}`;
-    return new WasmrunError(
-      'CONFIG_INVALID',
-      `${place}: ${problem.message}\n${excerpt(this.#source, span)}`,
-      {
-        ...(problem.hint === undefined ? {} : { hint: problem.hint }),
-        cause: problem,
-      },
-    );
+    const shown = isSecret ? '' : `\n${excerpt(this.#source, span)}`;
+    return new WasmrunError('CONFIG_INVALID', `${place}: ${problem.message}${shown}`, {
+      ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+      cause: problem,
+    });
   }
 }
 

@@ -14,6 +14,7 @@ import type { ReloadPolicy } from '../watch/reload-policy.ts';
 import { findConfigFile } from './discover.ts';
 import type { FieldName, FieldValue } from './fields.ts';
 import { mergeEnvironment, type Variable } from './guest-environment.ts';
+import type { PostgresSettings } from '../runtime/runtime.ts';
 import { defaultLayer, environmentLayer, flagLayer, mergeLayers, type Flags, type Layer } from './layers.ts';
 
 export interface Settings {
@@ -56,6 +57,8 @@ export interface Settings {
     /** IPv4 networks in CIDR notation, in order of preference. */
     readonly addressPool: readonly string[];
   };
+  /** Of an app that is a database; of others they are defaults. */
+  readonly postgres: PostgresSettings;
   readonly watch: {
     /** Absolute paths; empty: the app's directory. */
     readonly paths: readonly string[];
@@ -203,6 +206,7 @@ const toSettings = (
       namespacePrefix: required(merged, 'network.namespace_prefix'),
       addressPool: required(merged, 'network.address_pool'),
     },
+    postgres: postgresSettings(merged),
     watch: {
       paths: required(merged, 'watch.paths'),
       ignore: required(merged, 'watch.ignore'),
@@ -214,3 +218,14 @@ const toSettings = (
     },
   };
 };
+
+const postgresSettings = (merged: Layer): PostgresSettings => ({
+  database: merged.get('postgres.database')?.value,
+  user: required(merged, 'postgres.user'),
+  password: merged.get('postgres.password')?.value,
+  data: merged.get('postgres.data')?.value,
+  init: required(merged, 'postgres.init'),
+  extensions: required(merged, 'postgres.extensions'),
+  slowMs: required(merged, 'postgres.slow_ms'),
+  parameters: Object.fromEntries(required(merged, 'postgres.settings')),
+});

@@ -5,7 +5,7 @@ import { WasmrunError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BuildOptions } from './build.ts';
 import { detectRuntimes, findRuntime, type Detection } from './registry.ts';
-import type { GuestProgram, Runtime } from './runtime.ts';
+import type { GuestProgram, PostgresSettings, Runtime } from './runtime.ts';
 
 /** The part of the settings that decides what is run. */
 export interface AppOptions {
@@ -22,6 +22,7 @@ export interface AppOptions {
     readonly sitePackages?: readonly string[];
     readonly memory?: number | undefined;
   };
+  readonly postgres?: PostgresSettings;
   readonly build: {
     readonly command?: string | readonly string[] | undefined;
     /** Absolute path. */
@@ -121,6 +122,7 @@ export const resolveApp = async (
         args: options.app.args,
         ...(options.app.env && { env: options.app.env }),
         ...(options.app.sitePackages && { sitePackages: options.app.sitePackages }),
+        ...(options.postgres && { postgres: options.postgres }),
         memory: options.app.memory,
         reason,
       });

@@ -35,6 +35,24 @@ export interface ProgramDirectory {
   readonly readOnly: boolean;
 }
 
+/** What a database is to be: the table `[postgres]`. */
+export interface PostgresSettings {
+  /** Absent: the user's name. */
+  readonly database?: string | undefined;
+  readonly user: string;
+  /** Absent: every client is trusted. */
+  readonly password?: { reveal(): string } | undefined;
+  /** Absolute path of the data directory; absent: `data` in the app's directory. */
+  readonly data?: string | undefined;
+  /** Absolute paths of SQL files that fill a new data directory, in their order. */
+  readonly init: readonly string[];
+  readonly extensions: readonly string[];
+  /** Statements that take longer are logged. */
+  readonly slowMs: number;
+  /** Parameters of PostgreSQL by their names, in lower case. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
 /** An app that is to be made ready. */
 export interface App {
   /** Absolute path of its directory. */
@@ -47,6 +65,8 @@ export interface App {
   readonly env?: Readonly<Record<string, string>>;
   /** Absolute paths of directories with packages for it, where the user names some. */
   readonly sitePackages?: readonly string[];
+  /** What a database is to be. */
+  readonly postgres?: PostgresSettings;
   /** Bytes of memory it may use, where that was said. */
   readonly memory?: number | undefined;
   /** Why this runtime was chosen, e.g. `package.json` or `--language`. */

@@ -8,7 +8,7 @@ import type { Listener } from '../../../src/engine/listeners.ts';
 import type { GuestMount } from '../../../src/engine/mount-table.ts';
 import { POLLIN } from '../../../src/engine/poll-events.ts';
 import { WasmrunError } from '../../../src/errors.ts';
-import { DATA_DIRECTORY, INSTALLATION } from '../postgres-options.ts';
+import type { PostgresOptions } from '../postgres-options.ts';
 import { InnerClient } from './backend-client.ts';
 import { createBackend } from './backend.ts';
 import type { Backend, BackendHost } from './backend.ts';
@@ -16,11 +16,12 @@ import { BackendLife } from './backend-life.ts';
 import { makeCheckpoints } from './checkpoints.ts';
 import { ClientAdmission } from './client-admission.ts';
 import type { Client } from './client-admission.ts';
-import { LOG_PREFIX, LogStream } from './log-stream.ts';
+import { LogStream } from './log-stream.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
 import { RelationFiles } from './relation-files.ts';
 import { isSameSecret } from './same-secret.ts';
+import { commandLine } from './server-parameters.ts';
 import { sessionSettings } from './session-settings.ts';
 import { SharedSegments } from './shared-segments.ts';
 import { Stacks } from './stacks.ts';
@@ -35,29 +36,14 @@ const SUPERUSER = 'postgres';
 const SIGINT = 2;
 const SIGTERM = 15;
 
-/** What every backend is started with: nothing that would need a process of its own. */
-const SETTINGS: Readonly<Record<string, string>> = {
-  dynamic_shared_memory_type: 'mmap',
-  // Who may come in is the engine's to say; PostgreSQL only wants to read one.
-  hba_file: `${INSTALLATION}/pg_hba.conf`,
-  io_method: 'sync',
-  log_line_prefix: LOG_PREFIX,
-  max_files_per_process: '200',
-  shared_buffers: '32MB',
-  // A backend would make the checkpoint itself, in the middle of writing the log. In MiB; see makeCheckpoints().
-  max_wal_size: '2097151',
-  max_parallel_maintenance_workers: '0',
-  max_parallel_workers: '0',
-  max_parallel_workers_per_gather: '0',
-  max_worker_processes: '0',
-};
-
 export interface DatabaseOptions extends Pick<BackendHost, 'module' | 'env'> {
   readonly mounts: readonly GuestMount[];
+  readonly options: PostgresOptions;
 }
 
 export class DatabaseServer {
   readonly #services: EngineServices;
+  readonly #options: PostgresOptions;
   readonly #stacks: Stacks;
   readonly #host: BackendHost;
   readonly #admission: ClientAdmission;
@@ -68,8 +54,9 @@ export class DatabaseServer {
   readonly #inner = new InnerClient();
   #isStopping = false;
 
-  constructor(services: EngineServices, { module, env, mounts }: DatabaseOptions) {
+  constructor(services: EngineServices, { module, env, mounts, options }: DatabaseOptions) {
     this.#services = services;
+    this.#options = options;
     this.#stacks = new Stacks(services.events);
     this.#host = {
       module,
@@ -109,12 +96,14 @@ export class DatabaseServer {
     });
     this.#first = new BackendLife(backend);
     this.#backends.set(backend.pid, backend);
-    await this.#first.start(commandLine(SUPERUSER), SUPERUSER).catch((error: unknown) => {
-      if (!(error instanceof Exit)) throw error;
-      throw new WasmrunError('APP_NOT_RUNNABLE', 'PostgreSQL does not start', {
-        hint: 'Its own words are above.',
+    await this.#first
+      .start(commandLine(SUPERUSER, this.#options.parameters), SUPERUSER)
+      .catch((error: unknown) => {
+        if (!(error instanceof Exit)) throw error;
+        throw new WasmrunError('APP_NOT_RUNNABLE', 'PostgreSQL does not start', {
+          hint: 'Its own words are above.',
+        });
       });
-    });
     this.#shared = shareMemory(backend);
   }
 
@@ -150,7 +139,7 @@ export class DatabaseServer {
     const user = parameters.get('user') ?? '';
     const life = new BackendLife(backend);
     try {
-      await life.start(commandLine(parameters.get('database') ?? user), user);
+      await life.start(commandLine(parameters.get('database') ?? user, this.#options.parameters), user);
       await ((await life.greet(sessionSettings(parameters))) ? life.serve() : life.end());
     } catch (error) {
       if (!(error instanceof Exit)) throw error;
@@ -198,12 +187,3 @@ export class DatabaseServer {
     return this.#lastPid;
   }
 }
-
-const commandLine = (database: string): string[] => [
-  `${INSTALLATION}/bin/postgres`,
-  '--single',
-  ...Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  '-D',
-  DATA_DIRECTORY,
-  database,
-];

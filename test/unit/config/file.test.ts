@@ -89,7 +89,12 @@ describe('an invalid file', () => {
     ['[network]\nfnord = 1', '2:1', 'unknown key "fnord"', '[network] knows forwards, bind'],
     ['[app]\ntransport = "auto"', '2:1', 'unknown key "transport" in [app]', 'it belongs below [network]'],
     ['[netwrok]\n', '1:2', 'there is no table [netwrok]', 'did you mean [network]?'],
-    ['[other]\n', '1:2', 'there is no table [other]', '[app], [build], [network], [network.egress], [watch]'],
+    [
+      '[other]\n',
+      '1:2',
+      'there is no table [other]',
+      '[app], [build], [network], [network.egress], [postgres], [watch]',
+    ],
     ['[network.egress]\nalow = []', '2:1', 'unknown key "alow" in [network.egress]', 'did you mean allow?'],
     ['[network]\negress = 3', '2:1', 'network.egress must be a table', '[network.egress]'],
     ['[network.egress]\nallow = ["a:b"]', '2:10', 'port "b" is not a number', 'example.org:443'],

@@ -44,6 +44,7 @@ const ENVIRONMENT_TEXTS: Record<string, readonly string[]> = {
   WASMRUN_ALLOW_NET: ['example.org:443,[2001:db8::/32]:1'],
   WASMRUN_NAMESPACE_PREFIX: ['other'],
   WASMRUN_ADDRESS_POOL: ['10.9.0.0/16,10.10.0.0/16'],
+  WASMRUN_POSTGRES_PASSWORD: ['of the environment'],
 };
 
 const environment = fc.record(

@@ -21,6 +21,7 @@ describe('defaults', () => {
         namespacePrefix: 'wasmrun',
         addressPool: ['10.231.0.0/16', '172.31.224.0/19', '192.168.231.0/24'],
       },
+      postgres: { user: 'postgres', init: [], extensions: [], slowMs: 1000, parameters: {} },
       watch: {
         paths: [],
         ignore: [],
