@@ -28,7 +28,12 @@ export class InnerClient implements BackendClient {
     const content = Buffer.from(`${text}\0`);
     const head = Buffer.from('Q\0\0\0\0', 'latin1');
     head.writeInt32BE(4 + content.length, 1);
-    this.#unread = Buffer.concat([this.#unread, head, content]);
+    this.say(Buffer.concat([head, content]));
+  }
+
+  /** Whole messages of the protocol. */
+  protected say(messages: Buffer): void {
+    this.#unread = Buffer.concat([this.#unread, messages]);
     this.#wake?.();
   }
 

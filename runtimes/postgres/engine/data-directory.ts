@@ -4,6 +4,7 @@ import { RECORD_LOCK } from '../../../src/engine/descriptor.ts';
 import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import { DATA_DIRECTORY } from '../postgres-options.ts';
+import { CONTROL_FILE_PATH, withOwnSecret } from './control-file.ts';
 import { unpackDirectory } from '../template-archive.ts';
 import type { UnpackedEntry } from '../template-archive.ts';
 
@@ -57,7 +58,8 @@ export const prepareDataDirectory = (files: GuestFileSystem, template: () => Uin
       continue;
     }
     const fd = must(path, files.open(whole, O_WRONLY | O_CREAT | O_TRUNC, FILE_MODE));
-    must(path, files.openFiles.writeBytes(fd, content, undefined));
+    const bytes = path === CONTROL_FILE_PATH ? withOwnSecret(content) : content;
+    must(path, files.openFiles.writeBytes(fd, bytes, undefined));
     must(path, files.openFiles.close(fd));
   }
 };

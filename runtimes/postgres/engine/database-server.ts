@@ -9,13 +9,14 @@ import type { GuestMount } from '../../../src/engine/mount-table.ts';
 import { POLLIN } from '../../../src/engine/poll-events.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import type { PostgresOptions } from '../postgres-options.ts';
-import { InnerClient } from './backend-client.ts';
+import { InnerSession } from './inner-session.ts';
 import { createBackend } from './backend.ts';
 import type { Backend, BackendHost } from './backend.ts';
 import { BackendLife } from './backend-life.ts';
 import { makeCheckpoints } from './checkpoints.ts';
 import { ClientAdmission } from './client-admission.ts';
 import type { Client } from './client-admission.ts';
+import { LoginRules } from './login-rules.ts';
 import { LogStream } from './log-stream.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
@@ -46,12 +47,13 @@ export class DatabaseServer {
   readonly #options: PostgresOptions;
   readonly #stacks: Stacks;
   readonly #host: BackendHost;
+  readonly #inner: InnerSession;
+  readonly #rules: LoginRules;
   readonly #admission: ClientAdmission;
   readonly #backends = new Map<number, Backend>();
   #shared!: SharedMemory;
   #lastPid = FIRST_PID;
   #first!: BackendLife;
-  readonly #inner = new InnerClient();
   #isStopping = false;
 
   constructor(services: EngineServices, { module, env, mounts, options }: DatabaseOptions) {
@@ -68,10 +70,13 @@ export class DatabaseServer {
       segments: new SharedSegments(),
       kill: (pid, signal) => this.#kill(pid, signal),
     };
+    this.#inner = new InnerSession(this.#stacks);
+    this.#rules = new LoginRules(this.#inner, options.password !== undefined);
     this.#admission = new ClientAdmission({
       events: services.events,
       stacks: this.#stacks,
       cancel: (pid, key) => this.#cancel(pid, key),
+      rules: this.#rules,
     });
   }
 
@@ -80,12 +85,18 @@ export class DatabaseServer {
     this.#stacks.begin(async () => {
       await this.#startFirst();
       this.#services.control.onStop(() => this.#stop());
-      this.#listen();
-      makeCheckpoints({ stacks: this.#stacks, relations: this.#host.relations, client: this.#inner });
+      this.#stacks.begin(() => this.#open());
       // It hears what the others want of everybody, and ends when they have ended.
       this.#services.exit(await this.#first.serve());
     });
     return this.#stacks.loop();
+  }
+
+  /** From here on the first backend answers. */
+  async #open(): Promise<void> {
+    await this.#rules.read();
+    this.#listen();
+    makeCheckpoints({ stacks: this.#stacks, relations: this.#host.relations, client: this.#inner });
   }
 
   async #startFirst(): Promise<void> {
@@ -121,13 +132,13 @@ export class DatabaseServer {
       const socket = listener.accept();
       if (typeof socket === 'number') return;
       this.#stacks.begin(async () => {
-        const client = await this.#admission.admit(socket);
+        using client = await this.#admission.admit(socket);
         if (client !== undefined) await this.#serve(client);
       });
     }
   }
 
-  async #serve({ connection, parameters }: Client): Promise<void> {
+  async #serve({ connection, user, parameters }: Client): Promise<void> {
     const stderr = new LogStream(this.#services.streams[2]);
     const backend = createBackend(this.#host, {
       pid: this.#nextPid(),
@@ -136,7 +147,6 @@ export class DatabaseServer {
       client: connection,
     });
     this.#backends.set(backend.pid, backend);
-    const user = parameters.get('user') ?? '';
     const life = new BackendLife(backend);
     try {
       await life.start(commandLine(parameters.get('database') ?? user, this.#options.parameters), user);
