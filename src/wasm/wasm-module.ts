@@ -104,6 +104,29 @@ export class WasmModule {
     return Array.from({ length: count }, () => readUnsigned(items, cursor));
   }
 
+  /**
+   * Gives functions other bodies.
+   * @param changes - by the place of a function among the module's own; what they get and give is without its length
+   */
+  changeBodies(changes: ReadonlyMap<number, (body: Uint8Array) => Uint8Array>): void {
+    const { count, items } = this.vector(SECTION.code);
+    const cursor = { at: 0 };
+    const parts: Uint8Array[] = [];
+    let kept = 0;
+    for (let index = 0; index < count; index += 1) {
+      const start = cursor.at;
+      const length = readUnsigned(items, cursor);
+      cursor.at += length;
+      const change = changes.get(index);
+      if (change === undefined) continue;
+      const body = change(items.subarray(cursor.at - length, cursor.at));
+      parts.push(items.subarray(kept, start), Uint8Array.from(unsigned(body.length)), body);
+      kept = cursor.at;
+    }
+    parts.push(items.subarray(kept));
+    this.replace(SECTION.code, { count, items: Buffer.concat(parts) });
+  }
+
   replace(id: number, { count, items }: Vector): void {
     const index = this.#sections.findIndex((each) => each.id === id);
     this.#sections[index] = { id, content: Buffer.concat([Uint8Array.from(unsigned(count)), items]) };

@@ -138,7 +138,7 @@ export class PsqlSession implements AsyncDisposable {
       if (isSo()) resolve();
     };
     this.#watchers.add(look);
-    this.#child.once('close', () => reject(new Error(`psql has ended: ${this.#output}`)));
+    void this.#ended.then(() => reject(new Error(`psql has ended: ${this.#output}`)));
     look();
     return promise.finally(() => this.#watchers.delete(look));
   }

@@ -1,6 +1,5 @@
 /** Whom a backend serves. Results are numbers of bytes, or negated WASI errnos. */
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
-import { WASI } from '../../../src/engine/errno.ts';
 
 export interface BackendClient {
   /** Reads into the loaded buffer; 0 at the end, -EAGAIN where there is nothing yet. */
@@ -17,40 +16,6 @@ export const ENDED_CLIENT: BackendClient = {
   send: ({ iovTotal }) => iovTotal,
   watch: () => ({ [Symbol.dispose]: () => {} }),
 };
-
-/** The server itself: it says little, and does not listen to the answers. */
-export class InnerClient implements BackendClient {
-  #unread: Buffer = Buffer.alloc(0);
-  #wake: (() => void) | undefined;
-
-  /** Has a command of SQL carried out ("Query" of the protocol). */
-  query(text: string): void {
-    const content = Buffer.from(`${text}\0`);
-    const head = Buffer.from('Q\0\0\0\0', 'latin1');
-    head.writeInt32BE(4 + content.length, 1);
-    this.say(Buffer.concat([head, content]));
-  }
-
-  /** Whole messages of the protocol. */
-  protected say(messages: Buffer): void {
-    this.#unread = Buffer.concat([this.#unread, messages]);
-    this.#wake?.();
-  }
-
-  receive(memory: GuestMemory): number {
-    if (this.#unread.length === 0) return -WASI.EAGAIN;
-    return takeInto(memory, this.#unread, (rest) => (this.#unread = rest));
-  }
-
-  send({ iovTotal }: GuestMemory): number {
-    return iovTotal;
-  }
-
-  watch(events: number, callback: (events: number) => void): Disposable {
-    this.#wake = () => callback(events);
-    return { [Symbol.dispose]: () => (this.#wake = undefined) };
-  }
-}
 
 /** Copies as much as fits into the loaded buffer; how much that is. */
 export const takeInto = (memory: GuestMemory, bytes: Buffer, keep: (rest: Buffer) => void): number => {

@@ -37,6 +37,8 @@ export interface BackendExports {
   readonly PostgresMainLoopOnce: () => void;
   /** What comes after an error that was not caught. */
   readonly PostgresMainLongJmp: () => void;
+  /** Whether there is anything that ProcessInterrupts() is to look into. */
+  readonly InterruptPending: WebAssembly.Global;
   readonly IsUnderPostmaster: WebAssembly.Global;
   /** Points to the process's own entry. */
   readonly MyProc: WebAssembly.Global;

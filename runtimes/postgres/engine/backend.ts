@@ -23,6 +23,7 @@ import { linkImports, plain, setCallbacks, suspending } from './linkage.ts';
 import type { HostFunctions } from './linkage.ts';
 import { Membership } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
+import { Preemption } from './preemption.ts';
 import type { RelationFiles } from './relation-files.ts';
 import { unmapFrom } from './shared-pages.ts';
 import { SharedSegments } from './shared-segments.ts';
@@ -68,8 +69,11 @@ export interface Backend {
   readonly exports: BackendExports;
   readonly memory: GuestMemory;
   readonly stackPointer: WebAssembly.Global;
+  readonly preemption: Preemption;
   /** Delivers a signal as to a process, now if it waits, else before it does. */
   signal(number: number): void;
+  /** It does nothing any more, as after SIGKILL: whatever it waits for throws Exit. */
+  kill(): void;
   /** From now on its client says nothing any more. */
   endClient(): void;
   /** Gives back all that it has, of which nothing may run any more. */
@@ -115,20 +119,20 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
   Object.assign(provided, plain(memory, new DynamicLibraries(linked).calls()));
   instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
   table.set(caught.value, exports().setThrew);
-  const cancelKey = new Uint8Array(CANCEL_KEY.size);
-  fillRandom(cancelKey);
   const io = clientCalls(state, () => client);
   setCallbacks(exports(), table, suspending(memory, { ...io }));
   return {
     pid: options.pid,
-    cancelKey,
+    cancelKey: newCancelKey(),
     exports: exports(),
     memory,
     stackPointer,
+    preemption: state.preemption,
     signal: (number) => {
       exports().raise(number);
       interruption.interrupt();
     },
+    kill: () => interruption.kill(),
     endClient: () => {
       client = ENDED_CLIENT;
       interruption.interrupt();
@@ -145,6 +149,12 @@ const release = ({ memory, fds, timers }: BackendState): void => {
   unmapFrom(memory, 0, memory.bytes.length);
 };
 
+const newCancelKey = (): Uint8Array => {
+  const key = new Uint8Array(CANCEL_KEY.size);
+  fillRandom(key);
+  return key;
+};
+
 /** `invoke_…` functions by their names, and what jumps. */
 const jumpsFor =
   (host: Record<string, WebAssembly.Table | WebAssembly.Global | WebAssembly.Tag>) =>
@@ -158,11 +168,14 @@ const newState = (
 ): BackendState => {
   const fds = new FdTable();
   for (const stream of [new Nowhere(), new Nowhere(), stderr]) fds.add(stream);
+  const memory = new GuestMemory();
+  const interruption = new Interruption();
   return {
-    memory: new GuestMemory(),
+    memory,
     fds,
     stacks,
-    interruption: new Interruption(),
+    interruption,
+    preemption: new Preemption({ memory, stacks, interruption, exports }),
     timers: new Map(),
     env,
     relations,

@@ -1,5 +1,5 @@
 /** Who may come in, and how many: what PostgreSQL's catalogues and parameters say of that. */
-import type { InnerSession } from './inner-session.ts';
+import type { Answer } from './inner-session.ts';
 import { MOCK_NONCE, CONTROL_FILE_PATH } from './control-file.ts';
 import { Refusal, SQLSTATE } from './refusal.ts';
 import { parseVerifier } from './scram.ts';
@@ -23,11 +23,14 @@ const LIMITS = `
     pg_catalog.current_setting('reserved_connections'),
     1000 * (select setting::int from pg_catalog.pg_settings where name = 'authentication_timeout'),
     pg_catalog.encode(pg_catalog.pg_read_binary_file('${CONTROL_FILE_PATH}', ${MOCK_NONCE.offset}, ${MOCK_NONCE.size}), 'hex')`;
-const PASSWORD = `
-  select rolpassword, rolvaliduntil < pg_catalog.now() from pg_catalog.pg_authid where rolname = $1`;
-const PRIVILEGES = `
+const passwordOf = (user: string): string => `
+  select rolpassword, rolvaliduntil < pg_catalog.now()
+  from pg_catalog.pg_authid where rolname = ${literal(user)}`;
+const privilegesOf = (user: string): string => `
   select rolsuper, pg_catalog.pg_has_role(oid, 'pg_use_reserved_connections', 'usage')
-  from pg_catalog.pg_authid where rolname = $1`;
+  from pg_catalog.pg_authid where rolname = ${literal(user)}`;
+/** A text as SQL has it, whatever `standard_conforming_strings` says. */
+const literal = (text: string): string => `E'${text.replaceAll('\\', String.raw`\\`).replaceAll("'", "''")}'`;
 const TRUE = 't';
 
 /** What is known of a role that wants to log in. */
@@ -41,15 +44,15 @@ export interface Login {
 const nobody = (reason: string): Login => ({ verifier: undefined, reason });
 
 export class LoginRules {
-  readonly #inner: InnerSession;
+  readonly #question: (sql: string) => Promise<Answer>;
   readonly needsPassword: boolean;
   /** What those who cannot log in are given a salt by. */
   #secret: Uint8Array = new Uint8Array();
   #limits: LoginLimits = { connections: 0, forSuperusers: 0, reserved: 0, timeoutMs: 0 };
 
-  /** @param inner - somebody who may see passwords */
-  constructor(inner: InnerSession, needsPassword: boolean) {
-    this.#inner = inner;
+  /** @param question - asks PostgreSQL, as somebody who may see passwords */
+  constructor(question: (sql: string) => Promise<Answer>, needsPassword: boolean) {
+    this.#question = question;
     this.needsPassword = needsPassword;
   }
 
@@ -75,7 +78,7 @@ export class LoginRules {
 
   /** What is stored of a role's password, or why nobody can log in by one, as get_role_password() says it. */
   async verifierOf(user: string): Promise<Login> {
-    const [stored, isExpired] = await this.#ask(PASSWORD, user);
+    const [stored, isExpired] = await this.#ask(passwordOf(user));
     if (stored === undefined) return nobody(`Role "${user}" does not exist.`);
     if (stored === null || stored === '') return nobody(`User "${user}" has no password assigned.`);
     if (isExpired === TRUE) return nobody(`User "${user}" has an expired password.`);
@@ -92,7 +95,7 @@ export class LoginRules {
   async checkReserved(user: string, left: number): Promise<void> {
     const { forSuperusers, reserved } = this.#limits;
     if (left >= forSuperusers + reserved) return;
-    const [isSuperuser, mayReserve] = await this.#ask(PRIVILEGES, user);
+    const [isSuperuser, mayReserve] = await this.#ask(privilegesOf(user));
     if (isSuperuser === TRUE) return;
     const role =
       left < forSuperusers
@@ -115,8 +118,8 @@ export class LoginRules {
   }
 
   /** The first row of the answer; nothing where there is none. */
-  async #ask(sql: string, ...values: string[]): Promise<readonly (string | null)[]> {
-    const { rows, error } = await this.#inner.ask(sql, values);
+  async #ask(sql: string): Promise<readonly (string | null)[]> {
+    const { rows, error } = await this.#question(sql);
     if (error !== undefined) throw new Refusal(error.code, error.message);
     return rows[0] ?? [];
   }

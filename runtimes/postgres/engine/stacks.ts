@@ -1,6 +1,6 @@
 /**
  * Stacks of the backends, suspended while they wait (JavaScript Promise Integration): one of them runs at a time, until it
- * waits or ends, and the loop waits for all of them. While an activity of them waits it does nothing else, and no other
+ * waits, lets others go on, or ends, and the loop waits for all of them. While an activity of them waits it does nothing else, and no other
  * promise of Node's is waited for: so the loop knows when nothing runs.
  */
 import { setFlagsFromString } from 'node:v8';
@@ -18,12 +18,19 @@ interface Timer {
   readonly action: () => void;
 }
 
+/** How long what computes may keep all others waiting, in ms: as long as a process of Linux has a processor, about. */
+const SLICE_MS = 3;
+
 export type Resume<Value> = (value: Value) => void;
 
 export class Stacks {
   readonly #events: EventPoll;
   readonly #timers = new Set<Timer>();
+  /** What only lets others go on, in the order of its coming. */
+  readonly #yielding: (() => void)[] = [];
   #running = 0;
+  /** When the loop has last looked what happens, as performance.now() has it. */
+  #lastLook = 0;
   #failure: { readonly error: unknown } | undefined;
   #onIdle: () => void = () => {};
 
@@ -56,6 +63,16 @@ export class Stacks {
     return promise;
   }
 
+  /** Is it time to let others go on? */
+  isOverdue(now: number): boolean {
+    return now - this.#lastLook >= SLICE_MS;
+  }
+
+  /** Lets others go on, those that happen something to first. */
+  yield(): Promise<void> {
+    return this.suspend((resume) => this.#yielding.push(() => resume()));
+  }
+
   /** Calls back once, after `ms`, unless it is disposed of. */
   after(ms: number, action: () => void): Disposable {
     const timer = { deadline: performance.now() + ms, action };
@@ -72,6 +89,9 @@ export class Stacks {
       events.wait(this.#patience());
       if (events.isHostDue) await events.hostTurn();
       this.#ring();
+      this.#lastLook = performance.now();
+      // One of them: what happens is looked at before it is the next one's turn.
+      this.#yielding.shift()?.();
     }
   }
 
@@ -90,6 +110,7 @@ export class Stacks {
   }
 
   #patience(): number {
+    if (this.#yielding.length > 0) return 0;
     let deadline = Infinity;
     for (const timer of this.#timers) deadline = Math.min(deadline, timer.deadline);
     return Math.max(0, deadline - performance.now());

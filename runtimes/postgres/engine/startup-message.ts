@@ -106,12 +106,3 @@ export const writeFatalError = ({ code, message, detail }: FatalError): Buffer =
   ];
   return writeMessage('E', Buffer.from(`${fields.join('\0')}\0\0`));
 };
-
-/** What an ErrorResponse says. */
-export const readError = (content: Buffer): FatalError => {
-  const fields = content.toString().split('\0');
-  const [code = '', message = ''] = ['C', 'M'].map((type) =>
-    fields.find((field) => field.startsWith(type))?.slice(1),
-  );
-  return { code, message };
-};

@@ -14,3 +14,9 @@ export const CANCEL_KEY = { address: 576, size: 4 } as const;
 
 /** src/backend/storage/ipc/ipc.c, `before_shmem_exit_index` and so on: how many functions are called at the end. */
 export const EXIT_INDEXES = [2_797_184, 2_797_360, 2_797_536] as const;
+
+/** After so many looks for interrupts others may go on, a number of 32 bits below all of C's. See rewrite/preemption.ts. */
+export const COUNTDOWN = 640;
+
+/** `InterruptPending` where there is none: neither 0, which would not be looked into, nor 1, which PostgreSQL sets. */
+export const NOT_INTERRUPTED = 2;

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
+import { yieldWhereInterrupted } from './preemption.ts';
 
 /** SHA-256 of `pglite.wasm` of @electric-sql/pglite 0.5.14 (PostgreSQL 18.6): what is here fits no other one. */
 const MODULE_HASH = '7ec09d5161aabfe03cf6f3999549398a14e23db467d799fbd28004586d362035';
@@ -102,9 +103,12 @@ export const separateProcess = (bytes: Uint8Array): Uint8Array => {
   if (hash !== MODULE_HASH) throw new Error(`this version of pglite.wasm is not known: ${hash}`);
   const module = new WasmModule(CHANGES.reduce(apply, Buffer.from(bytes)));
   module.append(SECTION.export, [...name('raise'), KIND.function, ...unsigned(RAISE)]);
-  replaceBodies(module);
+  module.changeBodies(
+    new Map([...BODIES].map(([number, body]) => [number - IMPORTED_FUNCTIONS, () => Uint8Array.from(body)])),
+  );
   importTable(module);
   importStackPointer(module);
+  yieldWhereInterrupted(module, { imported: IMPORTED_FUNCTIONS, wait: IMPORT.waitEventSetWait });
   return module.bytes();
 };
 
@@ -121,21 +125,6 @@ const apply = (bytes: Buffer, { from, to, count }: Change): Buffer => {
 };
 
 const name = (text: string): number[] => [...unsigned(text.length), ...Buffer.from(text)];
-
-const replaceBodies = (module: WasmModule): void => {
-  const { count, items } = module.vector(SECTION.code);
-  const cursor = { at: 0 };
-  const bodies = Array.from({ length: count }, (_, index) => {
-    const start = cursor.at;
-    const size = readUnsigned(items, cursor);
-    cursor.at += size;
-    const body = BODIES.get(IMPORTED_FUNCTIONS + index);
-    return body === undefined
-      ? items.subarray(start, cursor.at)
-      : Uint8Array.from([...unsigned(body.length), ...body]);
-  });
-  module.replace(SECTION.code, { count, items: Buffer.concat(bodies) });
-};
 
 /** The module's only table becomes an import: what catches its jumps (engine/jumps.ts) is there before the module. */
 const importTable = (module: WasmModule): void => {

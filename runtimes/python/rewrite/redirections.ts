@@ -71,7 +71,7 @@ export const redirectFunctions = (bytes: Uint8Array): Uint8Array => {
     const body = callOf(type, types[type]!, firstSlot + index, QUICK_WAYS[name]);
     bodies.set(number - imported.length, () => body);
   }
-  replaceBodies(module, bodies);
+  module.changeBodies(bodies);
   return module.bytes();
 };
 
@@ -165,26 +165,4 @@ const signed = (value: number): number[] => {
   const bytes = unsigned(value);
   const last = bytes.at(-1)!;
   return last < 0x40 ? bytes : [...bytes.slice(0, -1), last | 0x80, 0];
-};
-
-const replaceBodies = (
-  module: WasmModule,
-  bodies: ReadonlyMap<number, (body: Uint8Array) => Uint8Array>,
-): void => {
-  const { count, items } = module.vector(SECTION.code);
-  const cursor = { at: 0 };
-  const parts: Uint8Array[] = [];
-  let kept = 0;
-  for (let index = 0; index < count; index += 1) {
-    const start = cursor.at;
-    const length = readUnsigned(items, cursor);
-    cursor.at += length;
-    const change = bodies.get(index);
-    if (change === undefined) continue;
-    const body = change(items.subarray(cursor.at - length, cursor.at));
-    parts.push(items.subarray(kept, start), Uint8Array.from(unsigned(body.length)), body);
-    kept = cursor.at;
-  }
-  parts.push(items.subarray(kept));
-  module.replace(SECTION.code, { count, items: Buffer.concat(parts) });
 };

@@ -3,6 +3,7 @@ import type { Descriptor } from '../../../../src/engine/descriptor.ts';
 import type { GuestState } from '../../../../src/engine/emscripten/calls.ts';
 import type { BackendExports } from '../backend-exports.ts';
 import type { Interruption } from '../interruption.ts';
+import type { Preemption } from '../preemption.ts';
 import type { RelationFiles } from '../relation-files.ts';
 import type { SharedSegments } from '../shared-segments.ts';
 import type { Stacks } from '../stacks.ts';
@@ -10,6 +11,7 @@ import type { Stacks } from '../stacks.ts';
 export interface BackendState extends GuestState {
   readonly stacks: Stacks;
   readonly interruption: Interruption;
+  readonly preemption: Preemption;
   /** Those of setitimer(2) that run, by their kind. */
   readonly timers: Map<number, Disposable>;
   readonly env: Readonly<Record<string, string>>;

@@ -4,6 +4,7 @@ import { calendarCalls } from '../../../../src/engine/emscripten/calendar.ts';
 import type { Call } from '../../../../src/engine/emscripten/calls.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
 import { fillRandom } from '../../../../src/engine/random.ts';
+import { Exit } from '../exit.ts';
 import type { BackendState } from './backend-calls.ts';
 
 const PAGE = 65_536;
@@ -18,16 +19,6 @@ const ABORTED = 134;
 
 /** netdb.h of musl: nobody is looked for by name. */
 const EAI_NONAME = -2;
-
-/** A backend wants to end. */
-export class Exit extends Error {
-  readonly status: number;
-
-  constructor(status: number) {
-    super(`exit ${status}`);
-    this.status = status;
-  }
-}
 
 export interface ProcessOptions {
   readonly memory: WebAssembly.Memory;
@@ -89,7 +80,11 @@ export const processCalls = (
     // kill(2) arrives here as well (rewrite/host-process.ts): a number that is no descriptor's is a process's, or, less
     // than 0, that of its group, which it is alone in.
     __syscall_fchmod: (target: number, value: number) => {
-      if (Math.abs(target) >= FIRST_PID) return kill(Math.abs(target), value) ? 0 : -1;
+      if (Math.abs(target) >= FIRST_PID) {
+        if (kill(Math.abs(target), value)) return 0;
+        memory.view.setInt32(exports().__errno_location(), WASI.ESRCH, true);
+        return -1;
+      }
       return fds.get(target)?.setMode(value) ?? -WASI.EBADF;
     },
     _setitimer_js: (which: number, ms: number) => {

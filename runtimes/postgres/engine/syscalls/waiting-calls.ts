@@ -7,12 +7,12 @@ import type { BackendState } from './backend-calls.ts';
 export type WaitingCall = (...values: never[]) => number | Promise<number>;
 
 /** Waits at most `ms`, until `arm` calls what it is given, which it can be told to give up; what it resolves with is that. */
-const wait = (
+const wait = async (
   { stacks, interruption }: BackendState,
   ms: number,
   arm: (resume: (value: number) => void) => () => void,
-): Promise<number> =>
-  stacks.suspend<number>((resume) => {
+): Promise<number> => {
+  const value = await stacks.suspend<number>((resume) => {
     const end = (value: number): void => {
       interruption.onInterrupt(undefined);
       timer?.[Symbol.dispose]();
@@ -23,6 +23,9 @@ const wait = (
     const giveUp = arm(end);
     interruption.onInterrupt(() => end(-WASI.EINTR));
   });
+  interruption.endIfKilled();
+  return value;
+};
 
 /** src/include/storage/waiteventset.h */
 const WL_LATCH_SET = 1;
@@ -105,6 +108,8 @@ export const waitingCalls = (
   };
   return {
     __syscall_fchownat: (set: number, timeout: number, result: number) => {
+      // No events and no time: another is let go on (rewrite/preemption.ts).
+      if (set === 0 && timeout === 0) return state.preemption.ask();
       state.interruption.take();
       return waitForSet(set, timeout, result);
     },
@@ -143,7 +148,11 @@ export const clientCalls = (
       return result === -WASI.EAGAIN ? again() : tell(result);
     };
   return {
-    read: transfer(POLLIN, (client) => client.receive(memory)),
+    read: transfer(POLLIN, (client) => {
+      const length = client.receive(memory);
+      if (length > 0) state.preemption.begin();
+      return length;
+    }),
     write: transfer(POLLOUT, (client) => client.send(memory)),
   };
 };
