@@ -17,6 +17,8 @@ export interface PsqlOptions {
   readonly database?: string;
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** More of psql's own arguments. */
+  readonly args?: readonly string[];
 }
 
 /** Disposing of it stops it, and sees that nothing is left. */
@@ -34,15 +36,28 @@ export interface TestDatabase extends AsyncDisposable {
  * Starts a database and waits until it takes connections.
  * @param args - of `wasmrun os`, besides those that every one needs
  */
-export const startDatabase = async (...args: readonly string[]): Promise<TestDatabase> => {
-  const app = await writeAppDirectory({ '.wasmrun.toml': '[app]\nlanguage = "postgres"\n' });
+export const startDatabase = (...args: readonly string[]): Promise<TestDatabase> =>
+  startDatabaseWith('', ...args);
+
+/** The same, with what is written in `[postgres]`. */
+export const startDatabaseWith = async (
+  settings: string,
+  ...args: readonly string[]
+): Promise<TestDatabase> => {
+  const app = await writeAppDirectory({
+    '.wasmrun.toml': `[app]\nlanguage = "postgres"\n[postgres]\n${settings}\n`,
+  });
   const run = startCli(['os', app.path, '--forward', '5432', ...args]);
   const port = Number(/:(\d+)$/.exec(await run.url())?.[1]);
   return {
     run,
     port,
     psql: (commands, options = {}) => {
-      const child = startPsql(port, ['-qAt', ...commands.flatMap((each) => ['-c', each])], options);
+      const child = startPsql(
+        port,
+        ['-qAt', ...(options.args ?? []), ...commands.flatMap((each) => ['-c', each])],
+        options,
+      );
       child.stdin.end(options.input ?? '');
       return endOf(child);
     },

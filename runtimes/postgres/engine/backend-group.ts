@@ -13,6 +13,7 @@ import { makeCheckpoints } from './checkpoints.ts';
 import { Exit } from './exit.ts';
 import { InnerSession } from './inner-session.ts';
 import type { SessionUser } from './inner-session.ts';
+import type { Answer } from './inner-session.ts';
 import { LogStream } from './log-stream.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
@@ -93,6 +94,7 @@ export class BackendGroup {
     // It hears what the others want of everybody, and ends when they have ended.
     const { backend } = this.#first;
     const status = await this.#untilEnd(backend, () => this.#first.serve());
+    this.server.fail(this.#hasCrashed ? CRASHED : ENDED);
     this.#remove(backend);
     if (this.#backends.size > 0) await stacks.suspend<void>((resume) => (this.#onAlone = () => resume()));
     this.#shared?.pages[Symbol.dispose]();
@@ -100,15 +102,20 @@ export class BackendGroup {
     return this.#hasCrashed ? undefined : status;
   }
 
+  /** Has the first backend carry out a command, which sees everything. */
+  ask(sql: string): Promise<Answer> {
+    return this.#host.stacks.suspend((resume) => this.server.query(sql, resume));
+  }
+
   /** Lasts as long as the client's backend does; what the client is still to be told, if anything. */
   async serve(
     client: BackendClient,
+    user: string,
     parameters: ReadonlyMap<string, string>,
   ): Promise<FatalError | undefined> {
     if (this.#hasCrashed) return RECOVERING;
     const stderr = new LogStream(this.#host.log);
     const backend = this.#create({ shared: this.#shared!, stderr, client });
-    const user = parameters.get('user') ?? '';
     const life = new BackendLife(backend);
     const database = parameters.get('database') ?? user;
     let hasBegun = false;
@@ -127,7 +134,7 @@ export class BackendGroup {
   open(user: SessionUser): InnerSession {
     const session = new InnerSession(user);
     this.#host.stacks.begin(async () =>
-      session.fail((await this.serve(session, new Map(Object.entries(user)))) ?? ENDED),
+      session.fail((await this.serve(session, user.user, new Map(Object.entries(user)))) ?? ENDED),
     );
     return session;
   }

@@ -41,6 +41,11 @@ export class ClientConnection implements BackendClient {
     this.#unread = this.#unread.subarray(length);
   }
 
+  /** These are to be read again, before all others. */
+  putBack(bytes: Buffer): void {
+    this.#unread = Buffer.concat([bytes, this.#unread]);
+  }
+
   /** Sends a few bytes; of a client that does not take them nothing is expected any more. */
   sendBytes(bytes: Uint8Array): void {
     chunk.bytes.set(bytes);
