@@ -54,7 +54,7 @@ export const bringVersions = async (
       {
         directory: app.directory,
         configFile,
-        policy: watch.reload,
+        policy: app.program.isSingle === true && watch.reload === 'overlap' ? 'restart' : watch.reload,
         graceMs: watch.graceMs,
         whenEnded,
         refresh: async (isBuilt, signal) => {
@@ -81,12 +81,21 @@ const watchApp = async (
   if (watchRoot === undefined) return undefined;
   const { watchFiles } = await import('./watch/watch.ts');
   const { configFile, watch, build } = settings;
+  const { sources = [], writes = [], directories = [] } = app.program;
+  const written = [...settings.app.directories, ...directories]
+    .filter(({ guestPath }) => writes.includes(guestPath))
+    .map(({ hostPath }) => hostPath);
   return await watchFiles({
     root: watchRoot,
-    paths: [...watch.paths, ...(configFile === undefined ? [] : [configFile]), app.program.modulePath],
+    paths: [
+      ...watch.paths,
+      ...(configFile === undefined ? [] : [configFile]),
+      app.program.modulePath,
+      ...sources,
+    ],
     ignore: watch.ignore,
     includeNodeModules: watch.includeNodeModules,
-    outputs: build.output === undefined ? [] : [build.output],
+    outputs: [...(build.output === undefined ? [] : [build.output]), ...written],
     debounceMs: watch.debounceMs,
     pollMs: watch.pollMs,
     log,

@@ -1,18 +1,22 @@
 /** Runs PostgreSQL in the engine: its backends as WebAssembly, and here what they share and wait for. */
 import { constants, openSync, readFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import type { Driver, OpenedGuest } from '../../src/engine/driver.ts';
 import { FdTable } from '../../src/engine/fd-table.ts';
 import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
-import { lockDataDirectory, prepareDataDirectory } from './engine/data-directory.ts';
+import { DataDirectory } from './engine/data-directory.ts';
 import { DatabaseServer } from './engine/database-server.ts';
-import type { PostgresOptions } from './postgres-options.ts';
+import type { InitFile } from './engine/database-setup.ts';
+import { DATA_DIRECTORY } from './postgres-options.ts';
+import type { InitFileReference, PostgresOptions } from './postgres-options.ts';
 
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as PostgresOptions;
   const module = new WebAssembly.Module(readFileSync(launch.module));
   const templateFile = openSync(options.template, constants.O_RDONLY);
+  const initFiles = options.init.map(openInitFile);
   return {
     opensFiles: true,
     prepare: (directories) => {
@@ -20,14 +24,34 @@ const open = (launch: LaunchMessage): OpenedGuest => {
       return {
         abi: 'reactor',
         run: (services) => {
-          const files = new GuestFileSystem(mounts, new FdTable());
-          lockDataDirectory(files);
-          prepareDataDirectory(files, () => readFileSync(templateFile));
-          return new DatabaseServer(services, { module, env: launch.env, mounts, options }).run();
+          const directory = new DataDirectory(
+            new GuestFileSystem(mounts, new FdTable()),
+            nameOf(launch, options),
+          );
+          const isNew = directory.open(() => readFileSync(templateFile));
+          if (isNew) services.notice(`new data directory ${directory.name}`);
+          const parts = { module, env: launch.env, mounts, options, directory, isNew, initFiles };
+          return new DatabaseServer(services, parts).run();
         },
       };
     },
   };
+};
+
+const openInitFile = ({ name, path }: InitFileReference): InitFile => {
+  try {
+    return { name, file: openSync(path, constants.O_RDONLY) };
+  } catch (error) {
+    return { name, file: error as Error };
+  }
+};
+
+/** What people call the data directory. */
+const nameOf = ({ directories }: LaunchMessage, { directory }: PostgresOptions): string => {
+  const mount = directories.find(({ guestPath }) => guestPath === DATA_DIRECTORY);
+  if (mount === undefined) return 'in memory';
+  const path = relative(directory, mount.hostPath);
+  return path.startsWith('..') ? mount.hostPath : `./${path}`;
 };
 
 export const driver: Driver = { open };

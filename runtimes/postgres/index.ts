@@ -1,5 +1,5 @@
 /** Runtime for databases: PostgreSQL itself, of which an app is the data and the settings. */
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { packageFile } from '../../src/os/package-file.ts';
 import { driverPath } from '../../src/runtime/driver-path.ts';
 import type { App, GuestProgram, PostgresSettings, Runtime } from '../../src/runtime/runtime.ts';
@@ -23,12 +23,17 @@ const NO_SETTINGS: PostgresSettings = {
   parameters: {},
 };
 
+/** In the app's directory. */
+const DEFAULT_DATA = 'data';
+
 const TRUST = 'there is no [postgres] password: whoever reaches the port may do anything in the database';
 
 const guestProgram = ({ directory, postgres = NO_SETTINGS }: App): GuestProgram => {
   const { user, password, database = user, init, extensions, slowMs, parameters } = postgres;
+  const { data = join(directory, DEFAULT_DATA) } = postgres;
   const options: PostgresOptions = {
     template: packageFile('dist/drivers/postgres/template.zst'),
+    directory,
     user,
     database,
     ...(password !== undefined && { password: password.reveal() }),
@@ -56,7 +61,11 @@ const guestProgram = ({ directory, postgres = NO_SETTINGS }: App): GuestProgram 
         guestPath: INSTALLATION,
         readOnly: true,
       },
+      { hostPath: data, guestPath: DATA_DIRECTORY, readOnly: false, isMade: true },
     ],
-    tmpfs: ['/tmp', DATA_DIRECTORY],
+    sources: init,
+    writes: [DATA_DIRECTORY],
+    isSingle: true,
+    tmpfs: ['/tmp'],
   };
 };

@@ -202,6 +202,10 @@ export abstract class Descriptor {
   seek(_offset: bigint, _whence: number): bigint | number {
     return -WASI.ESPIPE;
   }
+  /** Brings all that is in its file system to disk (syncfs(2)); there is nothing to be done where none has one. */
+  syncFileSystem(): number {
+    return 0;
+  }
   sync(_dataOnly: boolean): number {
     return -WASI.EINVAL;
   }

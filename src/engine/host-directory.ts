@@ -19,6 +19,7 @@ import { close, lseek } from './libc.ts';
 import type { Poller } from './poll.ts';
 
 type At = (dirFd: number, name: Buffer, argument: number) => number;
+const syncfs: (fd: number) => number = libc.func('int syncfs(int)');
 const mkdirat: At = libc.func('int mkdirat(int, void *, uint32_t)');
 const unlinkat: At = libc.func('int unlinkat(int, void *, int)');
 const renameat: (fromFd: number, from: Buffer, toFd: number, to: Buffer) => number = libc.func(
@@ -79,6 +80,10 @@ export class HostDirectory extends Descriptor {
 
   override read(): number {
     return -WASI.EISDIR;
+  }
+
+  override syncFileSystem(): number {
+    return syncfs(this.#hostFd) < 0 ? failure() : 0;
   }
 
   override stat(): FileStat {

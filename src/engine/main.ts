@@ -38,7 +38,7 @@ const main = async (control: Control, launch: LaunchMessage): Promise<void> => {
   const driver = launch.driver === undefined ? wasiDriver : await loadDriver(launch.driver);
   const opened = await driver.open(launch);
   const directories = [
-    ...openDirectories(launch.directories, poller),
+    ...openDirectories(launch.directories, poller, launch.user),
     ...openMemoryFileSystems(opened.opensFiles ? launch.tmpfs : []),
   ];
   harden(launch.user);

@@ -25,6 +25,8 @@ export interface DirectoryMount {
   /** Absolute path the guest sees. */
   readonly guestPath: string;
   readonly readOnly: boolean;
+  /** Made where it is missing, for the guest's user alone. */
+  readonly isMade?: boolean;
 }
 
 /** A listening socket made in the host's namespace and inherited by the engine. */

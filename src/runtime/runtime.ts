@@ -22,6 +22,12 @@ export interface GuestProgram {
   readonly notices?: readonly string[];
   /** What the program needs to find; a directory that the user mounts at the same place goes before it. */
   readonly directories?: readonly ProgramDirectory[];
+  /** Absolute paths of files the program is made from, wherever they are: their changes are changes of the app. */
+  readonly sources?: readonly string[];
+  /** Guest paths of directories the program writes itself: no change there is one of the app. */
+  readonly writes?: readonly string[];
+  /** It cannot run twice at the same time: the old version leaves before the new one starts. */
+  readonly isSingle?: boolean;
   /** Guest paths of in-memory file systems that the program needs; mounted directories go before them. */
   readonly tmpfs?: readonly string[];
 }
@@ -33,6 +39,8 @@ export interface ProgramDirectory {
   /** Absolute path the guest sees. */
   readonly guestPath: string;
   readonly readOnly: boolean;
+  /** Made where it is missing, for the app's user alone. */
+  readonly isMade?: boolean;
 }
 
 /** What a database is to be: the table `[postgres]`. */

@@ -5,19 +5,20 @@
  */
 import { WasmrunError } from '../../../src/errors.ts';
 import type { StandardStream } from '../../../src/engine/stdio.ts';
+import type { BackendClient } from './backend-client.ts';
 import { createBackend } from './backend.ts';
 import type { Backend, BackendHost, BackendOptions } from './backend.ts';
 import { BackendLife } from './backend-life.ts';
 import { makeCheckpoints } from './checkpoints.ts';
-import type { Client } from './client-admission.ts';
 import { Exit } from './exit.ts';
 import { InnerSession } from './inner-session.ts';
+import type { SessionUser } from './inner-session.ts';
 import type { Answer } from './inner-session.ts';
 import { LogStream } from './log-stream.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
 import { isSameSecret } from './same-secret.ts';
-import { commandLine } from './server-parameters.ts';
+import { commandLine, UNLOGGED } from './server-parameters.ts';
 import { sessionSettings } from './session-settings.ts';
 import { SharedSegments } from './shared-segments.ts';
 import type { FatalError } from './startup-message.ts';
@@ -30,13 +31,13 @@ const SIGTERM = 15;
 /** What a backend ends with that has ended itself: 0 at the end of its client, 1 after a fatal error. */
 const ORDERLY: ReadonlySet<number> = new Set([0, 1]);
 
-/** PostgreSQL 18 documentation, appendix A: `crash_shutdown` and `cannot_connect_now`. */
+/** PostgreSQL 18 documentation, appendix A: `crash_shutdown`, `admin_shutdown`, `internal_error`, `cannot_connect_now`. */
 const CRASHED: FatalError = {
   code: '57P02',
   message: 'terminating connection because of crash of another server process',
 };
-/** The same, `admin_shutdown`. */
-const SHUT_DOWN: FatalError = { code: '57P01', message: 'the database system is shutting down' };
+const ENDED: FatalError = { code: '57P01', message: 'the session has ended' };
+const NOT_STARTED: FatalError = { code: 'XX000', message: 'the connection could not be started' };
 export const RECOVERING: FatalError = { code: '57P03', message: 'the database system is in recovery mode' };
 
 export interface GroupHost extends Omit<BackendHost, 'segments' | 'kill'> {
@@ -54,7 +55,8 @@ export class BackendGroup {
   readonly #backendHost: BackendHost;
   readonly #backends = new Map<number, Backend>();
   readonly #first: BackendLife;
-  readonly #firstClient = new InnerSession();
+  /** A session of the server's own, in the database `postgres`: nothing of it is logged. */
+  readonly server = new InnerSession();
   #shared: SharedMemory | undefined;
   #hasCrashed = false;
   #isStopping = false;
@@ -64,9 +66,7 @@ export class BackendGroup {
     this.#host = host;
     const kill = (pid: number, signal: number): boolean => this.#kill(pid, signal);
     this.#backendHost = { ...host, segments: new SharedSegments(), kill };
-    this.#first = new BackendLife(
-      this.#create({ stderr: new LogStream(host.log), client: this.#firstClient }),
-    );
+    this.#first = new BackendLife(this.#create({ stderr: new LogStream(host.log), client: this.server }));
   }
 
   /**
@@ -76,7 +76,8 @@ export class BackendGroup {
   static async start(host: GroupHost): Promise<BackendGroup> {
     const group = new BackendGroup(host);
     const { parameters } = host;
-    await group.#first.start(commandLine(SUPERUSER, parameters), SUPERUSER).catch((error: unknown) => {
+    const args = commandLine(SUPERUSER, { ...parameters, ...UNLOGGED });
+    await group.#first.start(args, SUPERUSER).catch((error: unknown) => {
       if (!(error instanceof Exit)) throw error;
       throw new WasmrunError('APP_NOT_RUNNABLE', 'PostgreSQL does not start', {
         hint: 'Its own words are above.',
@@ -89,11 +90,11 @@ export class BackendGroup {
   /** Lasts until all have ended: what the first one's exit status is, or undefined where one of them has crashed. */
   async run(): Promise<number | undefined> {
     const { stacks, relations } = this.#host;
-    using _checkpoints = makeCheckpoints({ stacks, relations, client: this.#firstClient });
+    using _checkpoints = makeCheckpoints({ stacks, relations, client: this.server });
     // It hears what the others want of everybody, and ends when they have ended.
     const { backend } = this.#first;
     const status = await this.#untilEnd(backend, () => this.#first.serve());
-    this.#firstClient.fail(this.#hasCrashed ? CRASHED : SHUT_DOWN);
+    this.server.fail(this.#hasCrashed ? CRASHED : ENDED);
     this.#remove(backend);
     if (this.#backends.size > 0) await stacks.suspend<void>((resume) => (this.#onAlone = () => resume()));
     this.#shared?.pages[Symbol.dispose]();
@@ -103,14 +104,18 @@ export class BackendGroup {
 
   /** Has the first backend carry out a command, which sees everything. */
   ask(sql: string): Promise<Answer> {
-    return this.#host.stacks.suspend((resume) => this.#firstClient.query(sql, resume));
+    return this.#host.stacks.suspend((resume) => this.server.query(sql, resume));
   }
 
-  /** Lasts as long as the client's backend does. */
-  async serve({ connection, user, parameters }: Client): Promise<void> {
-    if (this.#hasCrashed) return connection.refuse(RECOVERING);
+  /** Lasts as long as the client's backend does; what the client is still to be told, if anything. */
+  async serve(
+    client: BackendClient,
+    user: string,
+    parameters: ReadonlyMap<string, string>,
+  ): Promise<FatalError | undefined> {
+    if (this.#hasCrashed) return RECOVERING;
     const stderr = new LogStream(this.#host.log);
-    const backend = this.#create({ shared: this.#shared!, stderr, client: connection });
+    const backend = this.#create({ shared: this.#shared!, stderr, client });
     const life = new BackendLife(backend);
     const database = parameters.get('database') ?? user;
     let hasBegun = false;
@@ -119,15 +124,19 @@ export class BackendGroup {
       hasBegun = true;
       return (await life.greet(sessionSettings(parameters))) ? life.serve() : life.end();
     });
-    if (this.#hasCrashed) connection.sendFatalError(CRASHED);
-    else if (!hasBegun) {
-      connection.sendFatalError(
-        stderr.fatalError ?? { code: 'XX000', message: 'the connection could not be started' },
-      );
-    }
     this.#remove(backend);
-    connection.socket.close();
     if (this.#isStopping) this.#stopWhenAlone();
+    if (this.#hasCrashed) return CRASHED;
+    return hasBegun ? undefined : (stderr.fatalError ?? NOT_STARTED);
+  }
+
+  /** Another session of the server's own. */
+  open(user: SessionUser): InnerSession {
+    const session = new InnerSession(user);
+    this.#host.stacks.begin(async () =>
+      session.fail((await this.serve(session, user.user, new Map(Object.entries(user)))) ?? ENDED),
+    );
+    return session;
   }
 
   /** What nobody knows the key of is left alone, and nobody is told (src/backend/postmaster/postmaster.c). */
@@ -138,6 +147,7 @@ export class BackendGroup {
 
   /** As a postmaster stops fast: transactions that are under way are given up, what is committed is brought to disk. */
   stop(): void {
+    if (this.#hasCrashed) return;
     this.#isStopping = true;
     for (const backend of this.#backends.values()) {
       if (backend !== this.#first.backend) backend.signal(SIGTERM);

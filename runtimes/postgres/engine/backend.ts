@@ -16,6 +16,7 @@ import { ENDED_CLIENT } from './backend-client.ts';
 import type { BackendClient } from './backend-client.ts';
 import type { BackendExports } from './backend-exports.ts';
 import { DynamicLibraries } from './dynamic-libraries.ts';
+import { conversionCalls } from './encoding-conversions.ts';
 import { Interruption } from './interruption.ts';
 import { isInvocation, jumpModule } from './jumps.ts';
 import { Nowhere } from './log-stream.ts';
@@ -117,6 +118,7 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
   const { libraries: compiled } = host;
   const linked = { memory, files, table, fixed, provided, exports, invocations, compiled };
   Object.assign(provided, plain(memory, new DynamicLibraries(linked).calls()));
+  Object.assign(provided, plain(memory, conversionCalls({ memory, table, exports })));
   instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
   table.set(caught.value, exports().setThrew);
   const io = clientCalls(state, () => client);

@@ -11,7 +11,7 @@ import { Refusal, SQLSTATE } from './refusal.ts';
 import { logIn } from './sasl-login.ts';
 import type { LoginChannel } from './sasl-login.ts';
 import type { Stacks } from './stacks.ts';
-import { NO_ENCRYPTION, readStartupMessage } from './startup-message.ts';
+import { NO_ENCRYPTION, readStartupMessage, writeFatalError } from './startup-message.ts';
 import type { StartupMessage } from './startup-message.ts';
 import { clipName } from './session-settings.ts';
 
@@ -52,7 +52,7 @@ export class ClientAdmission {
       this.#pending += 1;
       const client = await this.#identify(connection).catch((error: unknown) => {
         if (!(error instanceof Refusal)) throw error;
-        connection.sendFatalError(error.answer);
+        connection.sendBytes(writeFatalError(error.answer));
         return undefined;
       });
       this.#pending -= 1;

@@ -6,8 +6,6 @@ import type { EventPoll } from '../../../src/engine/event-poll.ts';
 import type { StreamSocket } from '../../../src/engine/sockets.ts';
 import { takeInto } from './backend-client.ts';
 import type { BackendClient } from './backend-client.ts';
-import { writeFatalError } from './startup-message.ts';
-import type { FatalError } from './startup-message.ts';
 
 const CHUNK_SIZE = 16_384;
 /** The engine's own memory, through which it reads and writes. */
@@ -53,17 +51,6 @@ export class ClientConnection implements BackendClient {
     chunk.bytes.set(bytes);
     chunk.useView(chunk.bytes.subarray(0, bytes.length));
     this.socket.send(chunk);
-  }
-
-  /** Tells why there is no more to come. */
-  sendFatalError(error: FatalError): void {
-    this.sendBytes(writeFatalError(error));
-  }
-
-  /** Ends a connection that no backend serves. */
-  refuse(error: FatalError): void {
-    this.sendFatalError(error);
-    this.socket.close();
   }
 
   receive(memory: GuestMemory): number {

@@ -5,27 +5,32 @@ import type { Listener } from '../../../src/engine/listeners.ts';
 import type { GuestMount } from '../../../src/engine/mount-table.ts';
 import { POLLIN } from '../../../src/engine/poll-events.ts';
 import { WasmrunError } from '../../../src/errors.ts';
-import type { PostgresOptions } from '../postgres-options.ts';
 import { BackendGroup, RECOVERING } from './backend-group.ts';
 import type { GroupHost } from './backend-group.ts';
 import { ClientAdmission } from './client-admission.ts';
 import type { Client } from './client-admission.ts';
+import { DatabaseSetup } from './database-setup.ts';
+import type { SetupHost } from './database-setup.ts';
 import type { Answer } from './inner-session.ts';
 import { LoginRules } from './login-rules.ts';
 import { RelationFiles } from './relation-files.ts';
 import { Stacks } from './stacks.ts';
+import { writeFatalError } from './startup-message.ts';
 import { FIRST_PID } from './syscalls/process-calls.ts';
 
 /** As in every installation of PostgreSQL. */
 const PORT = 5432;
 
-export interface DatabaseOptions extends Pick<GroupHost, 'module' | 'env'> {
+export interface DatabaseOptions
+  extends
+    Pick<GroupHost, 'module' | 'env'>,
+    Pick<SetupHost, 'options' | 'directory' | 'isNew' | 'initFiles'> {
   readonly mounts: readonly GuestMount[];
-  readonly options: PostgresOptions;
 }
 
 export class DatabaseServer {
   readonly #services: EngineServices;
+  readonly #options: DatabaseOptions;
   readonly #stacks: Stacks;
   readonly #host: GroupHost;
   readonly #rules: LoginRules;
@@ -33,9 +38,13 @@ export class DatabaseServer {
   /** Undefined while it starts. */
   #group: BackendGroup | undefined;
   #isStopping = false;
+  /** Why it cannot be used. */
+  #failure: unknown;
 
-  constructor(services: EngineServices, { module, env, mounts, options }: DatabaseOptions) {
+  constructor(services: EngineServices, options: DatabaseOptions) {
+    const { module, env, mounts } = options;
     this.#services = services;
+    this.#options = options;
     this.#stacks = new Stacks(services.events);
     let lastPid = FIRST_PID;
     this.#host = {
@@ -46,11 +55,11 @@ export class DatabaseServer {
       relations: new RelationFiles(),
       libraries: new Map(),
       log: services.streams[2],
-      parameters: options.parameters,
+      parameters: options.options.parameters,
       nextPid: () => (lastPid += 1),
       notice: (text) => services.notice(text),
     };
-    this.#rules = new LoginRules((sql) => this.#ask(sql), options.password !== undefined);
+    this.#rules = new LoginRules((sql) => this.#ask(sql), options.options.password !== undefined);
     this.#admission = new ClientAdmission({
       events: services.events,
       stacks: this.#stacks,
@@ -64,9 +73,10 @@ export class DatabaseServer {
     this.#stacks.begin(async () => {
       this.#group = await BackendGroup.start(this.#host);
       this.#services.control.onStop(() => this.#stop());
-      this.#stacks.begin(() => this.#open());
+      this.#stacks.begin(() => this.#setUp(this.#group!));
       for (;;) {
         const status = await this.#group.run();
+        if (this.#failure !== undefined) throw this.#failure;
         if (this.#isStopping || status !== undefined) this.#services.exit(status ?? 1);
         this.#group = undefined;
         this.#group = await BackendGroup.start(this.#host);
@@ -75,10 +85,25 @@ export class DatabaseServer {
     return this.#stacks.loop();
   }
 
-  /** Lets clients in. */
-  async #open(): Promise<void> {
+  /** Makes what is to be there, and lets clients in. */
+  async #setUp(group: BackendGroup): Promise<void> {
+    const setup = new DatabaseSetup({
+      ...this.#options,
+      stacks: this.#stacks,
+      server: group.server,
+      open: (user) => group.open(user),
+      notice: (text) => this.#services.notice(text),
+    });
+    try {
+      await setup.run();
+    } catch (error) {
+      // What has ended because all is to end is no failure.
+      if (this.#isStopping) return;
+      this.#failure = error;
+      this.#stop();
+    }
     await this.#rules.read();
-    this.#listen();
+    if (!this.#isStopping) this.#listen();
   }
 
   async #ask(sql: string): Promise<Answer> {
@@ -106,9 +131,11 @@ export class DatabaseServer {
     }
   }
 
-  async #serve(client: Client): Promise<void> {
-    if (this.#group === undefined) client.connection.refuse(RECOVERING);
-    else await this.#group.serve(client);
+  async #serve({ connection, user, parameters }: Client): Promise<void> {
+    const fatal =
+      this.#group === undefined ? RECOVERING : await this.#group.serve(connection, user, parameters);
+    if (fatal !== undefined) connection.sendBytes(writeFatalError(fatal));
+    connection.socket.close();
   }
 
   #stop(): boolean {

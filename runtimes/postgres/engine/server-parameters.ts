@@ -36,3 +36,14 @@ export const commandLine = (database: string, chosen: Readonly<Record<string, st
   DATA_DIRECTORY,
   database,
 ];
+
+/** The server's own statements are nobody's to read: there may be a password in one. */
+export const UNLOGGED: Readonly<Record<string, string>> = {
+  log_duration: 'off',
+  log_min_duration_sample: '-1',
+  log_min_duration_statement: '-1',
+  log_min_error_statement: 'panic',
+  log_parser_stats: 'off',
+  log_statement: 'none',
+  'pg_stat_statements.track_utility': 'off',
+};

@@ -20,3 +20,8 @@ export const COUNTDOWN = 640;
 
 /** `InterruptPending` where there is none: neither 0, which would not be looked into, nor 1, which PostgreSQL sets. */
 export const NOT_INTERRUPTED = 2;
+
+/** src/common/encnames.c, `pg_enc2name_tbl` (check_encoding_conversion_args() reads it). */
+export const ENCODING_NAMES = 2_729_504;
+/** src/common/wchar.c, `pg_wchar_table` (pg_encoding_max_length() reads it). */
+export const ENCODING_FUNCTIONS = 2_731_280;
