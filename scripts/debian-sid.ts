@@ -1,5 +1,5 @@
 /**
- * Packages from Debian sid, for what this machine's Debian has in older versions: downloaded by apt with lists of its own,
+ * Packages from Debian sid, and sources of them, for what this machine's Debian has in older versions: downloaded by apt with lists of its own,
  * and unpacked into a directory. Nothing is installed.
  */
 import { spawnSync } from 'node:child_process';
@@ -12,15 +12,46 @@ import { join } from 'node:path';
  * @returns names of the packages' files, which tell their versions
  * @throws {Error} where a step fails; the program has said why
  */
-export const unpackFromSid = (packages: readonly string[], directory: string): string[] => {
-  const work = `${directory}.apt`;
+export const unpackFromSid = (packages: readonly string[], directory: string): string[] =>
+  withSid(`${directory}.apt`, 'deb', (apt, archives) => {
+    apt('download', ...packages);
+    mkdirSync(directory, { recursive: true });
+    const names = globSync('*.deb', { cwd: archives });
+    for (const archive of names) {
+      run('dpkg-deb', ['--extract', join(archives, archive), directory], archives);
+    }
+    return names;
+  });
+
+/**
+ * Downloads the sources of a package as their authors have published them, and unpacks a part of them.
+ * @param directory - for that part, in place of the directory that the archive begins with; made
+ * @param path - of the part within the archive
+ * @throws {Error} where a step fails; the program has said why
+ */
+export const unpackSourceFromSid = (name: string, directory: string, path: string): void =>
+  withSid(`${directory}.apt`, 'deb-src', (apt, archives) => {
+    apt('source', '--download-only', name);
+    const [archive] = globSync('*.orig.tar.*', { cwd: archives });
+    if (archive === undefined) throw new Error(`${name} has no sources of its authors`);
+    mkdirSync(directory, { recursive: true });
+    const places = ['-C', directory, '--strip-components=1', '--wildcards', `*/${path}`];
+    run('tar', ['-x', '-f', archive, ...places], archives);
+  });
+
+/** Has something done with apt as on Debian sid, and with a directory for what it downloads. */
+const withSid = <Result>(
+  work: string,
+  kind: 'deb' | 'deb-src',
+  action: (apt: (...args: readonly string[]) => void, archives: string) => Result,
+): Result => {
   rmSync(work, { recursive: true, force: true });
   for (const name of ['lists/partial', 'cache/archives/partial', 'packages']) {
     mkdirSync(join(work, name), { recursive: true });
   }
   const sources = join(work, 'sources.list');
   // Signed as all of Debian is: the keys of this machine's own are asked.
-  writeFileSync(sources, `deb ${mirror()} sid main\n`);
+  writeFileSync(sources, `${kind} ${mirror()} sid main\n`);
   const settings = [
     `Dir::Etc::sourcelist=${sources}`,
     'Dir::Etc::sourceparts=/dev/null',
@@ -30,15 +61,11 @@ export const unpackFromSid = (packages: readonly string[], directory: string): s
     'APT::Sandbox::User=root',
   ].flatMap((setting) => ['-o', setting]);
   const archives = join(work, 'packages');
-  run('apt-get', [...settings, '-qq', 'update'], archives);
-  run('apt-get', [...settings, '-qq', 'download', ...packages], archives);
-  mkdirSync(directory, { recursive: true });
-  const names = globSync('*.deb', { cwd: archives });
-  for (const archive of names) {
-    run('dpkg-deb', ['--extract', join(archives, archive), directory], archives);
-  }
+  const apt = (...args: readonly string[]): void => run('apt-get', [...settings, '-qq', ...args], archives);
+  apt('update');
+  const result = action(apt, archives);
   rmSync(work, { recursive: true });
-  return names;
+  return result;
 };
 
 /** Where this machine gets Debian from. */

@@ -1,13 +1,14 @@
 /**
  * Installs what the tests need beyond npm: nftables and iproute2 to look at the kernel, clang with WASI's
  * libc to rebuild the guests, a C compiler and a load generator for their native peers, the firewalls of
- * others to get along with, Flask, a client of PostgreSQL, the shells that complete wasmrun's words, systemd, and
+ * others to get along with, Flask, PostgreSQL, the shells that complete wasmrun's words, systemd, and
  * what reads the manual. Debian and root only; elsewhere it says what is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { FIREWALL_TREE, unpackFirewalls } from './firewall-packages.ts';
+import { POSTGRES_TREE, prepareDebianPostgres } from './debian-postgres.ts';
 import { PYTHON_PACKAGES, unpackPythonPackages } from './python-packages.ts';
 
 /** Something to look for → the Debian package that brings it. */
@@ -27,6 +28,8 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   groff: 'groff-base',
   tmux: 'tmux',
   psql: 'postgresql-client',
+  // Sources of PostgreSQL, which its tests come with.
+  bzip2: 'bzip2',
 };
 const FILES: Readonly<Record<string, string>> = {
   '/usr/include/wasm32-wasi/wasi/api.h': 'wasi-libc',
@@ -49,6 +52,7 @@ const run = (file: string, ...args: string[]): number =>
 const isDebianRoot = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
 const lacksFirewalls = !existsSync(FIREWALL_TREE);
 const lacksPython = !existsSync(PYTHON_PACKAGES);
+const lacksPostgres = !existsSync(POSTGRES_TREE);
 
 const install = (): boolean => {
   if (run('apt-get', 'update', '-qq') !== 0) return false;
@@ -59,10 +63,13 @@ const install = (): boolean => {
   console.log(`unpacking firewalls, which are not installed, to ${FIREWALL_TREE}`);
   if (!unpackFirewalls()) return false;
   console.log(`unpacking packages of Python, which are not installed, to ${PYTHON_PACKAGES}`);
-  return unpackPythonPackages();
+  if (!unpackPythonPackages()) return false;
+  console.log(`unpacking PostgreSQL 18, which is not installed, to ${POSTGRES_TREE}`);
+  prepareDebianPostgres();
+  return true;
 };
 
-if (missing.length > 0 || lacksFirewalls || lacksPython) {
+if (missing.length > 0 || lacksFirewalls || lacksPython || lacksPostgres) {
   if (isDebianRoot) process.exitCode = install() ? 0 : 1;
   else {
     const list = missing.join(' ');
@@ -71,6 +78,7 @@ if (missing.length > 0 || lacksFirewalls || lacksPython) {
     if (lacksFirewalls)
       console.error('the tests need what scripts/firewall-packages.ts unpacks on Debian, as root');
     if (lacksPython) console.error('the tests need what scripts/python-packages.ts unpacks on Debian');
+    if (lacksPostgres) console.error('the tests need what scripts/debian-postgres.ts unpacks on Debian');
     process.exitCode = 1;
   }
 }

@@ -49,6 +49,7 @@ export const defineSandbox = ({ settings, app, stored }: DefineRequest): Sandbox
     isolation: network.isolation,
     transport: network.transport,
     outbound: { mode: network.outbound, rules: network.allow },
+    peers: network.peers,
     addressPools: network.addressPool,
     user: engineIdentity(app.directory, process.env),
   };

@@ -87,7 +87,7 @@ class HumanOutput implements Output {
         return this.#line(`${this.#style('yellow', 'note:')} ${event.text}`);
       case 'refused':
         return this.#line(
-          `${this.#style('yellow', 'refused:')} ${this.#sandbox} → ${event.destination}: ${event.reason} (--allow-net ${event.destination})`,
+          `${this.#style('yellow', 'refused:')} ${this.#sandbox} → ${event.destination}: ${event.reason}${event.remedy === undefined ? '' : ` (${event.remedy})`}`,
         );
       case 'closed':
         return this.#line(

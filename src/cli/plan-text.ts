@@ -45,6 +45,7 @@ const facts = (plan: PrintedPlan): string[] => {
     ['transport', [plan.transport, ...describeRefusals(plan.refusals)]],
     ['forwards', plan.forwards.flatMap(forwardLines)],
     ['outbound', [[plan.outbound.mode, ...plan.outbound.allow].join(' ')]],
+    ['peers', plan.peers.length === 0 ? [] : [plan.peers.join(' ')]],
     ['module', [engine.module]],
     ['driver', engine.driver === undefined ? [] : [engine.driver]],
     ['arguments', engine.args.length > 1 ? [shellText(engine.args.slice(1))] : []],

@@ -7,6 +7,7 @@ import { DEFAULT_ADDRESS_POOLS } from '../network/address-pool.ts';
 import type { ReloadPolicy } from '../watch/reload-policy.ts';
 import { parseEgressRule, type EgressRule, type OutboundMode } from '../network/egress.ts';
 import { DEFAULT_PREFIX, type IsolationName } from '../network/names.ts';
+import { parsePeer, type PeerRule } from '../network/peers.ts';
 import { formatForward, parseForward, parseHostAddress } from '../network/forward.ts';
 import type { TransportName } from '../network/transport.ts';
 import {
@@ -149,6 +150,14 @@ export const FIELDS = {
     example: '"allow-list"',
     flag: '--outbound',
     variable: 'WASMRUN_OUTBOUND',
+  }),
+  'network.peers': field<readonly PeerRule[]>({
+    reader: list(parsePeer),
+    example: '["db:5432"]',
+    flag: '--peer',
+    variable: 'WASMRUN_PEERS',
+    fallback: [],
+    print: (rules) => rules.map((rule) => rule.text),
   }),
   'network.egress.allow': field<readonly EgressRule[]>({
     reader: list(parseEgressRule),

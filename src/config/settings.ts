@@ -9,6 +9,7 @@ import {
 } from '../network/forward.ts';
 import type { EgressRule, OutboundMode } from '../network/egress.ts';
 import type { IsolationName } from '../network/names.ts';
+import type { PeerRule } from '../network/peers.ts';
 import type { TransportName } from '../network/transport.ts';
 import type { ReloadPolicy } from '../watch/reload-policy.ts';
 import { findConfigFile } from './discover.ts';
@@ -52,6 +53,8 @@ export interface Settings {
     /** What the guest may connect to outside; `allow` names what `allow-list` permits. */
     readonly outbound: OutboundMode;
     readonly allow: readonly EgressRule[];
+    /** Other sandboxes that the guest may connect to. */
+    readonly peers: readonly PeerRule[];
     readonly isolation: IsolationName | 'auto';
     readonly namespacePrefix: string;
     /** IPv4 networks in CIDR notation, in order of preference. */
@@ -202,6 +205,7 @@ const toSettings = (
       transport: required(merged, 'network.transport'),
       outbound: outboundMode(merged, flags),
       allow: required(merged, 'network.egress.allow'),
+      peers: required(merged, 'network.peers'),
       isolation: required(merged, 'network.isolation'),
       namespacePrefix: required(merged, 'network.namespace_prefix'),
       addressPool: required(merged, 'network.address_pool'),

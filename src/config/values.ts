@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net';
 import { isAbsolute, normalize, posix, resolve } from 'node:path';
 import type { DirectoryMount } from '../engine/messages.ts';
 import { WasmrunError } from '../errors.ts';
+import { isSandboxName } from '../network/names.ts';
 import type { TextParser } from './readers.ts';
 
 const invalid = (message: string, hint: string) => new WasmrunError('USAGE', message, { hint });
@@ -16,12 +17,9 @@ export const nonEmpty = (text: string): string => {
 /** A path of the host, made absolute. */
 export const hostPath: TextParser<string> = (text, { directory }) => resolve(directory, nonEmpty(text));
 
-/** Leaves room for a prefix in network namespace names and socket paths. */
-const SANDBOX_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
-
 /** Name of a sandbox; it becomes part of the namespace's name. */
 export const sandboxName: TextParser<string> = (text) => {
-  if (SANDBOX_NAME.test(text)) return text;
+  if (isSandboxName(text)) return text;
   throw new WasmrunError('NAME_INVALID', `"${text}" cannot be the name of a sandbox`, {
     hint: 'use 1–32 lower-case letters, digits and hyphens, starting with a letter or digit',
   });

@@ -35,16 +35,19 @@ export class Broker {
   readonly #control: Control;
   readonly #poller: Poller;
   readonly #channel: DescriptorChannel;
+  readonly #handsSockets: boolean;
   /** Asked and not answered, by id. */
   readonly #asked = new Map<number, Request>();
   /** Not asked yet, for too many are. */
   readonly #waiting: Request[] = [];
   #lastId = 0;
 
-  constructor(control: Control, poller: Poller, channel: DescriptorChannel) {
+  /** @param handsSockets - false in the host's own network: the filter refuses it, and nobody there wants them */
+  constructor(control: Control, poller: Poller, channel: DescriptorChannel, handsSockets: boolean) {
     this.#control = control;
     this.#poller = poller;
     this.#channel = channel;
+    this.#handsSockets = handsSockets;
   }
 
   /** Has a socket connected, and waits for the supervisor's answer. */
@@ -114,7 +117,8 @@ export class Broker {
   }
 
   #ask(request: Request): boolean {
-    if (request.hostFd !== undefined && !this.#channel.send(request.hostFd)) return false;
+    if (this.#handsSockets && request.hostFd !== undefined && !this.#channel.send(request.hostFd))
+      return false;
     this.#lastId += 1;
     this.#asked.set(this.#lastId, request);
     this.#control.send({ ...request.question, id: this.#lastId });

@@ -64,7 +64,7 @@ export class Services implements EngineServices {
       sandboxAddress,
     });
     this.datagrams = new DatagramPorts({ ...launch, poller, control, channel, traffic, sandboxAddress });
-    this.broker = new Broker(control, poller, channel);
+    this.broker = new Broker(control, poller, channel, launch.virtualPorts !== true);
     this.streams = [
       new StandardStream(0, poller),
       new StandardStream(1, poller),

@@ -47,6 +47,8 @@ export interface SandboxOptions {
   readonly allowNet?: readonly string[] | undefined;
   /** Absent: `allow-list` where there are rules, else `none`. */
   readonly outbound?: OutboundMode | undefined;
+  /** Other sandboxes of this user that the app may connect to, at their names: `db:5432`, or `db` for every port. */
+  readonly peers?: readonly string[] | undefined;
   /** What all names in the kernel begin with; absent: as the settings say, which is `wasmrun` by default. */
   readonly prefix?: string | undefined;
   /**
@@ -86,6 +88,7 @@ const FLAGS = {
   transport: '--transport',
   allowNet: '--allow-net',
   outbound: '--outbound',
+  peers: '--peer',
 } as const satisfies Partial<Record<keyof SandboxOptions, string>>;
 
 const OPTIONS: ReadonlyMap<string, string> = new Map([

@@ -26,6 +26,12 @@ export const checkPrefix = (prefix: string): string => {
   });
 };
 
+/** Leaves room for a prefix in network namespace names and socket paths. */
+const SANDBOX_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
+
+/** Can a sandbox be called so? */
+export const isSandboxName = (name: string): boolean => SANDBOX_NAME.test(name);
+
 /** Network namespace of a sandbox, as `ip netns` lists it. */
 export const namespaceName = (prefix: string, sandbox: string): string => `${prefix}-${sandbox}`;
 

@@ -24,6 +24,7 @@ export const SOCK_CLOEXEC = 0o2000000;
 /** Option levels and options, asm-generic/socket.h and linux/in6.h. */
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+const SO_BINDTODEVICE = 25;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 /** linux/sockios.h */
@@ -72,6 +73,26 @@ export const listenSocket = (fd: number, backlog: number): void => {
 export const connectSocket = (fd: number, address: string, port: number): void => {
   const bytes = encodeSocketAddress(address, port);
   check('connect', native.connect(fd, bytes, bytes.length));
+};
+
+/** connect(2) of a socket that does not block; returns its errno, 0 for success. */
+export const startConnecting = (fd: number, address: string, port: number): number => {
+  try {
+    connectSocket(fd, address, port);
+    return 0;
+  } catch (error) {
+    if (error instanceof SystemCallError) return error.errno;
+    throw error;
+  }
+};
+
+/**
+ * Has a socket send and receive over one interface only (`SO_BINDTODEVICE`, socket(7)).
+ * @throws {SystemCallError} `ENODEV` where there is none of that name
+ */
+export const bindToInterface = (fd: number, name: string): void => {
+  const bytes = Buffer.from(`${name}\0`);
+  check('setsockopt', native.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bytes, bytes.length));
 };
 
 /**

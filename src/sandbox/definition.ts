@@ -2,6 +2,7 @@
 import type { DirectoryMount, DriverReference } from '../engine/messages.ts';
 import type { OutboundRules } from '../network/egress.ts';
 import type { IsolationName } from '../network/names.ts';
+import type { PeerRule } from '../network/peers.ts';
 import type { TransportName } from '../network/transport.ts';
 import type { AppUser } from '../os/app-user.ts';
 import type { Protocol } from '../os/socket.ts';
@@ -45,6 +46,8 @@ export interface SandboxDefinition {
   readonly transport: TransportName | 'auto';
   /** What the guest may connect to outside. */
   readonly outbound: OutboundRules;
+  /** Other sandboxes it may connect to. */
+  readonly peers: readonly PeerRule[];
   readonly addressPools: readonly string[];
   /** Whose rights the engine gets; absent when the caller is unprivileged. */
   readonly user: AppUser | undefined;

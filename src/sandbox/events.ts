@@ -69,13 +69,15 @@ export interface NoticeEvent {
   readonly text: string;
 }
 
-/** The guest wanted to reach something outside that the rules do not allow; told once for each destination. */
+/** The guest wanted to reach something outside and may not, or cannot; told once for each destination and reason. */
 export interface RefusedEvent {
   readonly type: 'refused';
-  /** `ADDRESS:PORT`, or a host name that was to be looked up. */
+  /** `ADDRESS:PORT`, `NAME:PORT` of another sandbox, or a host name that was to be looked up. */
   readonly destination: string;
   /** A part of a sentence: "no rule allows it". */
   readonly reason: string;
+  /** What would allow it, as it is typed: `--allow-net example.org`; absent where nothing does. */
+  readonly remedy?: string;
 }
 
 /** The app has ended, or was stopped. */

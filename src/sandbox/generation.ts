@@ -16,6 +16,7 @@ import { WasmrunError, isErrorCode } from '../errors.ts';
 import type { DatagramRelay } from '../network/datagram-relay.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
 import { formatPort } from '../network/forward.ts';
+import { Peers } from '../network/peers.ts';
 import type { Protocol } from '../os/socket.ts';
 import type { SandboxDefinition } from './definition.ts';
 import { EngineProcess } from './engine-process.ts';
@@ -24,6 +25,7 @@ import type { RefusedEvent } from './events.ts';
 import type { HeldListener, HeldPorts } from './held-ports.ts';
 import type { Enclosure } from './isolation.ts';
 import { OutboundBroker } from './outbound.ts';
+import { State } from './state.ts';
 import { EngineTraffic } from './traffic.ts';
 
 /** A socket in the sandbox's network that outlives the engine that opened it; `fd` is the supervisor's. */
@@ -103,6 +105,9 @@ export class Generation implements AsyncDisposable {
       policy: new EgressPolicy({ ...definition.outbound, hostAddresses }),
       namespace: enclosure.identity(),
       sandboxAddress: enclosure.link?.sandboxAddress,
+      peers: new Peers(definition.peers),
+      ownId: definition.id,
+      state: new State(definition.prefix),
       onRefused: options.onRefused,
     });
     this.#traffic = new EngineTraffic(() => this.#engine.send({ type: 'report-traffic' }));

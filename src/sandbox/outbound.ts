@@ -8,25 +8,30 @@ import { lookup } from 'node:dns/promises';
 import { closeSync, fstatSync } from 'node:fs';
 import { MAX_REQUESTS } from '../engine/messages.ts';
 import type { ConnectMessage, ReplyPacket, ResolveMessage } from '../engine/messages.ts';
+import { WasmrunError } from '../errors.ts';
 import { plainAddress } from '../network/egress.ts';
 import type { EgressPolicy } from '../network/egress.ts';
 import type { NamespaceIdentity } from '../network/namespace.ts';
+import type { Peer, Peers } from '../network/peers.ts';
 import { SystemCallError } from '../os/libc.ts';
 import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   addressFamily,
-  connectSocket,
   openSocket,
   openSocketNamespace,
+  startConnecting,
 } from '../os/socket.ts';
 import type { RefusedEvent } from './events.ts';
+import type { SandboxRecord } from './record.ts';
 import type { SocketChannel } from './socket-channel.ts';
+import type { State } from './state.ts';
 
 /** Most addresses of a name that are passed on: a reply is one short message. */
 const MAX_ADDRESSES = 16;
 /** Destinations whose refusal is told, at most: a guest that scans must not fill the terminal. */
 const MAX_TOLD = 100;
+const NO_UDP = 'UDP does not leave a sandbox';
 /** How long names that rules spell out are not looked up again for an address they did not give, in ms. */
 const LOOKUP_PAUSE_MS = 5000;
 /** errno.h */
@@ -35,11 +40,20 @@ const ERRNO = { ENOENT: 2, EAGAIN: 11, EACCES: 13, EINPROGRESS: 115, ECONNREFUSE
 export interface OutboundOptions {
   readonly channel: SocketChannel;
   readonly policy: EgressPolicy;
-  /** The sandbox's own namespace: there its guest connects to itself; absent where it has none. */
+  /**
+   * The sandbox's own namespace: there its guest connects to itself. Absent where it has none; its engine hands no
+   * sockets up then, as its system call filter has it.
+   */
   readonly namespace: NamespaceIdentity | undefined;
   /** The sandbox's own address; its guest reaches itself there, too. */
   readonly sandboxAddress: string | undefined;
-  /** Called once for each destination. */
+  /** Other sandboxes that may be reached by name. */
+  readonly peers: Peers;
+  /** Id of the sandbox. */
+  readonly ownId: string;
+  /** Where sandboxes of this user are found. */
+  readonly state: State;
+  /** Called once for each destination and reason. */
   readonly onRefused: (refusal: RefusedEvent) => void;
 }
 
@@ -74,30 +88,57 @@ export class OutboundBroker {
       void this.#resolve(message);
       return true;
     }
-    const socket = this.#options.channel.take();
+    const { channel, namespace } = this.#options;
+    if (namespace === undefined) {
+      void this.#connect(message, undefined);
+      return true;
+    }
+    const socket = channel.take();
     if (socket === undefined) return false;
     void this.#connect(message, socket).finally(() => closeSync(socket));
     return true;
   }
 
-  async #connect(message: ConnectMessage, socket: number): Promise<void> {
+  async #connect(message: ConnectMessage, socket: number | undefined): Promise<void> {
     const { id, address, port, protocol } = message;
     if (this.#isInside(address)) {
       // Whatever else the engine may have sent, the host's own loopback is not connected to.
-      const errno = this.#isOwn(socket) ? startConnecting(socket, address, port) : ERRNO.EACCES;
-      return this.#reply(id, { errno });
+      const isOwn = socket !== undefined && this.#isOwn(socket);
+      return this.#reply(id, { errno: isOwn ? startConnecting(socket, address, port) : ERRNO.EACCES });
     }
+    const peer = this.#options.peers.at(plainAddress(address));
+    if (peer !== undefined) return this.#connectToPeer(message, peer);
     const isTcp = protocol === 'tcp';
     const decision = isTcp ? await this.#decide(address, port) : this.#options.policy.decide(address, port);
     if (decision.allowed && isTcp) return this.#open(message);
     const destination = `${isIpv6(address) ? `[${address}]` : address}:${port}`;
-    const reason = decision.allowed ? 'UDP does not leave a sandbox' : decision.reason;
-    this.#tell({
-      type: 'refused',
-      destination: isTcp ? destination : `${destination}/udp`,
-      reason,
-    });
+    if (isTcp && !decision.allowed) {
+      const remedy = `--allow-net ${destination}`;
+      this.#tell({ type: 'refused', destination, reason: decision.reason, remedy });
+    } else this.#tell({ type: 'refused', destination: `${destination}/udp`, reason: NO_UDP });
     return this.#reply(id, { errno: ERRNO.ECONNREFUSED });
+  }
+
+  async #connectToPeer({ id, port, protocol }: ConnectMessage, { name, ports }: Peer): Promise<void> {
+    const refuse = (
+      destination: string,
+      why: { readonly reason: string; readonly remedy?: string },
+    ): void => {
+      this.#tell({ type: 'refused', destination, ...why });
+      this.#reply(id, { errno: ERRNO.ECONNREFUSED });
+    };
+    const destination = `${name}:${port}`;
+    if (protocol === 'udp') return refuse(`${destination}/udp`, { reason: NO_UDP });
+    if (ports?.has(port) === false) {
+      return refuse(destination, { reason: 'not a port of that peer', remedy: `--peer ${destination}` });
+    }
+    const { connectToPeer } = await import('./peer-connection.ts');
+    const { state, ownId } = this.#options;
+    const attempt = connectToPeer({ state, ownId, name, port });
+    if (attempt === undefined) return this.#reply(id, { errno: ERRNO.ECONNREFUSED });
+    if ('reason' in attempt) return refuse(destination, attempt);
+    this.#reply(id, { errno: ERRNO.EINPROGRESS }, attempt.socket);
+    closeSync(attempt.socket);
   }
 
   /** Names that rules spell out are looked up once more: their addresses may have changed. */
@@ -123,9 +164,15 @@ export class OutboundBroker {
 
   /** Looks a name up as the host would, if a rule lets the guest know it. */
   async #resolve({ id, name }: ResolveMessage): Promise<void> {
-    const decision = this.#options.policy.decideName(name);
+    const { peers, policy } = this.#options;
+    const peer = peers.addressOf(name);
+    if (peer !== undefined) return this.#reply(id, { errno: 0, addresses: [peer] });
+    const decision = policy.decideName(name);
     if (!decision.allowed) {
-      this.#tell({ type: 'refused', destination: name, reason: decision.reason });
+      if (!this.#tellIfSandbox(name)) {
+        const remedy = `--allow-net ${name}`;
+        this.#tell({ type: 'refused', destination: name, reason: decision.reason, remedy });
+      }
       return this.#reply(id, { errno: ERRNO.ENOENT });
     }
     try {
@@ -134,8 +181,23 @@ export class OutboundBroker {
     } catch (error) {
       // dns.lookup: ENOTFOUND stands for both an unknown name and one without addresses.
       const isUnknown = (error as NodeJS.ErrnoException).code === 'ENOTFOUND';
+      if (isUnknown) this.#tellIfSandbox(name);
       return this.#reply(id, { errno: isUnknown ? ERRNO.ENOENT : ERRNO.EAGAIN });
     }
+  }
+
+  /** The guest hears that the name is unknown, its user that a sandbox of theirs is called so: and whether it is. */
+  #tellIfSandbox(name: string): boolean {
+    const { state, ownId } = this.#options;
+    let found: SandboxRecord | undefined;
+    try {
+      found = state.find(name);
+    } catch (error) {
+      if (!(error instanceof WasmrunError)) throw error;
+    }
+    if (found === undefined || found.id === ownId) return false;
+    this.#tell({ type: 'refused', destination: name, reason: 'not a peer', remedy: `--peer ${name}` });
+    return true;
   }
 
   async #lookUp(name: string): Promise<string[]> {
@@ -181,8 +243,9 @@ export class OutboundBroker {
   }
 
   #tell(refusal: RefusedEvent): void {
-    if (this.#told.has(refusal.destination) || this.#told.size >= MAX_TOLD) return;
-    this.#told.add(refusal.destination);
+    const key = `${refusal.destination} ${refusal.reason}`;
+    if (this.#told.has(key) || this.#told.size >= MAX_TOLD) return;
+    this.#told.add(key);
     this.#options.onRefused(refusal);
   }
 
@@ -193,14 +256,3 @@ export class OutboundBroker {
 }
 
 const isIpv6 = (address: string): boolean => address.includes(':');
-
-/** Returns the errno of connect(2) on a socket that does not block. */
-const startConnecting = (socket: number, address: string, port: number): number => {
-  try {
-    connectSocket(socket, address, port);
-    return 0;
-  } catch (error) {
-    if (error instanceof SystemCallError) return error.errno;
-    throw error;
-  }
-};

@@ -104,6 +104,8 @@ export interface SandboxPlan {
   readonly refusals: readonly Refusal[];
   readonly forwards: readonly PlannedForward[];
   readonly outbound: PlannedOutbound;
+  /** Other sandboxes it may reach, as they were written. */
+  readonly peers: readonly string[];
   readonly engine: PlannedEngine;
   /** In the order they are done. */
   readonly steps: readonly PlannedStep[];
@@ -170,6 +172,7 @@ export const planSandbox = async (
       mode: definition.outbound.mode,
       allow: definition.outbound.rules.map(({ text }) => text),
     },
+    peers: definition.peers.map(({ text }) => text),
     engine: planEngine(definition),
     steps: await planSteps(definition, choice),
     obstacles: [

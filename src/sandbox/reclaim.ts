@@ -23,7 +23,7 @@ export const reclaim = async (state: State, options: ReclaimOptions): Promise<Sa
   const dead = state.dead();
   for (const record of dead) await unmake(record, options);
   await Promise.all(linksOf(dead).map(({ veth }) => removeVeth(veth)));
-  if (state.living().length === 0) await removeFirewalls(dead, options);
+  await removeFirewalls(dead, state.living(), options);
   for (const record of dead) state.forget(record);
   return dead;
 };
@@ -47,18 +47,23 @@ const unmake = async (
 };
 
 /**
- * Gives up the record of a sandbox that has been unmade, and its firewall with the last sandbox. Call
- * under the lock.
+ * Gives up the record of a sandbox that has been unmade, and its firewall with the last sandbox behind it.
+ * Call under the lock.
  */
 export const retire = async (state: State, claim: Claim, options: ReclaimOptions): Promise<void> => {
   const others = state.living().filter(({ name }) => name !== claim.record.name);
-  if (others.length === 0) await removeFirewalls([claim.record], options);
+  await removeFirewalls([claim.record], others, options);
   claim[Symbol.dispose]();
 };
 
-/** The firewalls that these records name. */
-const removeFirewalls = async (records: readonly SandboxRecord[], options: ReclaimOptions): Promise<void> => {
+/** The firewalls that these records name, and that nobody else stands behind. */
+const removeFirewalls = async (
+  records: readonly SandboxRecord[],
+  others: readonly SandboxRecord[],
+  options: ReclaimOptions,
+): Promise<void> => {
   const names = new Set(records.flatMap(({ firewall }) => firewall ?? []));
+  for (const { firewall } of others) if (firewall !== undefined) names.delete(firewall);
   for (const name of names) await backendNamed(name, options).remove(options.prefix);
 };
 

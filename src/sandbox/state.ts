@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { WasmrunError } from '../errors.ts';
+import { isSandboxName } from '../network/names.ts';
 import { lockDirectory, tryLock } from '../os/lock.ts';
 import { RECORD_VERSION } from './record.ts';
 import type { SandboxRecord } from './record.ts';
@@ -127,6 +128,17 @@ export class State {
       if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
       throw error;
     }
+  }
+
+  /**
+   * The record of a living supervisor of this user, by the sandbox's name, as it is at this moment; without the lock.
+   * @throws {WasmrunError} STATE_UNREADABLE; PERMISSION_DENIED where others may write records
+   */
+  find(name: string): SandboxRecord | undefined {
+    if (!isSandboxName(name)) return undefined;
+    checkOwnDirectory(this.#root, currentOwner().uid);
+    const found = this.#readIfThere(this.path(name));
+    return found?.isAlive === true ? found.record : undefined;
   }
 
   /** Records of dead supervisors. Call under the lock. */

@@ -16,11 +16,13 @@ import type {
   ToEngine,
 } from '../../src/engine/messages.ts';
 import { EgressPolicy } from '../../src/network/egress.ts';
+import { Peers } from '../../src/network/peers.ts';
 import { packetSocketPair } from '../../src/os/descriptor-passing.ts';
 import { engineFlags } from '../../src/sandbox/engine-binary.ts';
 import type { RefusedEvent } from '../../src/sandbox/events.ts';
 import { OutboundBroker } from '../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../src/sandbox/socket-channel.ts';
+import { State } from '../../src/sandbox/state.ts';
 
 const ENGINE = fileURLToPath(new URL('../../src/engine/main.ts', import.meta.url));
 const GUESTS = new URL('../guests/', import.meta.url);
@@ -85,12 +87,15 @@ export const startEngine = (options: EngineOptions): EngineRun => {
   const [supervisorChannel, engineChannel] = packetSocketPair();
   const channel = new SocketChannel(supervisorChannel);
   const refused: RefusedEvent[] = [];
-  // The real one; the namespace the guest is in is the host's own.
+  // The real one; the namespace the guest is in is the host's own, and none of its own with virtual ports.
   const broker = new OutboundBroker({
     channel,
     policy: new EgressPolicy({ mode: 'none', rules: [], hostAddresses: () => [] }),
-    namespace: statSync('/proc/self/ns/net', { bigint: true }),
+    namespace: launch.virtualPorts === true ? undefined : statSync('/proc/self/ns/net', { bigint: true }),
     sandboxAddress: undefined,
+    peers: new Peers([]),
+    ownId: '0123456789ab',
+    state: new State('none'),
     onRefused: (refusal) => refused.push(refusal),
   });
   const answer = onRequest ?? ((request: Request): unknown => broker.answer(request));

@@ -20,6 +20,7 @@ export const defineHello = (prefix: string, changes: Partial<SandboxDefinition> 
   isolation: 'namespace',
   transport: 'auto',
   outbound: { mode: 'none', rules: [] },
+  peers: [],
   addressPools: ['10.231.0.0/16'],
   user: { uid: 65_534, gid: 65_534 },
   ...changes,

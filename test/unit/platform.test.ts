@@ -45,6 +45,7 @@ const DEFINITION: SandboxDefinition = {
   isolation: 'auto',
   transport: 'auto',
   outbound: { mode: 'allow-list', rules: [{ text: 'example.org:443', name: 'example.org', port: 443 }] },
+  peers: [{ text: 'db:5432', name: 'db', port: 5432 }],
   addressPools: ['10.231.0.0/16'],
   user: undefined,
 };
@@ -160,7 +161,7 @@ test.each([
 test('a plan is printed so that it can be read, and its commands pasted', async () => {
   const plan = await planOn('darwin', 'pf');
   const text = printPlan({ ...plan, build: ['make', 'all of it'], warnings: ['mind the gap'] });
-  expect(text.split('\n').slice(0, 10)).toEqual([
+  expect(text.split('\n').slice(0, 11)).toEqual([
     'This is what would be done to run web. None of it has been done.',
     '',
     "build       make 'all of it'",
@@ -171,6 +172,7 @@ test('a plan is printed so that it can be read, and its commands pasted', async 
     '            [::1]:18080 → 3000  handoff',
     '            127.0.0.1:any free port → 3001  pf',
     'outbound    allow-list example.org:443',
+    'peers       db:5432',
   ]);
   expect(text).toContain(
     [

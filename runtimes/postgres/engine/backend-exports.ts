@@ -3,6 +3,8 @@ export interface BackendExports {
   readonly __wasm_call_ctors: () => void;
   readonly __main_argc_argv: (count: number, values: number) => number;
   readonly malloc: (size: number) => number;
+  /** What it gives is freed with all that the command has allocated. */
+  readonly palloc: (size: number) => number;
   readonly emscripten_builtin_memalign: (alignment: number, size: number) => number;
   readonly __errno_location: () => number;
   readonly setThrew: (threw: number, value: number) => void;
@@ -28,6 +30,12 @@ export interface BackendExports {
   readonly CommitTransactionCommand: () => void;
   /** Sets what is named, as somebody of `context` may (guc.h, `GucContext`), for a reason (`GucSource`). */
   readonly SetConfigOption: (name: number, value: number, context: number, source: number) => void;
+  /** Begins an error (elog.h), says what it is, and jumps to where it is caught. */
+  readonly errstart: (level: number, domain: number) => number;
+  readonly errcode: (code: number) => number;
+  /** Formats as printf(3) does, with a list of arguments in memory. */
+  readonly errmsg: (format: number, values: number) => number;
+  readonly errfinish: (file: number, line: number, functionName: number) => void;
   /** Whether the user may do anything. */
   readonly superuser: () => number;
   /** Reads the start-up packet; 0 if it is one. */

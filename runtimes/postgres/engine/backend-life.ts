@@ -3,7 +3,7 @@ import { writeText, writeTexts } from '../../../src/engine/emscripten/c-strings.
 import type { Backend } from './backend.ts';
 import { commandLoop } from './command-loop.ts';
 import { CANCEL_KEY, USER_NAME } from './static-variables.ts';
-import { Exit } from './syscalls/process-calls.ts';
+import { Exit } from './exit.ts';
 
 /** pglite's pglitec.c: the status of an exit(3) after which the backend can go on. */
 const ALIVE = 99;

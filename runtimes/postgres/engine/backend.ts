@@ -17,6 +17,7 @@ import { ENDED_CLIENT } from './backend-client.ts';
 import type { BackendClient } from './backend-client.ts';
 import type { BackendExports } from './backend-exports.ts';
 import { DynamicLibraries } from './dynamic-libraries.ts';
+import { conversionCalls } from './encoding-conversions.ts';
 import { Interruption } from './interruption.ts';
 import { isInvocation, jumpModule } from './jumps.ts';
 import { Nowhere } from './log-stream.ts';
@@ -73,6 +74,8 @@ export interface Backend {
   readonly preemption: Preemption;
   /** Delivers a signal as to a process, now if it waits, else before it does. */
   signal(number: number): void;
+  /** It does nothing any more, as after SIGKILL: whatever it waits for throws Exit. */
+  kill(): void;
   /** From now on its client says nothing any more. */
   endClient(): void;
   /** Gives back all that it has, of which nothing may run any more. */
@@ -116,15 +119,14 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
   const { libraries: compiled } = host;
   const linked = { memory, files, table, fixed, provided, exports, invocations, compiled };
   Object.assign(provided, plain(memory, new DynamicLibraries(linked).calls()));
+  Object.assign(provided, plain(memory, conversionCalls({ memory, table, exports })));
   instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
   table.set(caught.value, exports().setThrew);
-  const cancelKey = new Uint8Array(CANCEL_KEY.size);
-  fillRandom(cancelKey);
   const io = clientCalls(state, () => client);
   setCallbacks(exports(), table, suspending(memory, { ...io }));
   return {
     pid: options.pid,
-    cancelKey,
+    cancelKey: newCancelKey(),
     exports: exports(),
     memory,
     stackPointer,
@@ -133,6 +135,7 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
       exports().raise(number);
       interruption.interrupt();
     },
+    kill: () => interruption.kill(),
     endClient: () => {
       client = ENDED_CLIENT;
       interruption.interrupt();
@@ -149,6 +152,12 @@ const release = ({ memory, fds, timers }: BackendState): void => {
   unmapFrom(memory, 0, memory.bytes.length);
 };
 
+const newCancelKey = (): Uint8Array => {
+  const key = new Uint8Array(CANCEL_KEY.size);
+  fillRandom(key);
+  return key;
+};
+
 /** `invoke_…` functions by their names, and what jumps. */
 const jumpsFor =
   (host: Record<string, WebAssembly.Table | WebAssembly.Global | WebAssembly.Tag>) =>
@@ -163,12 +172,13 @@ const newState = (
   const fds = new FdTable();
   for (const stream of [new Nowhere(), new Nowhere(), stderr]) fds.add(stream);
   const memory = new GuestMemory();
+  const interruption = new Interruption();
   return {
     memory,
     fds,
     stacks,
-    interruption: new Interruption(),
-    preemption: new Preemption({ memory, stacks, exports }),
+    interruption,
+    preemption: new Preemption({ memory, stacks, interruption, exports }),
     timers: new Map(),
     env,
     relations,

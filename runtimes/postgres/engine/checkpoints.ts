@@ -16,8 +16,8 @@ export interface CheckpointHost {
   readonly client: InnerSession;
 }
 
-/** For as long as the server runs. */
-export const makeCheckpoints = ({ stacks, relations, client }: CheckpointHost): void => {
+/** Until it is disposed of. */
+export const makeCheckpoints = ({ stacks, relations, client }: CheckpointHost): Disposable => {
   let logBytes = 0;
   let lastCheckpoint = 0;
   const check = (): void => {
@@ -28,7 +28,8 @@ export const makeCheckpoints = ({ stacks, relations, client }: CheckpointHost): 
       lastCheckpoint = performance.now();
       client.query('CHECKPOINT');
     }
-    stacks.after(CHECK_INTERVAL_MS, check);
+    timer = stacks.after(CHECK_INTERVAL_MS, check);
   };
-  stacks.after(CHECK_INTERVAL_MS, check);
+  let timer = stacks.after(CHECK_INTERVAL_MS, check);
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 };

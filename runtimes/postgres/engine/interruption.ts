@@ -1,7 +1,25 @@
+import { Exit } from './exit.ts';
+
+/** 128 and SIGKILL, as a shell has it. */
+const KILLED = 137;
+
 /** Ends what a backend waits for: signals do, as they end system calls (signal(7)). */
 export class Interruption {
   #interrupt: (() => void) | undefined;
   #isPending = false;
+
+  #isKilled = false;
+
+  /** Whoever waits goes on, and must not go on with anything but its end. */
+  kill(): void {
+    this.#isKilled = true;
+    this.interrupt();
+  }
+
+  /** To be said after each wait. Throws {@link Exit}. */
+  endIfKilled(): void {
+    if (this.#isKilled) throw new Exit(KILLED);
+  }
 
   /** Whoever waits goes on; else whoever waits next does so at once. */
   interrupt(): void {

@@ -1,6 +1,7 @@
 /** When a backend that computes lets others go on: asked where PostgreSQL looks for interrupts (rewrite/preemption.ts). */
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { BackendExports } from './backend-exports.ts';
+import type { Interruption } from './interruption.ts';
 import type { Stacks } from './stacks.ts';
 import { COUNTDOWN, NOT_INTERRUPTED } from './static-variables.ts';
 
@@ -13,6 +14,7 @@ const INTERVAL_MS = 0.5;
 export interface PreemptionHost {
   readonly memory: GuestMemory;
   readonly stacks: Stacks;
+  readonly interruption: Interruption;
   readonly exports: () => BackendExports;
 }
 
@@ -55,8 +57,9 @@ export class Preemption {
   }
 
   async #letOthersGoOn(): Promise<number> {
-    const { stacks, memory } = this.#host;
+    const { stacks, memory, interruption } = this.#host;
     await stacks.yield();
+    interruption.endIfKilled();
     memory.refresh();
     this.#lastAsked = undefined;
     return 0;

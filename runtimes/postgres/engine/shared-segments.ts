@@ -13,7 +13,7 @@ const NAME = /^pg_dynshmem\/mmap\.\d+$/;
 /** Is it the path of a segment, as PostgreSQL names it from its data directory on? */
 export const isSegmentPath = (path: string): boolean => NAME.test(path);
 
-export class SharedSegments {
+export class SharedSegments implements Disposable {
   readonly #segments = new Map<string, SharedPages>();
   #first: SharedPages | undefined;
 
@@ -43,6 +43,12 @@ export class SharedSegments {
     this.#segments.delete(path);
     known[Symbol.dispose]();
     return 0;
+  }
+
+  /** Nobody has any of them any more. */
+  [Symbol.dispose](): void {
+    for (const pages of this.#segments.values()) pages[Symbol.dispose]();
+    this.#segments.clear();
   }
 }
 

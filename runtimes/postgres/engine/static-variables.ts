@@ -16,7 +16,12 @@ export const CANCEL_KEY = { address: 576, size: 4 } as const;
 export const EXIT_INDEXES = [2_797_184, 2_797_360, 2_797_536] as const;
 
 /** After so many looks for interrupts others may go on, a number of 32 bits below all of C's. See rewrite/preemption.ts. */
-export const COUNTDOWN = 576;
+export const COUNTDOWN = 640;
 
 /** `InterruptPending` where there is none: neither 0, which would not be looked into, nor 1, which PostgreSQL sets. */
 export const NOT_INTERRUPTED = 2;
+
+/** src/common/encnames.c, `pg_enc2name_tbl` (check_encoding_conversion_args() reads it). */
+export const ENCODING_NAMES = 2_729_504;
+/** src/common/wchar.c, `pg_wchar_table` (pg_encoding_max_length() reads it). */
+export const ENCODING_FUNCTIONS = 2_731_280;

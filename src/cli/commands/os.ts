@@ -18,6 +18,7 @@ const SETTING_FLAGS = [
   ['--transport', 'transport'],
   ['--allow-net', 'allowNet'],
   ['--outbound', 'outbound'],
+  ['--peer', 'peer'],
   ['--env', 'env'],
   ['--env-file', 'envFile'],
   ['--dir', 'dir'],
@@ -68,6 +69,7 @@ export const osCommand = (session: Session) =>
     .option('--transport <name>', 'auto, nftables, iptables, pf or handoff')
     .option('--allow-net <rule>', '* what it may reach: ADDRESS[/n][:PORT], NAME[:PORT]', collect)
     .option('--outbound <mode>', 'none, allow-list or all (default: by the rules)')
+    .option('--peer <name[:port]>', '* other sandbox it may reach, at its name', collect)
     .optionsGroup('Options:')
     .option('--plan', 'print what would be done, and do nothing')
     .option('--watch', 'bring a new version of the app when its files change')

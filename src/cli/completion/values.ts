@@ -11,6 +11,7 @@ const PATHS: Readonly<Record<string, Paths>> = {
 
 const LISTS: Readonly<Record<string, () => Promise<readonly string[]>>> = {
   sandbox: async () => await sandboxNames(),
+  'name[:port]': async () => await sandboxNames(),
   'name=value': async () => Object.keys(process.env).sort(),
 };
 

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDatabase } from '../../helpers/database.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 
+const PATIENCE = { timeout: 20_000 };
+
 let database: TestDatabase;
 beforeAll(async () => {
   database = await startDatabase();
@@ -26,7 +28,7 @@ test.for(Object.entries(ENDLESS))(
   async ([, command]) => {
     await using calm = database.session();
     const endless = database.psql([command], busy);
-    await expect.poll(() => calm.say(ACTIVE)).toMatch(/^\d+$/);
+    await expect.poll(() => calm.say(ACTIVE), PATIENCE).toMatch(/^\d+$/);
     for (let count = 0; count < 50; count += 1) expect(await calm.say(`select ${count}`)).toBe(String(count));
     expect(await calm.say(`select pg_cancel_backend((${ACTIVE}))`)).toBe('t');
     expect((await endless).stderr).toContain('ERROR:  canceling statement due to user request');
@@ -51,7 +53,7 @@ test('it ends with its session, and what it had changed is undone', async () => 
   await database.psql(['create table half_done(i int)']);
   await using calm = database.session();
   const endless = database.psql(['begin', 'insert into half_done values (1)', ENDLESS.loop], busy);
-  await expect.poll(() => calm.say(ACTIVE)).toMatch(/^\d+$/);
+  await expect.poll(() => calm.say(ACTIVE), PATIENCE).toMatch(/^\d+$/);
   expect(await calm.say(`select pg_terminate_backend((${ACTIVE}), 5000)`)).toBe('t');
   expect((await endless).stderr).toContain('terminating connection due to administrator command');
   expect(await calm.say('select count(*) from half_done')).toBe('0');
@@ -60,7 +62,7 @@ test('it ends with its session, and what it had changed is undone', async () => 
 test('the sandbox can be stopped meanwhile', async () => {
   await using another = await startDatabase();
   const endless = another.psql([ENDLESS.loop], busy);
-  await expect.poll(async () => (await another.psql([ACTIVE])).stdout).toMatch(/^\d+\n$/);
+  await expect.poll(async () => (await another.psql([ACTIVE])).stdout, PATIENCE).toMatch(/^\d+\n$/);
   another.run.process.kill('SIGTERM');
   expect((await endless).stderr).toContain('terminating connection due to administrator command');
   expect((await another.run.ended).status).toBe(143);

@@ -90,7 +90,12 @@ describe('by default', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as { type: string });
     expect(events.filter(({ type }) => type === 'refused')).toEqual([
-      { type: 'refused', destination: `${world}:${PORT}`, reason: 'outbound connections are off' },
+      {
+        type: 'refused',
+        destination: `${world}:${PORT}`,
+        reason: 'outbound connections are off',
+        remedy: `--allow-net ${world}:${PORT}`,
+      },
     ]);
   });
 });
@@ -104,6 +109,14 @@ describe('--allow-net', () => {
     expect(stdout).toContain(WELCOME);
     expect(stderr).not.toContain('refused');
     expect(status).toBe(0);
+  });
+
+  test('reaches what is allowed out of the host’s own network, too', async () => {
+    const rule = ['--allow-net', `${world}:${PORT}`, '--isolation', 'virtual'];
+    expect((await visit(world, PORT, ...rule)).stdout).toContain(WELCOME);
+    const other = await visit(world, 80, ...rule);
+    expect(other.stdout).toContain('connect ECONNREFUSED');
+    expect(other.stderr).toContain(`→ ${world}:80: no rule allows it`);
   });
 
   test('means that port of that network, and no other', async () => {

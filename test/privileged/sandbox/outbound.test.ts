@@ -6,11 +6,13 @@ import { expect, test } from 'vitest';
 import { MAX_REQUESTS } from '../../../src/engine/messages.ts';
 import type { ConnectMessage, ReplyPacket } from '../../../src/engine/messages.ts';
 import { EgressPolicy } from '../../../src/network/egress.ts';
+import { Peers } from '../../../src/network/peers.ts';
 import { packetSocketPair, receiveDescriptor, sendDescriptor } from '../../../src/os/descriptor-passing.ts';
 import { inNewNamespace } from '../../../src/os/network-namespace.ts';
 import { SOCK_STREAM, openSocket } from '../../../src/os/socket.ts';
 import { OutboundBroker } from '../../../src/sandbox/outbound.ts';
 import { SocketChannel } from '../../../src/sandbox/socket-channel.ts';
+import { State } from '../../../src/sandbox/state.ts';
 import { openDescriptors } from '../../helpers/cli.ts';
 
 const AF_INET = 2;
@@ -36,6 +38,9 @@ const openLab = (): Lab => {
     policy: new EgressPolicy({ mode: 'none', rules: [], hostAddresses: () => [] }),
     namespace,
     sandboxAddress: undefined,
+    peers: new Peers([]),
+    ownId: '0123456789ab',
+    state: new State('none'),
     onRefused: () => {},
   });
   return {

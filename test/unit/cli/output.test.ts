@@ -65,6 +65,19 @@ describe('for people', () => {
     });
   });
 
+  test('what was refused, with what would allow it', () => {
+    const { output, written } = collectOutput();
+    output.event(STARTED);
+    const remedy = '--peer db';
+    output.event({ type: 'refused', destination: 'db', reason: 'not a peer', remedy });
+    output.event({ type: 'refused', destination: '[::2]:53/udp', reason: 'UDP does not leave a sandbox' });
+    expect(written.stderr.split('\n').slice(1)).toEqual([
+      'refused: hello → db: not a peer (--peer db)',
+      'refused: hello → [::2]:53/udp: UDP does not leave a sandbox',
+      '',
+    ]);
+  });
+
   test('a trap is said, an ordinary end only under --verbose', () => {
     const quiet = collectOutput();
     quiet.output.event(STARTED);
@@ -158,6 +171,7 @@ const warnings = (bind: string[], forwards: string[], interfaces: Interfaces = I
       transport: 'auto',
       outbound: 'none',
       allow: [],
+      peers: [],
       isolation: 'namespace',
       namespacePrefix: 'wasmrun',
       addressPool: [],

@@ -20,6 +20,7 @@ const VALID_TEXTS: Record<string, readonly string[]> = {
   '--transport': ['auto', 'handoff'],
   '--outbound': ['none', 'all'],
   '--allow-net': ['203.0.113.0/24:443', 'example.org'],
+  '--peer': ['db', 'db:5432'],
 };
 
 const flags = fc.record(
@@ -42,6 +43,7 @@ const ENVIRONMENT_TEXTS: Record<string, readonly string[]> = {
   WASMRUN_TRANSPORT: ['nftables'],
   WASMRUN_OUTBOUND: ['allow-list'],
   WASMRUN_ALLOW_NET: ['example.org:443,[2001:db8::/32]:1'],
+  WASMRUN_PEERS: ['db:5432,cache'],
   WASMRUN_NAMESPACE_PREFIX: ['other'],
   WASMRUN_ADDRESS_POOL: ['10.9.0.0/16,10.10.0.0/16'],
   WASMRUN_POSTGRES_PASSWORD: ['of the environment'],

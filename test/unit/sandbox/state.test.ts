@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,11 +40,25 @@ test('a record counts as alive while it is claimed, and leaves nothing when give
   expect(existsSync(root)).toBe(false);
 });
 
+test('one that lives is found by its name, unless others may write there', async () => {
+  const state = new State('test', root);
+  expect(state.find('web')).toBeUndefined();
+  const claim = await state.exclusively(async () => state.claim(RECORD));
+  expect(state.find('web')).toEqual(RECORD);
+  for (const name of ['we', 'web.json', '../test/web', '']) expect(state.find(name)).toBeUndefined();
+  chmodSync(root, 0o777);
+  expect(() => state.find('web')).toThrow('others may write there');
+  chmodSync(root, 0o700);
+  await state.exclusively(async () => claim[Symbol.dispose]());
+  expect(state.find('web')).toBeUndefined();
+});
+
 test('a record whose holder is gone is dead', async () => {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'web.json'), JSON.stringify(RECORD));
   const state = new State('test', root);
   expect([state.living(), state.dead()]).toEqual([[], [RECORD]]);
+  expect(state.find('web')).toBeUndefined();
   await state.exclusively(async () => state.forget(RECORD));
   expect(existsSync(root)).toBe(false);
 });

@@ -4,6 +4,7 @@ import { calendarCalls } from '../../../../src/engine/emscripten/calendar.ts';
 import type { Call } from '../../../../src/engine/emscripten/calls.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
 import { fillRandom } from '../../../../src/engine/random.ts';
+import { Exit } from '../exit.ts';
 import type { BackendState } from './backend-calls.ts';
 
 const PAGE = 65_536;
@@ -18,16 +19,6 @@ const ABORTED = 134;
 
 /** netdb.h of musl: nobody is looked for by name. */
 const EAI_NONAME = -2;
-
-/** A backend wants to end. */
-export class Exit extends Error {
-  readonly status: number;
-
-  constructor(status: number) {
-    super(`exit ${status}`);
-    this.status = status;
-  }
-}
 
 export interface ProcessOptions {
   readonly memory: WebAssembly.Memory;

@@ -7,12 +7,12 @@ import type { BackendState } from './backend-calls.ts';
 export type WaitingCall = (...values: never[]) => number | Promise<number>;
 
 /** Waits at most `ms`, until `arm` calls what it is given, which it can be told to give up; what it resolves with is that. */
-const wait = (
+const wait = async (
   { stacks, interruption }: BackendState,
   ms: number,
   arm: (resume: (value: number) => void) => () => void,
-): Promise<number> =>
-  stacks.suspend<number>((resume) => {
+): Promise<number> => {
+  const value = await stacks.suspend<number>((resume) => {
     const end = (value: number): void => {
       interruption.onInterrupt(undefined);
       timer?.[Symbol.dispose]();
@@ -23,6 +23,9 @@ const wait = (
     const giveUp = arm(end);
     interruption.onInterrupt(() => end(-WASI.EINTR));
   });
+  interruption.endIfKilled();
+  return value;
+};
 
 /** src/include/storage/waiteventset.h */
 const WL_LATCH_SET = 1;
