@@ -6,7 +6,7 @@ const NAME = { at: 0, size: 100 } as const;
 const SIZE = { at: 124, size: 12 } as const;
 const TYPE_AT = 156;
 const PREFIX = { at: 345, size: 155 } as const;
-const FILE_TYPES = ['0', '\0'];
+const FILE_TYPES: ReadonlySet<string> = new Set(['0', '\0']);
 const DIRECTORY_TYPE = '5';
 
 export interface TarFile {
@@ -28,7 +28,7 @@ export const readTar = function* (archive: Buffer): Generator<TarFile> {
     const start = at + BLOCK;
     at = start + Math.ceil(size / BLOCK) * BLOCK;
     if (type === DIRECTORY_TYPE) continue;
-    if (!FILE_TYPES.includes(type))
+    if (!FILE_TYPES.has(type))
       throw new Error(`${name} is neither a file nor a directory: type ${type}`);
     yield {
       path: prefix === '' ? name : `${prefix}/${name}`,
