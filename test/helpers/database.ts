@@ -17,6 +17,8 @@ export interface PsqlOptions {
   readonly database?: string;
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** More of psql's own arguments. */
+  readonly args?: readonly string[];
 }
 
 /** Disposing of it stops it, and sees that nothing is left. */
@@ -34,8 +36,18 @@ export interface TestDatabase extends AsyncDisposable {
  * Starts a database and waits until it takes connections.
  * @param args - of `wasmrun os`, besides those that every one needs
  */
-export const startDatabase = async (...args: readonly string[]): Promise<TestDatabase> => {
-  const app = await writeAppDirectory({ '.wasmrun.toml': DATABASE });
+export const startDatabase = (...args: readonly string[]): Promise<TestDatabase> =>
+  startDatabaseWith('', ...args);
+
+/** What a configuration begins with. */
+export const DATABASE = '[app]\nlanguage = "postgres"\n';
+
+/** The same, with what is written in `[postgres]`. */
+export const startDatabaseWith = async (
+  settings: string,
+  ...args: readonly string[]
+): Promise<TestDatabase> => {
+  const app = await writeAppDirectory({ '.wasmrun.toml': `${DATABASE}[postgres]\n${settings}\n` });
   const database = await startDatabaseIn(app.path, args);
   return {
     ...database,
@@ -45,9 +57,6 @@ export const startDatabase = async (...args: readonly string[]): Promise<TestDat
     },
   };
 };
-
-/** What a configuration begins with. */
-export const DATABASE = '[app]\nlanguage = "postgres"\n';
 
 /** Starts the database of a directory, which stays. */
 export const startDatabaseIn = async (
@@ -61,7 +70,11 @@ export const startDatabaseIn = async (
     run,
     port,
     psql: (commands, given = {}) => {
-      const child = startPsql(port, ['-qAt', ...commands.flatMap((each) => ['-c', each])], given);
+      const child = startPsql(
+        port,
+        ['-qAt', ...(given.args ?? []), ...commands.flatMap((each) => ['-c', each])],
+        given,
+      );
       child.stdin.end(given.input ?? '');
       return endOf(child);
     },

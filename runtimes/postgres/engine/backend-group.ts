@@ -13,6 +13,7 @@ import { makeCheckpoints } from './checkpoints.ts';
 import { Exit } from './exit.ts';
 import { InnerSession } from './inner-session.ts';
 import type { SessionUser } from './inner-session.ts';
+import type { Answer } from './inner-session.ts';
 import { LogStream } from './log-stream.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
@@ -53,6 +54,7 @@ export class BackendGroup {
   readonly #host: GroupHost;
   readonly #backendHost: BackendHost;
   readonly #backends = new Map<number, Backend>();
+  readonly #clients = new Map<Backend, BackendClient>();
   readonly #first: BackendLife;
   /** A session of the server's own, in the database `postgres`: nothing of it is logged. */
   readonly server = new InnerSession();
@@ -93,6 +95,7 @@ export class BackendGroup {
     // It hears what the others want of everybody, and ends when they have ended.
     const { backend } = this.#first;
     const status = await this.#untilEnd(backend, () => this.#first.serve());
+    this.server.fail(this.#hasCrashed ? CRASHED : ENDED);
     this.#remove(backend);
     if (this.#backends.size > 0) await stacks.suspend<void>((resume) => (this.#onAlone = () => resume()));
     this.#shared?.pages[Symbol.dispose]();
@@ -100,15 +103,21 @@ export class BackendGroup {
     return this.#hasCrashed ? undefined : status;
   }
 
+  /** Has the first backend carry out a command, which sees everything. */
+  ask(sql: string): Promise<Answer> {
+    return this.#host.stacks.suspend((resume) => this.server.query(sql, resume));
+  }
+
   /** Lasts as long as the client's backend does; what the client is still to be told, if anything. */
   async serve(
     client: BackendClient,
+    user: string,
     parameters: ReadonlyMap<string, string>,
   ): Promise<FatalError | undefined> {
     if (this.#hasCrashed) return RECOVERING;
     const stderr = new LogStream(this.#host.log);
     const backend = this.#create({ shared: this.#shared!, stderr, client });
-    const user = parameters.get('user') ?? '';
+    this.#clients.set(backend, client);
     const life = new BackendLife(backend);
     const database = parameters.get('database') ?? user;
     let hasBegun = false;
@@ -127,7 +136,7 @@ export class BackendGroup {
   open(user: SessionUser): InnerSession {
     const session = new InnerSession(user);
     this.#host.stacks.begin(async () =>
-      session.fail((await this.serve(session, new Map(Object.entries(user)))) ?? ENDED),
+      session.fail((await this.serve(session, user.user, new Map(Object.entries(user)))) ?? ENDED),
     );
     return session;
   }
@@ -136,6 +145,12 @@ export class BackendGroup {
   cancel(pid: number, key: Buffer): void {
     const own = this.#backends.get(pid)?.cancelKey;
     if (own !== undefined && isSameSecret(own, key)) this.#kill(pid, SIGINT);
+  }
+
+  /** Ends sessions that have nothing to do; how many there are that have. */
+  endIdle(): number {
+    for (const [backend, client] of this.#clients) if (client.isIdle) backend.signal(SIGTERM);
+    return [...this.#clients.values()].filter(({ isIdle }) => !isIdle).length;
   }
 
   /** As a postmaster stops fast: transactions that are under way are given up, what is committed is brought to disk. */
@@ -156,6 +171,7 @@ export class BackendGroup {
 
   #remove(backend: Backend): void {
     this.#backends.delete(backend.pid);
+    this.#clients.delete(backend);
     backend.close();
     if (this.#backends.size === 0) this.#onAlone();
   }

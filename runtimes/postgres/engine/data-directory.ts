@@ -7,6 +7,7 @@ import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { linuxResult } from '../../../src/engine/open-files.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import { DATA_DIRECTORY } from '../postgres-options.ts';
+import { CONTROL_FILE_PATH, withOwnSecret } from './control-file.ts';
 import { unpackDirectory } from '../template-archive.ts';
 
 const DIRECTORY_MODE = 0o700;
@@ -51,7 +52,7 @@ export class DataDirectory {
     this.#write(UNFINISHED, Buffer.alloc(0));
     for (const { path, content } of unpackDirectory(template())) {
       if (content === undefined) this.#must(path, this.#files.makeDirectory(inside(path), DIRECTORY_MODE));
-      else this.#write(path, content);
+      else this.#write(path, path === CONTROL_FILE_PATH ? withOwnSecret(content) : content);
     }
     return true;
   }

@@ -11,6 +11,8 @@ import { ClientAdmission } from './client-admission.ts';
 import type { Client } from './client-admission.ts';
 import { DatabaseSetup } from './database-setup.ts';
 import type { SetupHost } from './database-setup.ts';
+import type { Answer } from './inner-session.ts';
+import { LoginRules } from './login-rules.ts';
 import { RelationFiles } from './relation-files.ts';
 import { Stacks } from './stacks.ts';
 import { writeFatalError } from './startup-message.ts';
@@ -31,6 +33,7 @@ export class DatabaseServer {
   readonly #options: DatabaseOptions;
   readonly #stacks: Stacks;
   readonly #host: GroupHost;
+  readonly #rules: LoginRules;
   readonly #admission: ClientAdmission;
   /** Undefined while it starts. */
   #group: BackendGroup | undefined;
@@ -56,10 +59,12 @@ export class DatabaseServer {
       nextPid: () => (lastPid += 1),
       notice: (text) => services.notice(text),
     };
+    this.#rules = new LoginRules((sql) => this.#ask(sql), options.options.password !== undefined);
     this.#admission = new ClientAdmission({
       events: services.events,
       stacks: this.#stacks,
       cancel: (pid, key) => this.#group?.cancel(pid, key),
+      rules: this.#rules,
     });
   }
 
@@ -68,6 +73,7 @@ export class DatabaseServer {
     this.#stacks.begin(async () => {
       this.#group = await BackendGroup.start(this.#host);
       this.#services.control.onStop(() => this.#stop());
+      this.#services.onLeave({ drain: () => this.#drain(), finish: () => this.#stop() });
       this.#stacks.begin(() => this.#setUp(this.#group!));
       for (;;) {
         const status = await this.#group.run();
@@ -97,7 +103,13 @@ export class DatabaseServer {
       this.#failure = error;
       this.#stop();
     }
+    await this.#rules.read();
     if (!this.#isStopping) this.#listen();
+  }
+
+  async #ask(sql: string): Promise<Answer> {
+    if (this.#group === undefined) return { rows: [], error: { severity: 'FATAL', ...RECOVERING } };
+    return this.#group.ask(sql);
   }
 
   #listen(): void {
@@ -114,16 +126,23 @@ export class DatabaseServer {
       const socket = listener.accept();
       if (typeof socket === 'number') return;
       this.#stacks.begin(async () => {
-        const client = await this.#admission.admit(socket);
+        using client = await this.#admission.admit(socket);
         if (client !== undefined) await this.#serve(client);
       });
     }
   }
 
-  async #serve({ connection, parameters }: Client): Promise<void> {
-    const fatal = this.#group === undefined ? RECOVERING : await this.#group.serve(connection, parameters);
+  async #serve({ connection, user, parameters }: Client): Promise<void> {
+    const fatal =
+      this.#group === undefined ? RECOVERING : await this.#group.serve(connection, user, parameters);
     if (fatal !== undefined) connection.sendBytes(writeFatalError(fatal));
     connection.socket.close();
+  }
+
+  /** Another engine takes its place: whoever has nothing to do is parted from now, the others when they have done it. */
+  #drain(): void {
+    this.#services.listeners.pause();
+    if (this.#group?.endIdle() === 0) this.#stop();
   }
 
   #stop(): boolean {

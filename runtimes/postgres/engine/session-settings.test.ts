@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { sessionSettings } from './session-settings.ts';
+import { clipName, sessionSettings } from './session-settings.ts';
 
 const ofOptions = (options: string): [string, string][] => sessionSettings(new Map([['options', options]]));
 
@@ -46,4 +46,16 @@ test('of what a client says, settings are left, after those of its options', () 
     ['work_mem', '9MB'],
     ['application_name', 'psql'],
   ]);
+});
+
+test('a name is cut off after 63 bytes, between two characters', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', maxLength: 80 }), (name) => {
+      const clipped = clipName(name);
+      expect(name.startsWith(clipped)).toBe(true);
+      const [length, whole] = [clipped, name].map((text) => Buffer.byteLength(text)) as [number, number];
+      expect(length).toBeLessThanOrEqual(63);
+      if (length < whole) expect(length).toBeGreaterThan(59);
+    }),
+  );
 });

@@ -35,3 +35,16 @@ const optionSettings = (options: readonly string[]): [name: string, value: strin
   }
   return settings;
 };
+
+/** src/include/pg_config_manual.h: `NAMEDATALEN`, less the zero at the end; in bytes. */
+const LONGEST_NAME = 63;
+
+/** A name as PostgreSQL takes it: what is too long is cut off, between two characters. */
+export const clipName = (name: string): string => {
+  const bytes = Buffer.from(name);
+  if (bytes.length <= LONGEST_NAME) return name;
+  let end = LONGEST_NAME;
+  // UTF-8: bytes within a character begin with the bits 10.
+  while ((bytes[end]! & 0xc0) === 0x80) end -= 1;
+  return bytes.toString('utf8', 0, end);
+};

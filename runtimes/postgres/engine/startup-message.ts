@@ -2,6 +2,7 @@
  * The first messages of a connection, which have no type, and the error that answers them where no backend can
  * (PostgreSQL 18 documentation, 54.2.1 "Start-up" and 54.7 "Message Formats").
  */
+import { writeMessage } from './protocol-message.ts';
 
 /** src/include/libpq/pqcomm.h: `MAX_STARTUP_PACKET_LENGTH`, in bytes. */
 const MAX_LENGTH = 10_000;
@@ -10,12 +11,14 @@ const HEAD = 8;
 const CODES = { cancel: 80_877_102, tls: 80_877_103, gss: 80_877_104 } as const;
 /** Major versions are in the upper 16 bits. */
 const MAJOR_VERSION = 3;
+/** SQLSTATE `feature_not_supported` */
+const UNSUPPORTED = '0A000';
 
 export type StartupMessage =
   /** More bytes are needed. */
   | { readonly type: 'incomplete' }
   /** Not a message of this protocol. */
-  | { readonly type: 'invalid'; readonly reason: string }
+  | { readonly type: 'invalid'; readonly code?: string; readonly reason: string }
   /** The client wants to encrypt what follows. */
   | { readonly type: 'encryption'; readonly length: number }
   /** What another connection runs is to be cancelled. */
@@ -45,7 +48,12 @@ export const readStartupMessage = (bytes: Buffer): StartupMessage => {
     return { type: 'cancel', length, pid: content.readInt32BE(0), key: Buffer.from(content.subarray(4)) };
   }
   if (code >>> 16 !== MAJOR_VERSION) {
-    return { type: 'invalid', reason: `unsupported frontend protocol ${code >>> 16}.${code & 0xffff}` };
+    const version = `${code >>> 16}.${code & 0xffff}`;
+    return {
+      type: 'invalid',
+      code: UNSUPPORTED,
+      reason: `unsupported frontend protocol ${version}: server supports 3.0 to 3.2`,
+    };
   }
   const parameters = readParameters(content);
   return parameters === undefined
@@ -84,13 +92,17 @@ export interface FatalError {
   /** SQLSTATE, five characters (PostgreSQL 18 documentation, appendix A). */
   readonly code: string;
   readonly message: string;
+  readonly detail?: string;
 }
 
 /** ErrorResponse: the connection ends with it. */
-export const writeFatalError = ({ code, message }: FatalError): Buffer => {
-  const fields = ['SFATAL', 'VFATAL', `C${code}`, `M${message}`];
-  const content = Buffer.from(`${fields.join('\0')}\0\0`);
-  const head = Buffer.from('E\0\0\0\0', 'latin1');
-  head.writeInt32BE(4 + content.length, 1);
-  return Buffer.concat([head, content]);
+export const writeFatalError = ({ code, message, detail }: FatalError): Buffer => {
+  const fields = [
+    'SFATAL',
+    'VFATAL',
+    `C${code}`,
+    `M${message}`,
+    ...(detail === undefined ? [] : [`D${detail}`]),
+  ];
+  return writeMessage('E', Buffer.from(`${fields.join('\0')}\0\0`));
 };

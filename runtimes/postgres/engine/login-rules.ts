@@ -1,0 +1,126 @@
+/** Who may come in, and how many: what PostgreSQL's catalogues and parameters say of that. */
+import type { Answer } from './inner-session.ts';
+import { MOCK_NONCE, CONTROL_FILE_PATH } from './control-file.ts';
+import { Refusal, SQLSTATE } from './refusal.ts';
+import { parseVerifier } from './scram.ts';
+import type { ScramVerifier } from './scram.ts';
+
+export interface LoginLimits {
+  /** Clients that are in at once. */
+  readonly connections: number;
+  /** Of these, for superusers only. */
+  readonly forSuperusers: number;
+  /** Of these, for roles that may have them. */
+  readonly reserved: number;
+  /** How long a client may take to say who it is. */
+  readonly timeoutMs: number;
+}
+
+/** `authentication_timeout` is in seconds. The first backend has one of the places. */
+const LIMITS = `
+  select pg_catalog.current_setting('max_connections')::int - 1,
+    pg_catalog.current_setting('superuser_reserved_connections'),
+    pg_catalog.current_setting('reserved_connections'),
+    1000 * (select setting::int from pg_catalog.pg_settings where name = 'authentication_timeout'),
+    pg_catalog.encode(pg_catalog.pg_read_binary_file('${CONTROL_FILE_PATH}', ${MOCK_NONCE.offset}, ${MOCK_NONCE.size}), 'hex')`;
+const passwordOf = (user: string): string => `
+  select rolpassword, rolvaliduntil < pg_catalog.now()
+  from pg_catalog.pg_authid where rolname = ${literal(user)}`;
+const privilegesOf = (user: string): string => `
+  select rolsuper, pg_catalog.pg_has_role(oid, 'pg_use_reserved_connections', 'usage')
+  from pg_catalog.pg_authid where rolname = ${literal(user)}`;
+/** A text as SQL has it, whatever `standard_conforming_strings` says. */
+const literal = (text: string): string => `E'${text.replaceAll('\\', String.raw`\\`).replaceAll("'", "''")}'`;
+const TRUE = 't';
+
+/** What is known of a role that wants to log in. */
+export interface Login {
+  /** Undefined where nobody can. */
+  readonly verifier: ScramVerifier | undefined;
+  /** Why it fails, if it does: for the log, as clients are not told. */
+  readonly reason: string;
+}
+
+const nobody = (reason: string): Login => ({ verifier: undefined, reason });
+
+export class LoginRules {
+  readonly #question: (sql: string) => Promise<Answer>;
+  readonly needsPassword: boolean;
+  /** What those who cannot log in are given a salt by. */
+  #secret: Uint8Array = new Uint8Array();
+  #limits: LoginLimits = { connections: 0, forSuperusers: 0, reserved: 0, timeoutMs: 0 };
+
+  /** @param question - asks PostgreSQL, as somebody who may see passwords */
+  constructor(question: (sql: string) => Promise<Answer>, needsPassword: boolean) {
+    this.#question = question;
+    this.needsPassword = needsPassword;
+  }
+
+  get limits(): LoginLimits {
+    return this.#limits;
+  }
+
+  get secret(): Uint8Array {
+    return this.#secret;
+  }
+
+  /** Reads what applies to all, before anybody comes. */
+  async read(): Promise<void> {
+    const [connections, forSuperusers, reserved, timeoutMs, secret] = await this.#ask(LIMITS);
+    this.#limits = {
+      connections: Number(connections),
+      forSuperusers: Number(forSuperusers),
+      reserved: Number(reserved),
+      timeoutMs: Number(timeoutMs),
+    };
+    this.#secret = Buffer.from(secret ?? '', 'hex');
+  }
+
+  /** What is stored of a role's password, or why nobody can log in by one, as get_role_password() says it. */
+  async verifierOf(user: string): Promise<Login> {
+    const [stored, isExpired] = await this.#ask(passwordOf(user));
+    if (stored === undefined) return nobody(`Role "${user}" does not exist.`);
+    if (stored === null || stored === '') return nobody(`User "${user}" has no password assigned.`);
+    if (isExpired === TRUE) return nobody(`User "${user}" has an expired password.`);
+    const verifier = parseVerifier(stored);
+    if (verifier === undefined) return nobody(`User "${user}" does not have a valid SCRAM secret.`);
+    return { verifier, reason: 'The password is wrong.' };
+  }
+
+  /**
+   * The last places are for some only.
+   * @param left - besides the client's own
+   * @throws {Refusal}
+   */
+  async checkReserved(user: string, left: number): Promise<void> {
+    const { forSuperusers, reserved } = this.#limits;
+    if (left >= forSuperusers + reserved) return;
+    const [isSuperuser, mayReserve] = await this.#ask(privilegesOf(user));
+    if (isSuperuser === TRUE) return;
+    const role =
+      left < forSuperusers
+        ? 'the SUPERUSER attribute'
+        : 'privileges of the "pg_use_reserved_connections" role';
+    if (left >= forSuperusers && mayReserve === TRUE) return;
+    throw new Refusal(
+      SQLSTATE.tooManyConnections,
+      `remaining connection slots are reserved for roles with ${role}`,
+    );
+  }
+
+  tooMany(): Refusal {
+    return new Refusal(SQLSTATE.tooManyConnections, 'sorry, too many clients already');
+  }
+
+  /** @param reason - for the log: clients are told nothing of it */
+  wrongPassword(user: string, _reason: string): Refusal {
+    return new Refusal(SQLSTATE.invalidPassword, `password authentication failed for user "${user}"`);
+  }
+
+  /** The first row of the answer; nothing where there is none. */
+  async #ask(sql: string): Promise<readonly (string | null)[]> {
+    const { rows, error } = await this.#question(sql);
+    if (error !== undefined) throw new Refusal(error.code, error.message);
+    return rows[0] ?? [];
+  }
+}
