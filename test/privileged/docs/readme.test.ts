@@ -239,6 +239,27 @@ describe('two sandboxes', () => {
   });
 });
 
+describe('a database', () => {
+  const directory = 'examples/postgres-app';
+
+  snippet('wasmrun os examples/postgres-app', 'started, and asked', async (text) => {
+    await cp(join(ROOT, directory), join(machine.directory, directory), {
+      recursive: true,
+      filter: (path) => !path.endsWith('/data'),
+    });
+    const [start, ask] = commandsIn(text);
+    await using run = machine.start(start!);
+    await run.url();
+    const { stdout, stderr } = await machine.run(ask!);
+    expect(stdout, stderr).toContain('The Time Machine');
+    await interrupt(run);
+  });
+
+  snippet('[app]\nlanguage = "postgres"\n\n[postgres]', 'what it is made from', async (text) => {
+    expect(readFileSync(join(ROOT, directory, '.wasmrun.toml'), 'utf8')).toContain(text);
+  });
+});
+
 describe('settings', () => {
   snippet('[app]\nmodule = "server.wasm"', 'a file with a build', async (text) => {
     const { directory } = machine;
