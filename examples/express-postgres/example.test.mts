@@ -83,6 +83,12 @@ test('notes are kept in a database that may come later, go, and come back', asyn
   );
   expect(new Set(statuses)).toEqual(new Set([201]));
 
+  const wrong = ['--env', 'DATABASE_URL=postgres://app:a-guess@db:5432/app', '--forward', '127.0.0.1::3000'];
+  const guesser = resources.use(startCli(['os', directory, '--name', 'guesser', ...wrong], { prefix }));
+  await guesser.printed(/^notes: waiting for the database: password authentication failed for user "app"$/m);
+  guesser.process.kill('SIGTERM');
+  await guesser.ended;
+
   await stop(first);
   await app.printed(
     /^notes: terminating connection due to administrator command$|^notes: Connection terminated/m,
