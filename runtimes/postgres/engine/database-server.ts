@@ -59,7 +59,11 @@ export class DatabaseServer {
       nextPid: () => (lastPid += 1),
       notice: (text) => services.notice(text),
     };
-    this.#rules = new LoginRules((sql) => this.#ask(sql), options.options.password !== undefined);
+    this.#rules = new LoginRules({
+      ask: (sql) => this.#ask(sql),
+      notice: (text) => services.notice(text),
+      needsPassword: options.options.password !== undefined,
+    });
     this.#admission = new ClientAdmission({
       events: services.events,
       stacks: this.#stacks,
