@@ -100,13 +100,13 @@ export class DatabaseServer {
     });
     try {
       await setup.run();
+      await this.#rules.read();
     } catch (error) {
       // What has ended because all is to end is no failure.
       if (this.#isStopping) return;
       this.#failure = error;
       this.#stop();
     }
-    await this.#rules.read();
     if (!this.#isStopping) this.#listen();
   }
 
