@@ -1,10 +1,12 @@
 /** The part of scripts/build.ts that makes PostgreSQL, and a data directory for it, out of npm's `@electric-sql/pglite`. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { separateProcess } from '../runtimes/postgres/rewrite/host-process.ts';
 import { packDirectory } from '../runtimes/postgres/template-archive.ts';
+import { readTar } from './read-tar.ts';
 
 /** A file in `pglite.data`, which is all of them one after the other; their places are told in the package's JavaScript. */
 const FILES = /\{filename:"\/pglite\/([^"]+)",start:(\d+),end:(\d+)\}/g;
@@ -24,8 +26,24 @@ export const buildPostgres = async (root: string): Promise<void> => {
       mode: path.startsWith('bin/') ? 0o755 : 0o644,
     });
   }
+  unpackExtensions(pglite, `${directory}/installation`);
   writeFileSync(`${directory}/installation/pg_hba.conf`, 'local all all trust\n');
   writeFileSync(`${directory}/template.zst`, await newDataDirectory());
+};
+
+/** What PostgreSQL looks for; there is documentation besides, and headers. */
+const OF_EXTENSIONS = /^(?:lib|share)\/postgresql\//;
+
+/** The package has each extension as an archive of its own. */
+const unpackExtensions = (pglite: string, installation: string): void => {
+  for (const archive of globSync('*.tar.gz', { cwd: pglite })) {
+    for (const { path, content } of readTar(gunzipSync(readFileSync(`${pglite}/${archive}`)))) {
+      if (!OF_EXTENSIONS.test(path)) continue;
+      const file = `${installation}/${path}`;
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, content);
+    }
+  }
 };
 
 /** A data directory as initdb leaves it, packed. */

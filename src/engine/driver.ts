@@ -77,10 +77,20 @@ export interface EngineServices {
   openSocket<Type extends SocketType>(family: 4 | 6, type: Type): SocketOfType[Type] | number;
   /** From now on `action` is told of each port of UDP that a forward is added to. */
   onDatagramPort(action: (processPort: number) => void): void;
+  /** From now on the guest itself parts from its clients when another engine is to take its place, and leaves then. */
+  onLeave(leaving: Leaving): void;
   /** A line the user should read. */
   notice(text: string): void;
   /** Ends the engine with the guest's exit status, at once. */
   exit(status: number): never;
+}
+
+/** How a guest leaves that is not simply to end what is quiet, as servers of HTTP are. */
+export interface Leaving {
+  /** Accept no more, and finish what is in flight; said again and again. */
+  drain(): void;
+  /** The grace is over. */
+  finish(): void;
 }
 
 export type SocketType = 'stream' | 'datagram';

@@ -6,7 +6,7 @@ import { DatagramPorts } from './datagram-ports.ts';
 import { DatagramSocket } from './datagram-socket.ts';
 import { DescriptorChannel } from './descriptor-channel.ts';
 import type { Descriptor } from './descriptor.ts';
-import type { EngineServices, SocketOfType, SocketType } from './driver.ts';
+import type { EngineServices, Leaving, SocketOfType, SocketType } from './driver.ts';
 import { failure } from './errno.ts';
 import { EventPoll } from './event-poll.ts';
 import * as libc from './libc.ts';
@@ -43,6 +43,7 @@ export class Services implements EngineServices {
   readonly #channel = new DescriptorChannel();
   readonly #traffic = new Traffic();
   #events: EventPoll | undefined;
+  #leaving: Leaving | undefined;
   #onDatagramPort: ((processPort: number) => void) | undefined;
 
   constructor({ launch, go: { sandboxAddress }, control, poller, directories }: ServicesOptions) {
@@ -95,6 +96,10 @@ export class Services implements EngineServices {
     this.#onDatagramPort = action;
   }
 
+  onLeave(leaving: Leaving): void {
+    this.#leaving = leaving;
+  }
+
   notice(text: string): void {
     this.control.send({ type: 'notice', text });
   }
@@ -105,7 +110,9 @@ export class Services implements EngineServices {
 
   /** Does what the supervisor orders while the guest runs. */
   obey(order: ToEngine): void {
-    if (order.type === 'drain') {
+    if (order.type === 'drain' && this.#leaving !== undefined) this.#leaving.drain();
+    else if (order.type === 'finish' && this.#leaving !== undefined) this.#leaving.finish();
+    else if (order.type === 'drain') {
       this.listeners.pause();
       this.datagrams.pause();
       this.connections.drain();

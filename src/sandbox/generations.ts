@@ -51,6 +51,7 @@ export class Generations implements AsyncDisposable {
   #enclosure: Enclosure | undefined;
   #ports: HeldPorts | undefined;
   #current: Generation | undefined;
+  readonly #retired = new WeakSet<Generation>();
   #count = 0;
   /** Of versions that are gone. */
   #pastTraffic: readonly PortTraffic[] = [];
@@ -171,7 +172,8 @@ export class Generations implements AsyncDisposable {
 
   async #watch(generation: Generation): Promise<void> {
     const end = await generation.ended;
-    if (this.#current === generation) this.#options.onEnd(end);
+    // One that was told to leave has not ended by itself, even where nobody is in its place yet.
+    if (this.#current === generation && !this.#retired.has(generation)) this.#options.onEnd(end);
   }
 
   async #isReady(next: Generation, wanted: readonly string[]): Promise<void> {
@@ -201,6 +203,7 @@ export class Generations implements AsyncDisposable {
 
   /** Lets a version finish what it is doing, and ends it. */
   async #retire(generation: Generation, graceMs: number): Promise<void> {
+    this.#retired.add(generation);
     const sweep = setInterval(() => generation.drain(), DRAIN_INTERVAL_MS);
     const finish = setTimeout(() => generation.finish(), graceMs);
     const kill = setTimeout(() => generation.kill(), graceMs + LEAVE_MS);

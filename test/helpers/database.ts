@@ -4,7 +4,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { expect, vi } from 'vitest';
 import { writeAppDirectory } from './app-directory.ts';
 import { remains, startCli } from './cli.ts';
-import type { CliRun } from './cli.ts';
+import type { CliOptions, CliRun } from './cli.ts';
 
 export interface PsqlEnd {
   readonly status: number | null;
@@ -39,33 +39,49 @@ export interface TestDatabase extends AsyncDisposable {
 export const startDatabase = (...args: readonly string[]): Promise<TestDatabase> =>
   startDatabaseWith('', ...args);
 
+/** What a configuration begins with. */
+export const DATABASE = '[app]\nlanguage = "postgres"\n';
+
 /** The same, with what is written in `[postgres]`. */
 export const startDatabaseWith = async (
   settings: string,
   ...args: readonly string[]
 ): Promise<TestDatabase> => {
-  const app = await writeAppDirectory({
-    '.wasmrun.toml': `[app]\nlanguage = "postgres"\n[postgres]\n${settings}\n`,
-  });
-  const run = startCli(['os', app.path, '--forward', '5432', ...args]);
+  const app = await writeAppDirectory({ '.wasmrun.toml': `${DATABASE}[postgres]\n${settings}\n` });
+  const database = await startDatabaseIn(app.path, args);
+  return {
+    ...database,
+    [Symbol.asyncDispose]: async () => {
+      await database[Symbol.asyncDispose]();
+      await app[Symbol.asyncDispose]();
+    },
+  };
+};
+
+/** Starts the database of a directory, which stays. */
+export const startDatabaseIn = async (
+  directory: string,
+  args: readonly string[] = [],
+  options: CliOptions = {},
+): Promise<TestDatabase> => {
+  const run = startCli(['os', directory, '--forward', '5432', ...args], options);
   const port = Number(/:(\d+)$/.exec(await run.url())?.[1]);
   return {
     run,
     port,
-    psql: (commands, options = {}) => {
+    psql: (commands, given = {}) => {
       const child = startPsql(
         port,
-        ['-qAt', ...(options.args ?? []), ...commands.flatMap((each) => ['-c', each])],
-        options,
+        ['-qAt', ...(given.args ?? []), ...commands.flatMap((each) => ['-c', each])],
+        given,
       );
-      child.stdin.end(options.input ?? '');
+      child.stdin.end(given.input ?? '');
       return endOf(child);
     },
-    session: (options = {}) => new PsqlSession(startPsql(port, ['-qAt'], options)),
+    session: (given = {}) => new PsqlSession(startPsql(port, ['-qAt'], given)),
     [Symbol.asyncDispose]: async () => {
       run.process.kill('SIGTERM');
       await run.ended;
-      await app[Symbol.asyncDispose]();
       // After a kill, a shell that has waited for it sweeps.
       await vi.waitFor(() => expect(remains(run.prefix)).toEqual([]), { timeout: 10_000 });
     },

@@ -2,6 +2,8 @@
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 
 export interface BackendClient {
+  /** Is it outside of any transaction, and has been answered? */
+  readonly isIdle: boolean;
   /** Reads into the loaded buffer; 0 at the end, -EAGAIN where there is nothing yet. */
   receive(memory: GuestMemory): number;
   /** Takes the loaded buffer, or a part of it. */
@@ -14,6 +16,7 @@ export interface BackendClient {
 
 /** What was a client. */
 export const ENDED_CLIENT: BackendClient = {
+  isIdle: false,
   receive: () => 0,
   send: ({ iovTotal }) => iovTotal,
   isGone: () => true,

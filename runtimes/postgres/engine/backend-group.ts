@@ -54,6 +54,7 @@ export class BackendGroup {
   readonly #host: GroupHost;
   readonly #backendHost: BackendHost;
   readonly #backends = new Map<number, Backend>();
+  readonly #clients = new Map<Backend, BackendClient>();
   readonly #first: BackendLife;
   /** A session of the server's own, in the database `postgres`: nothing of it is logged. */
   readonly server = new InnerSession();
@@ -116,6 +117,7 @@ export class BackendGroup {
     if (this.#hasCrashed) return RECOVERING;
     const stderr = new LogStream(this.#host.log);
     const backend = this.#create({ shared: this.#shared!, stderr, client });
+    this.#clients.set(backend, client);
     const life = new BackendLife(backend);
     const database = parameters.get('database') ?? user;
     let hasBegun = false;
@@ -145,6 +147,12 @@ export class BackendGroup {
     if (own !== undefined && isSameSecret(own, key)) this.#kill(pid, SIGINT);
   }
 
+  /** Ends sessions that have nothing to do; how many there are that have. */
+  endIdle(): number {
+    for (const [backend, client] of this.#clients) if (client.isIdle) backend.signal(SIGTERM);
+    return [...this.#clients.values()].filter(({ isIdle }) => !isIdle).length;
+  }
+
   /** As a postmaster stops fast: transactions that are under way are given up, what is committed is brought to disk. */
   stop(): void {
     if (this.#hasCrashed) return;
@@ -163,6 +171,7 @@ export class BackendGroup {
 
   #remove(backend: Backend): void {
     this.#backends.delete(backend.pid);
+    this.#clients.delete(backend);
     backend.close();
     if (this.#backends.size === 0) this.#onAlone();
   }

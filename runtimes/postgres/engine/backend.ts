@@ -2,6 +2,7 @@
  * A backend of PostgreSQL: an instance of npm's PGlite, without the JavaScript that comes with it. All that it imports is
  * provided here, so nothing of the engine can be reached but what these functions give.
  */
+import { constants } from 'node:fs';
 import { FdTable } from '../../../src/engine/fd-table.ts';
 import { zeroTerminated } from '../../../src/engine/emscripten/calls.ts';
 import type { Call } from '../../../src/engine/emscripten/calls.ts';
@@ -233,9 +234,16 @@ const observed = (
       state.segments[Symbol.dispose]();
       state.segments = segments;
     }),
-    __syscall_openat: before('__syscall_openat', (_directory, path) =>
-      membership.onOpen(zeroTerminated(state.memory, path).toString('latin1')),
-    ),
+    __syscall_openat: (directory: number, path: number, flags: number, mode: number) => {
+      const text = zeroTerminated(state.memory, path).toString('latin1');
+      membership.onOpen(text);
+      const kept = membership.keeps(text) ? flags & ~constants.O_TRUNC : flags;
+      return (calls['__syscall_openat'] as (...values: number[]) => number)(directory, path, kept, mode);
+    },
+    __syscall_unlinkat: (directory: number, path: number, flags: number) => {
+      if (membership.keeps(zeroTerminated(state.memory, path).toString('latin1'))) return 0;
+      return (calls['__syscall_unlinkat'] as (...values: number[]) => number)(directory, path, flags);
+    },
     __syscall_faccessat: before('__syscall_faccessat', () => membership.onAccess()),
   };
 };

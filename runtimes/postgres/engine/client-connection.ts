@@ -18,6 +18,7 @@ export class ClientConnection implements BackendClient {
   readonly socket: StreamSocket;
   readonly #events: EventPoll;
   #unread: Buffer = Buffer.alloc(0);
+  #isIdle = false;
 
   constructor(socket: StreamSocket, events: EventPoll) {
     this.socket = socket;
@@ -55,13 +56,23 @@ export class ClientConnection implements BackendClient {
     this.socket.send(chunk);
   }
 
+  get isIdle(): boolean {
+    return this.#isIdle;
+  }
+
   receive(memory: GuestMemory): number {
-    if (this.#unread.length === 0) return this.socket.receive(memory, 0);
-    return takeInto(memory, this.#unread, (rest) => (this.#unread = rest));
+    const length =
+      this.#unread.length === 0
+        ? this.socket.receive(memory, 0)
+        : takeInto(memory, this.#unread, (rest) => (this.#unread = rest));
+    if (length > 0) this.#isIdle = false;
+    return length;
   }
 
   send(memory: GuestMemory): number {
-    return this.socket.send(memory);
+    const length = this.socket.send(memory);
+    if (length > 0 && length === memory.iovTotal) this.#isIdle = endsIdle(memory);
+    return length;
   }
 
   isGone(): boolean {
@@ -84,4 +95,14 @@ const hasHungUp = (fd: number): boolean => {
   view.setInt32(0, fd, true);
   view.setInt16(4, POLLRDHUP, true);
   return poll(pollfd, 1, 0) > 0;
+};
+
+/** ReadyForQuery (PostgreSQL 18 documentation, 54.7) outside of a transaction: the last thing that is sent at a time. */
+const READY = Buffer.from('Z\0\0\0\u0005I', 'latin1');
+
+const endsIdle = ({ bytes, iovCount, iovPointers, iovLengths }: GuestMemory): boolean => {
+  const [pointer, length] = [iovPointers[iovCount - 1]!, iovLengths[iovCount - 1]!];
+  return (
+    length >= READY.length && READY.equals(bytes.subarray(pointer + length - READY.length, pointer + length))
+  );
 };

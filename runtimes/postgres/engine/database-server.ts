@@ -77,6 +77,7 @@ export class DatabaseServer {
     this.#stacks.begin(async () => {
       this.#group = await BackendGroup.start(this.#host);
       this.#services.control.onStop(() => this.#stop());
+      this.#services.onLeave({ drain: () => this.#drain(), finish: () => this.#stop() });
       this.#stacks.begin(() => this.#setUp(this.#group!));
       for (;;) {
         const status = await this.#group.run();
@@ -140,6 +141,12 @@ export class DatabaseServer {
       this.#group === undefined ? RECOVERING : await this.#group.serve(connection, user, parameters);
     if (fatal !== undefined) connection.sendBytes(writeFatalError(fatal));
     connection.socket.close();
+  }
+
+  /** Another engine takes its place: whoever has nothing to do is parted from now, the others when they have done it. */
+  #drain(): void {
+    this.#services.listeners.pause();
+    if (this.#group?.endIdle() === 0) this.#stop();
   }
 
   #stop(): boolean {

@@ -8,6 +8,7 @@ import type { Call } from '../../../src/engine/emscripten/calls.ts';
 import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import { readUnsigned } from '../../../src/wasm/leb128.ts';
+import { ABSENT_FUNCTIONS } from './absent-functions.ts';
 import type { BackendExports } from './backend-exports.ts';
 import { isInvocation } from './jumps.ts';
 import type { HostFunctions } from './linkage.ts';
@@ -118,6 +119,7 @@ export class DynamicLibraries {
     const wanted = WebAssembly.Module.imports(module);
     const own = this.#host.exports();
     const available: Record<string, unknown> = {
+      ...ABSENT_FUNCTIONS,
       ...provided,
       ...invocations(wanted.map(({ name }) => name).filter(isInvocation)),
       ...fixed,

@@ -54,6 +54,7 @@ export interface SessionUser {
 }
 
 export class InnerSession implements BackendClient {
+  readonly isIdle = false;
   #unread: Buffer[] = [];
   #wake: (() => void) | undefined;
   #received: Buffer = Buffer.alloc(0);

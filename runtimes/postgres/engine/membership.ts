@@ -34,6 +34,9 @@ const STATUS_ARRAY = 'Backend Status Array\0';
 /** src/include/utils/relcache.h: `RELCACHE_INIT_FILENAME` of the catalogues that all databases share. */
 const SHARED_CATALOGUES = 'global/pg_internal.init';
 
+/** src/include/pgstat.h: `PG_STAT_TMP_DIR`. */
+const STATISTICS = 'pg_stat_tmp/';
+
 /** What the backends of a server have in common. */
 export interface SharedMemory {
   readonly address: number;
@@ -112,6 +115,11 @@ export class Membership {
     if (this.#phase !== 'joined' || !path.endsWith(SHARED_CATALOGUES)) return;
     this.#phase = 'identified';
     this.#setType(BACKGROUND_WORKER);
+  }
+
+  /** What preloaded modules make anew beside the shared memory (pg_stat_statements.c) is there, as that is. */
+  keeps(path: string): boolean {
+    return this.#phase === 'alone' && path.startsWith(STATISTICS);
   }
 
   /** The database's directory is looked for, before it is decided whether the user may connect. */
