@@ -6,6 +6,8 @@ export const POLLOUT = 0x004;
 export const POLLERR = 0x008;
 export const POLLHUP = 0x010;
 export const POLLNVAL = 0x020;
+/** The peer says nothing more (Linux). */
+export const POLLRDHUP = 0x2000;
 
 /** What stands for a descriptor that is never ready: poll(2) ignores negative ones. */
 export const NEVER_READY = -1;

@@ -8,6 +8,8 @@ export interface BackendClient {
   receive(memory: GuestMemory): number;
   /** Takes the loaded buffer, or a part of it. */
   send(memory: GuestMemory): number;
+  /** Has it gone, though there may be something left to read? */
+  isGone(): boolean;
   /** Calls back when one of the events (POLLIN, POLLOUT) has come, until it is disposed of. */
   watch(events: number, callback: (events: number) => void): Disposable;
 }
@@ -17,6 +19,7 @@ export const ENDED_CLIENT: BackendClient = {
   isIdle: false,
   receive: () => 0,
   send: ({ iovTotal }) => iovTotal,
+  isGone: () => true,
   watch: () => ({ [Symbol.dispose]: () => {} }),
 };
 

@@ -1,6 +1,8 @@
 /** A client's connection: what was read of it before its backend was there is read again. */
 import { FDFLAG } from '../../../src/engine/descriptor.ts';
 import { WASI } from '../../../src/engine/errno.ts';
+import { POLLRDHUP } from '../../../src/engine/poll-events.ts';
+import { libc } from '../../../src/os/libc.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { EventPoll } from '../../../src/engine/event-poll.ts';
 import type { StreamSocket } from '../../../src/engine/sockets.ts';
@@ -73,10 +75,27 @@ export class ClientConnection implements BackendClient {
     return length;
   }
 
+  isGone(): boolean {
+    return this.socket.pollFds().some(hasHungUp);
+  }
+
   watch(events: number, callback: (events: number) => void): Disposable {
     return this.#events.watch(this.socket, events, callback);
   }
 }
+
+const poll: (pollfds: Uint8Array, count: number, ms: number) => number = libc.func(
+  'int poll(void *, unsigned long, int)',
+);
+/** `struct pollfd` (poll(2)): descriptor, what is asked for, what is so. */
+const pollfd = new Uint8Array(8);
+
+const hasHungUp = (fd: number): boolean => {
+  const view = new DataView(pollfd.buffer);
+  view.setInt32(0, fd, true);
+  view.setInt16(4, POLLRDHUP, true);
+  return poll(pollfd, 1, 0) > 0;
+};
 
 /** ReadyForQuery (PostgreSQL 18 documentation, 54.7) outside of a transaction: the last thing that is sent at a time. */
 const READY = Buffer.from('Z\0\0\0\u0005I', 'latin1');

@@ -59,7 +59,11 @@ export class DatabaseServer {
       nextPid: () => (lastPid += 1),
       notice: (text) => services.notice(text),
     };
-    this.#rules = new LoginRules((sql) => this.#ask(sql), options.options.password !== undefined);
+    this.#rules = new LoginRules({
+      ask: (sql) => this.#ask(sql),
+      notice: (text) => services.notice(text),
+      needsPassword: options.options.password !== undefined,
+    });
     this.#admission = new ClientAdmission({
       events: services.events,
       stacks: this.#stacks,
@@ -97,13 +101,13 @@ export class DatabaseServer {
     });
     try {
       await setup.run();
+      await this.#rules.read();
     } catch (error) {
       // What has ended because all is to end is no failure.
       if (this.#isStopping) return;
       this.#failure = error;
       this.#stop();
     }
-    await this.#rules.read();
     if (!this.#isStopping) this.#listen();
   }
 

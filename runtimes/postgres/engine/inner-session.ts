@@ -123,6 +123,10 @@ export class InnerSession implements BackendClient {
     return memory.iovTotal;
   }
 
+  isGone(): boolean {
+    return false;
+  }
+
   watch(events: number, callback: (events: number) => void): Disposable {
     this.#wake = () => callback(events);
     return { [Symbol.dispose]: () => (this.#wake = undefined) };

@@ -41,18 +41,29 @@ export interface Login {
   readonly reason: string;
 }
 
+const NO_PASSWORD_FITS = 'the password is wrong';
+
 const nobody = (reason: string): Login => ({ verifier: undefined, reason });
+
+export interface LoginRulesHost {
+  /** Asks PostgreSQL, as somebody who may see passwords. */
+  readonly ask: (sql: string) => Promise<Answer>;
+  /** A line that whoever runs the server should read. */
+  readonly notice: (text: string) => void;
+  readonly needsPassword: boolean;
+}
 
 export class LoginRules {
   readonly #question: (sql: string) => Promise<Answer>;
+  readonly #notice: (text: string) => void;
   readonly needsPassword: boolean;
   /** What those who cannot log in are given a salt by. */
   #secret: Uint8Array = new Uint8Array();
   #limits: LoginLimits = { connections: 0, forSuperusers: 0, reserved: 0, timeoutMs: 0 };
 
-  /** @param question - asks PostgreSQL, as somebody who may see passwords */
-  constructor(question: (sql: string) => Promise<Answer>, needsPassword: boolean) {
-    this.#question = question;
+  constructor({ ask, notice, needsPassword }: LoginRulesHost) {
+    this.#question = ask;
+    this.#notice = notice;
     this.needsPassword = needsPassword;
   }
 
@@ -79,12 +90,12 @@ export class LoginRules {
   /** What is stored of a role's password, or why nobody can log in by one, as get_role_password() says it. */
   async verifierOf(user: string): Promise<Login> {
     const [stored, isExpired] = await this.#ask(passwordOf(user));
-    if (stored === undefined) return nobody(`Role "${user}" does not exist.`);
-    if (stored === null || stored === '') return nobody(`User "${user}" has no password assigned.`);
-    if (isExpired === TRUE) return nobody(`User "${user}" has an expired password.`);
+    if (stored === undefined) return nobody('there is no such role');
+    if (stored === null || stored === '') return nobody('it has no password');
+    if (isExpired === TRUE) return nobody('its password has expired');
     const verifier = parseVerifier(stored);
-    if (verifier === undefined) return nobody(`User "${user}" does not have a valid SCRAM secret.`);
-    return { verifier, reason: 'The password is wrong.' };
+    if (verifier === undefined) return nobody('its password is not stored for SCRAM-SHA-256');
+    return { verifier, reason: NO_PASSWORD_FITS };
   }
 
   /**
@@ -112,8 +123,10 @@ export class LoginRules {
     return new Refusal(SQLSTATE.tooManyConnections, 'sorry, too many clients already');
   }
 
-  /** @param reason - for the log: clients are told nothing of it */
-  wrongPassword(user: string, _reason: string): Refusal {
+  /** @param reason - for people who run the server: clients are told nothing of it */
+  wrongPassword(user: string, reason: string): Refusal {
+    // Whoever wants to be somebody may choose a name of any letters.
+    this.#notice(`somebody could not log in as ${JSON.stringify(user)}: ${reason}`);
     return new Refusal(SQLSTATE.invalidPassword, `password authentication failed for user "${user}"`);
   }
 

@@ -68,6 +68,13 @@ describe('psql', () => {
     expect(await logIn(user, password)).toBe(`password authentication failed for user "${user}"`);
   });
 
+  test('is not told why, but whoever runs the server is', async () => {
+    await logIn('later', 'x');
+    await expect
+      .poll(() => database.run.stderr())
+      .toContain('somebody could not log in as "later": the password is wrong');
+  });
+
   test('is told about a role that may not log in only what PostgreSQL tells', async () => {
     expect(await logIn('group_of_them', 'group')).toBe('role "group_of_them" is not permitted to log in');
   });

@@ -31,6 +31,7 @@ const wait = async (
 const WL_LATCH_SET = 1;
 const WL_SOCKET_READABLE = 2;
 const WL_SOCKET_WRITEABLE = 4;
+const WL_SOCKET_CLOSED = 128;
 /** `struct WaitEventSet` of waiteventset.c, and `WaitEvent`: pos, events, fd, user_data. */
 const SET = { count: 4, events: 12, latch: 16, latchPosition: 20 } as const;
 const EVENT_SIZE = 16;
@@ -58,19 +59,17 @@ export const waitingCalls = (
     }
     return 1;
   };
-  /** The event of the set that is about the client, and what it is waited for. */
-  const clientEvent = (set: number): { index: number; wanted: number } | undefined => {
+  /** The event of the set that is about these of the client's, and which of them. */
+  const clientEvent = (set: number, about: number): { index: number; wanted: number } | undefined => {
     const first = memory.view.getUint32(set + SET.events, true);
     for (let index = 0; index < memory.view.getInt32(set + SET.count, true); index += 1) {
-      const wanted =
-        memory.view.getInt32(first + EVENT_SIZE * index + 4, true) &
-        (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
+      const wanted = memory.view.getInt32(first + EVENT_SIZE * index + 4, true) & about;
       if (wanted !== 0) return { index, wanted };
     }
     return undefined;
   };
   const sleep = (set: number, ms: number, result: number): Promise<number> => {
-    const event = set === 0 ? undefined : clientEvent(set);
+    const event = set === 0 ? undefined : clientEvent(set, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
     return wait(state, ms, (resume) => {
       if (event === undefined) return () => {};
       const { index, wanted } = event;
@@ -90,8 +89,14 @@ export const waitingCalls = (
     const latch = set === 0 ? 0 : memory.view.getUint32(set + SET.latch, true);
     const look = (): number => {
       memory.refresh();
-      if (latch === 0 || memory.view.getInt32(latch, true) === 0) return 0;
-      return tell(set, memory.view.getInt32(set + SET.latchPosition, true), WL_LATCH_SET, result);
+      if (latch !== 0 && memory.view.getInt32(latch, true) !== 0) {
+        return tell(set, memory.view.getInt32(set + SET.latchPosition, true), WL_LATCH_SET, result);
+      }
+      // Asked only by who does not wait (pqcomm.c, pq_check_connection()).
+      const closed = set === 0 ? undefined : clientEvent(set, WL_SOCKET_CLOSED);
+      return closed !== undefined && client().isGone()
+        ? tell(set, closed.index, WL_SOCKET_CLOSED, result)
+        : 0;
     };
     const again = async (): Promise<number> => {
       if (latch !== 0) memory.view.setInt32(latch + MAYBE_SLEEPING, 1, true);
