@@ -154,12 +154,14 @@ for (let round = -1; round < Number(values.starts); round += 1) {
 }
 
 console.log(`native is Debian's PostgreSQL ${postgres.version}; ${JSON.stringify(SETTINGS)}\n`);
-console.log(
-  `transactions by pgbench, ${values.protocol} protocol, ${ROUNDS} rounds of ${SECONDS} s in turns, paired medians\n`,
-);
-printTable(['', 'native, per second', 'guest : native'], rows, FORM);
-console.log('\nmemory of the engine, in MB\n');
-printTable(['', 'RSS', 'PSS'], memoryRows, FORM);
+if (rows.length > 0) {
+  console.log(
+    `transactions by pgbench, ${values.protocol} protocol, ${ROUNDS} rounds of ${SECONDS} s in turns, paired medians\n`,
+  );
+  printTable(['', 'native, per second', 'guest : native'], rows, FORM);
+  console.log('\nmemory of the engine, in MB\n');
+  printTable(['', 'RSS', 'PSS'], memoryRows, FORM);
+}
 if (starts.native.length > 0) {
   const value = pairedRatio(starts.guest, starts.native);
   console.log(`\nfrom nothing to the first query, ${values.starts} rounds in turns\n`);

@@ -5,6 +5,9 @@
  * and then asks the engine, which may suspend it there as in any wait.
  *
  * Not while interrupts are held off: who holds a light-weight lock does so, and nobody may be kept waiting for one.
+ *
+ * Two functions look at `InterruptPending` for themselves: to insert into an index of SP-GiST begins anew where it is set,
+ * and vacuum_delay_point() does not delay. They look at `QueryCancelPending` instead.
  */
 import { unsigned } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION } from '../../../src/wasm/wasm-module.ts';
@@ -48,6 +51,21 @@ const when = (condition: readonly number[], ...then: readonly (readonly number[]
   OP.end,
 ];
 
+/** Number of spgdoinsert() (src/backend/access/spgist/spgdoinsert.c), which is not exported. */
+const SPG_DO_INSERT = 1035;
+/** What reads `InterruptPending` in that version, and `QueryCancelPending`: `i32.const`, `i32.load`. */
+const READ_PENDING = Buffer.from('41e0c2af01280200', 'hex');
+const READ_CANCEL = Buffer.from('41e4c2af01280200', 'hex');
+
+const lookElsewhere = (body: Uint8Array): Uint8Array => {
+  const changed = Buffer.from(body);
+  if (!changed.includes(READ_PENDING)) throw new Error('nothing looks for interrupts here');
+  for (let at = changed.indexOf(READ_PENDING); at >= 0; at = changed.indexOf(READ_PENDING, at)) {
+    READ_CANCEL.copy(changed, at);
+  }
+  return changed;
+};
+
 export interface ModuleNumbers {
   /** How many functions are imported. */
   readonly imported: number;
@@ -74,7 +92,11 @@ export const yieldWhereInterrupted = (module: WasmModule, { imported, wait }: Mo
     original: [OP.call, ...unsigned(imported + types.length)],
   });
   module.changeBodies(
-    new Map([[processInterrupts, (old) => ((original = Uint8Array.from(old)), Uint8Array.from(body))]]),
+    new Map([
+      [processInterrupts, (old) => ((original = Uint8Array.from(old)), Uint8Array.from(body))],
+      [SPG_DO_INSERT - imported, lookElsewhere],
+      [numberOf(KIND.function, 'vacuum_delay_point') - imported, lookElsewhere],
+    ]),
   );
   module.append(SECTION.code, [...unsigned(original!.length), ...original!]);
 };

@@ -67,3 +67,13 @@ test('the sandbox can be stopped meanwhile', async () => {
   expect((await endless).stderr).toContain('terminating connection due to administrator command');
   expect((await another.run.ended).status).toBe(143);
 });
+
+test('what begins anew where it is interrupted gets to its end where it is not', async () => {
+  const { stdout, stderr } = await database.psql([
+    'create table ranges(r int4range)',
+    'create index on ranges using spgist (r)',
+    'insert into ranges select int4range(g, g + 10) from generate_series(1, 2000) g',
+    "set enable_seqscan = off; select count(*) from ranges where r && '[100, 110)'",
+  ]);
+  expect({ stdout, stderr }).toEqual({ stdout: '19\n', stderr: '' });
+});
