@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
-import { WasmrunError, isErrorCode } from './errors.ts';
+import { WasmrunError, fromErrorDocument } from './errors.ts';
+import type { ErrorDocument } from './errors.ts';
 import { packageFile } from './os/package-file.ts';
 import type { SandboxEvent } from './sandbox/events.ts';
 import type { StoredSandbox } from './sandbox/stored-sandbox.ts';
@@ -18,11 +19,8 @@ export interface ReadyReport {
 }
 
 /** It could not be started. */
-export interface FailedReport {
+export interface FailedReport extends ErrorDocument {
   readonly type: 'failed';
-  readonly code: string;
-  readonly message: string;
-  readonly hint?: string;
 }
 
 export interface WarningReport {
@@ -36,7 +34,6 @@ export type DetachedReport = SandboxEvent | ReadyReport | FailedReport | Warning
 /**
  * Resolves when the app is ready, and leaves it to itself.
  * @param onReport - told everything until then
- * @param signal - gives it up: it is stopped
  * @throws {WasmrunError} APP_ENDED where the app ended before, and whatever kept it from starting
  */
 export const superviseDetached = async (
@@ -85,7 +82,7 @@ const isReady = async (
     const report = JSON.parse(line) as DetachedReport;
     onReport(report);
     if (report.type === 'ready') return true;
-    if (report.type === 'failed') throw errorOf(report);
+    if (report.type === 'failed') throw fromErrorDocument(report);
     if (report.type === 'exited' && report.status !== 0) {
       throw new WasmrunError('APP_ENDED', `${name} ended with status ${report.status} before it was ready`);
     }
@@ -93,6 +90,3 @@ const isReady = async (
   }
   return false;
 };
-
-const errorOf = ({ code, message, hint }: FailedReport): WasmrunError =>
-  new WasmrunError(isErrorCode(code) ? code : 'INTERNAL', message, hint === undefined ? {} : { hint });

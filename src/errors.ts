@@ -72,8 +72,7 @@ const CODES = {
 /** Stable identifiers of failures; scripts may match on them. */
 export type ErrorCode = keyof typeof CODES;
 
-/** Whether a text is one of the codes: for errors that another process reports. */
-export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(CODES, text);
+const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(CODES, text);
 
 /** What an error may have besides its sentence. */
 export interface WasmrunErrorOptions {
@@ -103,3 +102,24 @@ export class WasmrunError extends Error {
 /** Also true of an error from another bundle, which has a class of its own. */
 export const isWasmrunError = (error: unknown): error is WasmrunError =>
   error instanceof Error && error.name === 'WasmrunError';
+
+/** An error as plain data: what one process tells another of it, and what people's programs read. */
+export interface ErrorDocument {
+  /** {@link ErrorCode}, or one of another version. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export const toErrorDocument = ({ code, message, hint }: WasmrunError): ErrorDocument => ({
+  code,
+  message,
+  ...(hint !== undefined && { hint }),
+});
+
+/** @param otherwise - what a code that is not known here is taken for */
+export const fromErrorDocument = (
+  { code, message, hint }: Omit<ErrorDocument, 'hint'> & { readonly hint?: string | undefined },
+  otherwise: ErrorCode = 'INTERNAL',
+): WasmrunError =>
+  new WasmrunError(isErrorCode(code) ? code : otherwise, message, hint === undefined ? {} : { hint });

@@ -4,7 +4,7 @@
  */
 import { WasmrunError } from './errors.ts';
 import { silentLog } from './log.ts';
-import { formatPort } from './network/forward.ts';
+import { formatPort, forwardNotFound } from './network/forward.ts';
 import { broken, type Hop, ok, skipped } from './network/hop.ts';
 import { filtersHop, interfaceHop, listenerHop, namespaceHop, redirectionHop } from './network/hops.ts';
 import { namespacePath } from './network/namespace.ts';
@@ -102,11 +102,8 @@ const notForwarded = (
   wanted: WantedForward | undefined,
   forwards: readonly HeldForward[],
 ): WasmrunError => {
-  const all = forwards.map((each) => formatPort(`${each.hostPort}:${each.processPort}`, each.protocol));
-  const from = wanted === undefined ? '' : ` from host port ${formatPort(wanted.hostPort, wanted.protocol)}`;
-  return new WasmrunError('FORWARD_NOT_FOUND', `${name} has no forward${from}`, {
-    hint: all.length === 0 ? 'it has none at all' : `it has ${all.join(', ')}`,
-  });
+  const from = wanted && `from host port ${formatPort(wanted.hostPort, wanted.protocol)}`;
+  return forwardNotFound(name, from, forwards);
 };
 
 class Walk {

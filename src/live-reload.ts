@@ -4,7 +4,7 @@
  * when the app ends by itself.
  */
 import { relative } from 'node:path';
-import { WasmrunError } from './errors.ts';
+import { WasmrunError, toErrorDocument } from './errors.ts';
 import type { Log } from './log.ts';
 import type { SandboxDefinition } from './sandbox/definition.ts';
 import type { SandboxEvent } from './sandbox/events.ts';
@@ -208,16 +208,13 @@ export class LiveReload implements AsyncDisposable {
   #failed({ files, since }: Reason, error: WasmrunError): void {
     const { onEvent } = this.#options;
     this.#undone = this.#undone.union(files);
-    const { code, message, hint } = error;
     const { isOver, number } = this.#running.generation;
     // The next attempt after a crash, not the next version.
-    if (files.size === 0 && isOver) return this.#startAgainLater(message);
+    if (files.size === 0 && isOver) return this.#startAgainLater(error.message);
     onEvent({
       type: 'reload-failed',
       files: this.#namesOf(files),
-      code,
-      message,
-      ...(hint !== undefined && { hint }),
+      ...toErrorDocument(error),
       ...(!isOver && { serving: number }),
       ms: msSince(since),
     });

@@ -9,6 +9,9 @@ export const QUIT = 0;
 /** The exit status after a signal, as shells have it. */
 export const statusOf = (signal: number): number => (signal === QUIT ? 0 : 128 + signal);
 
+/** What a stop that was asked for by no signal ends with: as SIGTERM, the one that asks for it. */
+export const STOPPED_STATUS = statusOf(constants.signals.SIGTERM);
+
 /** A signal came before there was a guest to stop. */
 export class StoppedWhileStarting extends Error {
   override readonly name = 'StoppedWhileStarting';

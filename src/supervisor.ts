@@ -10,7 +10,7 @@ import { WasmrunError } from './errors.ts';
 import type { VersionsRequest } from './app-versions.ts';
 import type { LiveReload } from './live-reload.ts';
 import type { Log } from './log.ts';
-import { formatPort } from './network/forward.ts';
+import { formatMapping, forwardNotFound } from './network/forward.ts';
 import type { HeldForward } from './network/transport.ts';
 import { FIREWALLS, ISOLATIONS, transportsFor } from './platform.ts';
 import type { ResolvedApp } from './runtime/resolve.ts';
@@ -27,11 +27,10 @@ import { Sandbox } from './sandbox/sandbox.ts';
 import type { SandboxEnd } from './sandbox/sandbox.ts';
 import type { SandboxStep } from './sandbox/start.ts';
 import { State } from './sandbox/state.ts';
+import { STOPPED_STATUS } from './stop-signals.ts';
 
 /** When an app without a port to listen on counts as running, in ms. */
 const SETTLED_MS = 500;
-/** As of a process that SIGTERM has ended. */
-const STOPPED_STATUS = 128 + 15;
 
 export interface SuperviseRequest {
   readonly settings: Settings;
@@ -158,13 +157,7 @@ export class Supervisor implements SandboxControl, AsyncDisposable {
       { cut: now },
     );
     if (closed !== undefined) return;
-    const all = sandbox.forwards.map((forward) =>
-      formatPort(`${forward.hostPort}:${forward.processPort}`, forward.protocol),
-    );
-    const wanted = formatPort(`${hostPort}:${processPort}`, protocol);
-    throw new WasmrunError('FORWARD_NOT_FOUND', `${sandbox.name} has no forward ${wanted}`, {
-      hint: all.length === 0 ? 'it has none at all' : `it has ${all.join(', ')}`,
-    });
+    throw forwardNotFound(sandbox.name, formatMapping({ protocol, hostPort, processPort }), sandbox.forwards);
   }
 
   async reload(): Promise<void> {

@@ -49,36 +49,57 @@ export const READY_PATIENCE_MS = 30_000;
  * @throws {WasmrunError} when the sandbox cannot be started, or fails
  */
 export const runSandbox = async (request: RunRequest): Promise<number> => {
-  const signals = new StopSignals();
-  using _listening = signals;
-  const { events, onStep, watch } = request;
+  using signals = new StopSignals();
+  const { events, watch } = request;
   try {
     await using supervisor = await Supervisor.start({
       ...request,
-      onStep: (step) => {
-        onStep?.(step);
-        // The last one: from then on a guest is there to be stopped.
-        if (step !== 'go') signals.throwIfStopped();
-      },
-      onWait: () => signals.throwIfStopped(),
+      ...untilStopped(signals, request.onStep),
       versions: watch && { refresh: watch.refresh, whenEnded: 'wait', watchRoot: watch.root },
     });
     const controls = { restart: () => supervisor.restart(), quit: () => signals.raise(QUIT) };
     using _keys = watch?.onWatching?.(controls);
-    for (const text of request.app.program.notices ?? []) request.log.warn(text);
-    // A word of advice: nothing waits for it or fails with it.
-    warnOfObstacles(supervisor.forwards, request).catch((error: unknown) =>
-      request.log.detail(String(error)),
-    );
-    signals.onFirst((signal) => supervisor.leave(statusOf(signal)));
-    signals.onSecond(() => supervisor.kill());
+    attend(supervisor, signals, request);
     const { status } = await supervisor.end();
     return status;
   } catch (error) {
-    if (!(error instanceof StoppedWhileStarting)) throw error;
-    events({ type: 'exited', status: error.status, reason: 'stopped' });
-    return error.status;
+    return endWhileStarting(error, events);
   }
+};
+
+/** A start that a signal ends. */
+const untilStopped = (
+  signals: StopSignals,
+  onStep?: SuperviseRequest['onStep'],
+): Pick<SuperviseRequest, 'onStep' | 'onWait'> => ({
+  onStep: (step) => {
+    onStep?.(step);
+    // The last one: from then on a guest is there to be stopped.
+    if (step !== 'go') signals.throwIfStopped();
+  },
+  onWait: () => signals.throwIfStopped(),
+});
+
+/** Says what is to be said of a sandbox that runs, and has signals end it. */
+const attend = (
+  supervisor: Supervisor,
+  signals: StopSignals,
+  { app, settings, log }: Pick<RunRequest, 'app' | 'settings' | 'log'>,
+): void => {
+  for (const text of app.program.notices ?? []) log.warn(text);
+  // A word of advice: nothing waits for it or fails with it.
+  warnOfObstacles(supervisor.forwards, { settings, log }).catch((error: unknown) =>
+    log.detail(String(error)),
+  );
+  signals.onFirst((signal) => supervisor.leave(statusOf(signal)));
+  signals.onSecond(() => supervisor.kill());
+};
+
+/** The exit status where a signal has ended the start; whatever else it was is thrown again. */
+const endWhileStarting = (error: unknown, events: RunRequest['events']): number => {
+  if (!(error instanceof StoppedWhileStarting)) throw error;
+  events({ type: 'exited', status: error.status, reason: 'stopped' });
+  return error.status;
 };
 
 export interface DetachedRequest extends Pick<RunRequest, 'settings' | 'app' | 'log' | 'events'> {
@@ -102,6 +123,14 @@ export interface DetachedRequest extends Pick<RunRequest, 'settings' | 'app' | '
  */
 export const runDetached = async (request: DetachedRequest): Promise<number> => {
   using signals = new StopSignals();
+  try {
+    return await runAttended(request, signals);
+  } catch (error) {
+    return endWhileStarting(error, request.events);
+  }
+};
+
+const runAttended = async (request: DetachedRequest, signals: StopSignals): Promise<number> => {
   const { stored, store, settings, app, log, events, refresh, watchRoot, onReady } = request;
   const { name, id, restart } = stored;
   const whenEnded = restart === 'no' && watchRoot !== undefined ? 'wait' : restart;
@@ -113,17 +142,12 @@ export const runDetached = async (request: DetachedRequest): Promise<number> => 
     captureOutput: true,
     stored: { name, id, forwards: stored.forwards },
     versions: { refresh, whenEnded, watchRoot },
-    onStep: (step) => {
-      if (step !== 'go') signals.throwIfStopped();
-    },
-    onWait: () => signals.throwIfStopped(),
+    ...untilStopped(signals),
     onForwards: async (forwards) => {
       await store.change(name, () => ({ forwards: forwards.map(asRequested) }));
     },
   });
-  for (const text of app.program.notices ?? []) log.warn(text);
-  signals.onFirst((signal) => supervisor.leave(statusOf(signal)));
-  signals.onSecond(() => supervisor.kill());
+  attend(supervisor, signals, request);
   supervisor.isReady(READY_PATIENCE_MS).then(onReady, () => {});
   try {
     const { status, reason } = await supervisor.end();

@@ -3,7 +3,7 @@
  * status and what came of it. Their exit status is 0, 1 for a failure, 2 for wrong usage.
  */
 import type { WasmrunError } from '../errors.ts';
-import { EXIT_STATUS } from '../errors.ts';
+import { EXIT_STATUS, toErrorDocument } from '../errors.ts';
 import { toWasmrunError } from './exit-code.ts';
 import type { Session } from './session.ts';
 
@@ -47,7 +47,7 @@ export const answerGradually = async (
   } catch (thrown) {
     const error = toWasmrunError(thrown);
     session.status = statusOf(error);
-    if (session.json) output.result('', errorDocument(command, error));
+    if (session.json) output.result('', failedAnswer(command, error));
     else output.error(error);
   }
 };
@@ -71,11 +71,8 @@ export const answer = async (
 /** Only what was typed wrongly counts as wrong usage: everything else was understood, and failed. */
 const statusOf = ({ code }: WasmrunError): number => (code === 'USAGE' ? EXIT_STATUS.usage : FAILED);
 
-export const errorDocument = (command: string, error: WasmrunError): object => {
-  const { code, message, hint } = error;
-  return {
-    command,
-    exit_code: statusOf(error),
-    error: { code, message, ...(hint !== undefined && { hint }) },
-  };
-};
+export const failedAnswer = (command: string, error: WasmrunError): object => ({
+  command,
+  exit_code: statusOf(error),
+  error: toErrorDocument(error),
+});

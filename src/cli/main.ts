@@ -1,6 +1,6 @@
 /** Entry of the command line: `bin/wasmrun.cjs` imports this module to run it. */
 import { EXIT_STATUS } from '../errors.ts';
-import { answeringCommand, errorDocument } from './answer.ts';
+import { answeringCommand, failedAnswer } from './answer.ts';
 import { isAnswered, isBareCall, isCommanderError, toWasmrunError } from './exit-code.ts';
 import { createOutput, type Stream } from './output.ts';
 import { createProgram } from './program.ts';
@@ -54,7 +54,7 @@ const run = async (args: readonly string[]): Promise<number> => {
     if (isCommanderError(error) && isBareCall(error)) return EXIT_STATUS.usage;
     const problem = toWasmrunError(error);
     const command = answeringCommand(own);
-    if (json && command !== undefined) output.result('', errorDocument(command, problem));
+    if (json && command !== undefined) output.result('', failedAnswer(command, problem));
     else output.error(problem);
     return problem.exitStatus;
   }

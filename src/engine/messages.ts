@@ -223,7 +223,7 @@ export interface ExitedMessage {
 
 /**
  * The guest wants to connect a socket, which the engine may not do itself: it has just sent the socket over
- * the descriptor channel. The answer is a {@link ReplyPacket}; those to several requests come in any order.
+ * the descriptor channel, unless its ports are virtual. The answer is a {@link ReplyPacket}; those to several requests come in any order.
  */
 export interface ConnectMessage {
   readonly type: 'connect';

@@ -1,6 +1,6 @@
 /** Which forward is meant, by as much of it as is said. */
 import { WasmrunError } from '../errors.ts';
-import { formatPort } from '../network/forward.ts';
+import { formatMapping, formatPort, forwardNotFound } from '../network/forward.ts';
 import type { Protocol } from '../os/socket.ts';
 import type { ForwardInfo } from '../sandbox/control/sandbox-info.ts';
 
@@ -37,9 +37,6 @@ export const findForward = (
       hint: `name one of them: ${found.map((each) => `processPort: ${each.processPort}`).join(', ')}`,
     });
   }
-  const wanted = processPort === undefined ? host : formatPort(`${hostPort}:${processPort}`, protocol);
-  const all = forwards.map((each) => formatPort(`${each.hostPort}:${each.processPort}`, each.protocol));
-  throw new WasmrunError('FORWARD_NOT_FOUND', `${sandbox} has no forward ${wanted}`, {
-    hint: all.length === 0 ? 'it has none at all' : `it has ${all.join(', ')}`,
-  });
+  const wanted = processPort === undefined ? host : formatMapping({ hostPort, processPort, protocol });
+  throw forwardNotFound(sandbox, wanted, forwards);
 };

@@ -15,10 +15,9 @@ import type { Attachment, LogReading } from './attachment.ts';
 import { launchOptions } from './options.ts';
 import type { SandboxOptions } from './options.ts';
 import { OutputMemory } from './output-memory.ts';
+import { STOPPED_STATUS } from '../stop-signals.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
-/** As of a process that SIGTERM has ended. */
-const STOPPED_STATUS = 128 + 15;
 /** So many lines of an app that ends at once are told. */
 const LAST_LINES = 5;
 

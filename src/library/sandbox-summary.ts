@@ -1,5 +1,5 @@
 /** A sandbox as a list shows it, without asking it. */
-import { stateOf } from '../entry-state.ts';
+import { addressOf, forwardsOf, stateOf } from '../entry-state.ts';
 import type { EntryState } from '../entry-state.ts';
 import type { RequestedForward } from '../sandbox/definition.ts';
 import type { SandboxEntry } from '../sandboxes.ts';
@@ -30,22 +30,21 @@ export interface SandboxSummary {
 
 export const summarize = (entry: SandboxEntry): SandboxSummary => {
   const { id, name, record, stored } = entry;
-  const forwards = record?.forwards ?? stored?.forwards ?? [];
+  const address = addressOf(entry);
   const exitStatus = record === undefined ? stored?.ended?.status : undefined;
-  const isLinked = record?.enclosure.isolation === 'namespace';
   return Object.freeze({
     id,
     name,
     state: stateOf(entry),
     app: record?.app ?? stored?.launch.app ?? '',
     isDetached: stored !== undefined,
-    forwards: Object.freeze(forwards.map(freezeForward)),
+    forwards: Object.freeze(forwardsOf(entry).map(freezeForward)),
     ...(record !== undefined && {
       pid: record.pid,
       language: record.language,
       startedAt: record.startedAt,
     }),
-    ...(isLinked && { address: record.enclosure.link.sandboxAddress }),
+    ...(address !== undefined && { address }),
     ...(exitStatus !== undefined && { exitStatus }),
   });
 };

@@ -189,6 +189,30 @@ export const formatForward = (spec: ForwardSpec): string => {
 export const formatPort = (port: number | string, protocol: Protocol): string =>
   protocol === 'tcp' ? `${port}` : `${port}/${protocol}`;
 
+/** A host port, and the process port it leads to. */
+export interface PortMapping {
+  readonly hostPort: number;
+  readonly processPort: number;
+  readonly protocol: Protocol;
+}
+
+/** A mapping for people, as {@link formatPort} writes ports. */
+export const formatMapping = ({ hostPort, processPort, protocol }: PortMapping): string =>
+  formatPort(`${hostPort}:${processPort}`, protocol);
+
+/** @param wanted - for people; absent: any at all */
+export const forwardNotFound = (
+  sandbox: string,
+  wanted: string | undefined,
+  forwards: readonly PortMapping[],
+): WasmrunError => {
+  const name = wanted === undefined ? '' : ` ${wanted}`;
+  const all = forwards.map(formatMapping).join(', ');
+  return new WasmrunError('FORWARD_NOT_FOUND', `${sandbox} has no forward${name}`, {
+    hint: all === '' ? 'it has none at all' : `it has ${all}`,
+  });
+};
+
 /** One forward for each port of a range. */
 export const expandForward = (spec: ForwardSpec): ForwardSpec[] =>
   Array.from({ length: spec.count }, (_, offset) => ({

@@ -12,7 +12,7 @@ import type {
   ListeningMessage,
   PortTraffic,
 } from '../engine/messages.ts';
-import { WasmrunError, isErrorCode } from '../errors.ts';
+import { WasmrunError, fromErrorDocument } from '../errors.ts';
 import type { DatagramRelay } from '../network/datagram-relay.ts';
 import { EgressPolicy, hostAddresses } from '../network/egress.ts';
 import { formatPort } from '../network/forward.ts';
@@ -253,9 +253,7 @@ export class Generation implements AsyncDisposable {
     } else if (message.type === 'traffic') this.#traffic.receive(message);
     else if (message.type === 'notice') onNotice(message.text);
     else if (message.type === 'failed') {
-      const hint = message.hint === undefined ? {} : { hint: message.hint };
-      const code = isErrorCode(message.code) ? message.code : 'ENGINE_FAILED';
-      this.#failure ??= new WasmrunError(code, message.message, hint);
+      this.#failure ??= fromErrorDocument(message, 'ENGINE_FAILED');
     } else if (message.type === 'exited') this.#said = { status: message.status, reason: message.reason };
     else if (this.#keepSockets(message)) {
       this.listening.add(formatPort(message.port, message.protocol));

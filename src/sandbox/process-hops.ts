@@ -1,6 +1,6 @@
 /** The steps that are processes: who supervises a sandbox, what runs its app, and what the app listens on. */
 import { ConnectionCount } from '../network/forward-connections.ts';
-import { bracket, formatPort, isWildcard } from '../network/forward.ts';
+import { bracket, formatMapping, formatPort, isWildcard } from '../network/forward.ts';
 import { broken, countOf, type Hop, ok, skipped } from '../network/hop.ts';
 import { boundSockets, type BoundSocket } from '../network/port-owner.ts';
 import type { HeldForward } from '../network/transport.ts';
@@ -83,7 +83,7 @@ export const appHop = (name: string, question: AppQuestion): Hop => {
       first === undefined
         ? `have the app listen on port ${port}; its output may say why it does not`
         : `have the app listen on ${processPort}, or lead there: wasmrun port expose ${name} ` +
-          formatPort(`${hostPort}:${first.port}`, protocol);
+          formatMapping({ hostPort, processPort: first.port, protocol });
     return broken('app', `nothing ${verb} port ${port} in ${name}: the app ${verb} ${instead}`, fix);
   }
   const isReached = ({ address }: BoundSocket): boolean => isWildcard(address) || address === redirectedTo;

@@ -140,11 +140,13 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
       client = ENDED_CLIENT;
       interruption.interrupt();
     },
-    close: () => release(state),
+    close: () => release(state, host),
   };
 };
 
-const release = ({ memory, fds, timers }: BackendState): void => {
+const release = ({ memory, fds, timers, segments }: BackendState, host: BackendHost): void => {
+  // It has ended before it had joined the others.
+  if (segments !== host.segments) segments[Symbol.dispose]();
   for (const timer of timers.values()) timer[Symbol.dispose]();
   fds.closeAll();
   // V8 gives memory back when it happens to notice that nobody has it.
@@ -228,7 +230,9 @@ const observed = (
   return {
     ...calls,
     __syscall_dup: before('__syscall_dup', () => {
-      if (membership.onDuplicate()) state.segments = segments;
+      if (!membership.onDuplicate()) return;
+      state.segments[Symbol.dispose]();
+      state.segments = segments;
     }),
     __syscall_openat: (directory: number, path: number, flags: number, mode: number) => {
       const text = zeroTerminated(state.memory, path).toString('latin1');

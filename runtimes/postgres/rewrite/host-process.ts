@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
 import { yieldWhereInterrupted } from './preemption.ts';
+import { giveStackFrames } from './stack-frames.ts';
 
 /** SHA-256 of `pglite.wasm` of @electric-sql/pglite 0.5.14 (PostgreSQL 18.6): what is here fits no other one. */
 const MODULE_HASH = '7ec09d5161aabfe03cf6f3999549398a14e23db467d799fbd28004586d362035';
@@ -109,6 +110,7 @@ export const separateProcess = (bytes: Uint8Array): Uint8Array => {
   importTable(module);
   importStackPointer(module);
   yieldWhereInterrupted(module, { imported: IMPORTED_FUNCTIONS, wait: IMPORT.waitEventSetWait });
+  giveStackFrames(module, IMPORTED_FUNCTIONS);
   return module.bytes();
 };
 

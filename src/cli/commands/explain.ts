@@ -1,7 +1,7 @@
 /** `wasmrun explain`: where the way from a host port to an app is interrupted, and what to do. */
 import { WasmrunError } from '../../errors.ts';
 import type { Explanation } from '../../explanation.ts';
-import { formatPort, parseForward } from '../../network/forward.ts';
+import { formatMapping, formatPort, parseForward } from '../../network/forward.ts';
 import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import { loadAppSettings } from '../../app-settings.ts';
@@ -77,7 +77,7 @@ const dataOf = ({ sandbox, protocol, hostPort, processPort, hops, broken }: Expl
   protocol,
   host_port: hostPort,
   process_port: processPort,
-  mapping: formatPort(`${hostPort}:${processPort}`, protocol),
+  mapping: formatMapping({ hostPort, processPort, protocol }),
   broken: broken?.name ?? null,
   hops: hops.map(({ name, state, sentence, fix }) => ({
     hop: name,

@@ -1,6 +1,6 @@
 /** `wasmrun port`: opens, closes and lists the forwards of a sandbox that runs. */
 import { WasmrunError } from '../../errors.ts';
-import { formatPort, parseForward, parseHostAddress } from '../../network/forward.ts';
+import { formatMapping, formatPort, parseForward, parseHostAddress } from '../../network/forward.ts';
 import type { ForwardSpec } from '../../network/forward.ts';
 import { forwardUrls } from '../../network/forward-url.ts';
 import type { ForwardInfo } from '../../sandbox/control/sandbox-info.ts';
@@ -118,7 +118,7 @@ const expose = async (
     (place) => `${fallback}Exposed ${place} → ${name}:${formatPort(processPort, protocol)} (${carried})\n`,
   );
   return {
-    text: `${lines.join('')}Close it with: wasmrun port close ${name} ${mappingOf(forward)}\n`,
+    text: `${lines.join('')}Close it with: wasmrun port close ${name} ${formatMapping(forward)}\n`,
     data: { sandbox: name, ...dataOf(forward) },
   };
 };
@@ -133,7 +133,7 @@ const close = async (session: Session, sandbox: string, text: string, now: boole
   const { record, control } = await findControl(session, sandbox);
   await control.close({ protocol, hostPort, processPort, now });
   const { name } = record;
-  const mapping = formatPort(`${hostPort}:${processPort}`, protocol);
+  const mapping = formatMapping({ hostPort, processPort, protocol });
   const left = now ? 'Established connections were ended.' : 'Established connections may finish.';
   return {
     text: `Closed ${formatPort(hostPort, protocol)} → ${name}:${processPort}. ${left}\n`,
@@ -187,12 +187,9 @@ const parseSingle = (text: string): ForwardSpec => {
 const placesOf = (forward: ForwardInfo): string[] =>
   forwardUrls(forward).map((url) => url.replace(/^\w+:\/\//, ''));
 
-const mappingOf = ({ hostPort, processPort, protocol }: ForwardInfo): string =>
-  formatPort(`${hostPort}:${processPort}`, protocol);
-
 const dataOf = (forward: ForwardInfo): object => ({
   host_port: forward.hostPort,
   process_port: forward.processPort,
-  mapping: mappingOf(forward),
+  mapping: formatMapping(forward),
   transport: forward.transport ?? null,
 });

@@ -1,7 +1,7 @@
 /** `wasmrun ps`: lists sandboxes. */
-import { formatPort } from '../../network/forward.ts';
+import { formatMapping, formatPort } from '../../network/forward.ts';
 import type { RequestedForward } from '../../sandbox/definition.ts';
-import { stateOf } from '../../entry-state.ts';
+import { addressOf, forwardsOf, stateOf } from '../../entry-state.ts';
 import type { SandboxEntry } from '../../sandboxes.ts';
 import { answer } from '../answer.ts';
 import type { Answer } from '../answer.ts';
@@ -64,7 +64,7 @@ const documentOf = (entry: SandboxEntry): object => {
     pid: record?.pid ?? null,
     language: record?.language ?? null,
     app: record?.app ?? stored?.launch.app ?? null,
-    address: record?.enclosure.isolation === 'namespace' ? record.enclosure.link.sandboxAddress : null,
+    address: addressOf(entry) ?? null,
     started_at: record === undefined ? null : new Date(record.startedAt).toISOString(),
     detached: stored !== undefined,
     restart: stored?.restart ?? null,
@@ -76,12 +76,6 @@ const documentOf = (entry: SandboxEntry): object => {
   };
 };
 
-const forwardsOf = ({
-  record,
-  stored,
-}: Pick<SandboxEntry, 'record' | 'stored'>): readonly RequestedForward[] =>
-  record?.forwards ?? stored?.forwards ?? [];
-
 /** A port that any free one was asked for and that has never been held has no number yet. */
 const mappingOf = ({ hostPort, processPort, protocol }: RequestedForward): string =>
-  formatPort(hostPort === 0 ? processPort : `${hostPort}:${processPort}`, protocol);
+  hostPort === 0 ? formatPort(processPort, protocol) : formatMapping({ hostPort, processPort, protocol });

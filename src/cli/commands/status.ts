@@ -1,6 +1,6 @@
 /** `wasmrun status`: how one sandbox is. */
 import { WasmrunError } from '../../errors.ts';
-import { formatPort } from '../../network/forward.ts';
+import { formatMapping } from '../../network/forward.ts';
 import type { SandboxInfo } from '../../sandbox/control/sandbox-info.ts';
 import type { SandboxEntry } from '../../sandboxes.ts';
 import { answer } from '../answer.ts';
@@ -49,10 +49,7 @@ const describeStopped = ({ name, id, stored }: SandboxEntry): Answer => {
       ['State', ended ? `exited with status ${ended.status}` : 'stopped'],
       ['App', launch?.app ?? '-'],
       ['Restart', restart],
-      ...forwards.map((each): Line => [
-        'Forward',
-        formatPort(`${each.hostPort}:${each.processPort}`, each.protocol),
-      ]),
+      ...forwards.map((each): Line => ['Forward', formatMapping(each)]),
     ]),
     data: { name, id, state, app: launch?.app ?? null, restart, forwards },
   };
@@ -63,7 +60,7 @@ const describeRunning = async (info: SandboxInfo, { stored }: SandboxEntry): Pro
   const { network, forwards } = info;
   const uptime = Date.now() - info.startedAt;
   const forwardLines = forwards.map((each): Line => {
-    const { hostPort, processPort, protocol, transport = 'waiting', connections, traffic } = each;
+    const { transport = 'waiting', connections, traffic } = each;
     const counts = [
       ...(connections === undefined ? [] : [`${connections} connected`]),
       ...(traffic === undefined
@@ -73,7 +70,7 @@ const describeRunning = async (info: SandboxInfo, { stored }: SandboxEntry): Pro
             `${formatBytes(traffic.received)} in, ${formatBytes(traffic.sent)} out`,
           ]),
     ];
-    return ['Forward', [formatPort(`${hostPort}:${processPort}`, protocol), transport, ...counts].join(', ')];
+    return ['Forward', [formatMapping(each), transport, ...counts].join(', ')];
   });
   return {
     text: lines([

@@ -5,6 +5,7 @@
 import { createWriteStream } from 'node:fs';
 import type { WriteStream } from 'node:fs';
 import type { DetachedReport } from '../../detached-supervisor.ts';
+import { toErrorDocument } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { StoredSandbox } from '../../sandbox/stored-sandbox.ts';
 import { loadAppSettings } from '../../app-settings.ts';
@@ -53,10 +54,9 @@ const supervise = async (name: string): Promise<number> => {
     });
   } catch (thrown) {
     const error = toWasmrunError(thrown);
-    const { code, message, hint, exitStatus } = error;
     sandboxLog.error(error);
-    reports.send({ type: 'failed', code, message, ...(hint !== undefined && { hint }) });
-    return exitStatus;
+    reports.send({ type: 'failed', ...toErrorDocument(error) });
+    return error.exitStatus;
   }
 };
 

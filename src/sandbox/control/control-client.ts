@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { WasmrunError } from '../../errors.ts';
 import type { SandboxEvent } from '../events.ts';
-import { EVENTS_PATH, OPERATIONS, VERSION_PATH, readErrorDocument } from './control-messages.ts';
+import { EVENTS_PATH, OPERATIONS, VERSION_PATH, readFailure } from './control-messages.ts';
 import type { Operation } from './control-messages.ts';
 import type { CloseRequest, ExposeRequest, SandboxControl, StopRequest } from './sandbox-control.ts';
 import type { ForwardInfo, SandboxInfo } from './sandbox-info.ts';
@@ -69,7 +69,7 @@ export class ControlClient implements SandboxControl {
     const response = await this.#send(method, path, { document, patienceMs });
     const text = await readText(response);
     const answered = parseJson(text);
-    const failure = readErrorDocument(answered);
+    const failure = readFailure(answered);
     if (failure !== undefined) throw failure;
     const { data, error } = z.safeParse(answer, answered);
     if (error === undefined) return data as z.infer<(typeof OPERATIONS)[Name]['answer']>;

@@ -3,7 +3,8 @@
  * client too. Every document is checked by both sides: the other one may be of another version, or not ours at all.
  */
 import { z } from 'zod';
-import { WasmrunError, isErrorCode } from '../../errors.ts';
+import { fromErrorDocument, toErrorDocument } from '../../errors.ts';
+import type { WasmrunError } from '../../errors.ts';
 import { ForwardInfoSchema, SandboxInfoSchema } from './sandbox-info.ts';
 
 /** First part of every path; raised where documents change so that an old side would misunderstand. */
@@ -14,7 +15,7 @@ export const MAX_BODY = 16 * 1024;
 const port = z.int().min(1).max(65_535);
 const protocol = z.enum(['tcp', 'udp']);
 
-export const ExposeSchema = z.strictObject({
+const ExposeSchema = z.strictObject({
   protocol,
   addresses: z
     .array(z.union([z.ipv4(), z.ipv6()]))
@@ -26,7 +27,7 @@ export const ExposeSchema = z.strictObject({
   anyPort: z.boolean().optional(),
 });
 
-export const CloseSchema = z.strictObject({
+const CloseSchema = z.strictObject({
   protocol,
   hostPort: port,
   processPort: port,
@@ -57,17 +58,14 @@ export const EVENTS_PATH = '/events';
 const ErrorSchema = z.object({
   error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }),
 });
-export type ErrorDocument = z.infer<typeof ErrorSchema>;
 
-export const errorDocument = ({ code, message, hint }: WasmrunError): ErrorDocument => ({
-  error: { code, message, ...(hint !== undefined && { hint }) },
+/** What answers a request that has failed. */
+export const failureDocument = (error: WasmrunError): z.infer<typeof ErrorSchema> => ({
+  error: toErrorDocument(error),
 });
 
 /** The error a document stands for; undefined where it is none. */
-export const readErrorDocument = (document: unknown): WasmrunError | undefined => {
+export const readFailure = (document: unknown): WasmrunError | undefined => {
   const { data } = ErrorSchema.safeParse(document);
-  if (data === undefined) return undefined;
-  const { code, message, hint } = data.error;
-  const hinted = hint === undefined ? {} : { hint };
-  return new WasmrunError(isErrorCode(code) ? code : 'INTERNAL', message, hinted);
+  return data && fromErrorDocument(data.error);
 };

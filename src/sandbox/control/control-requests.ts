@@ -10,7 +10,7 @@ import {
   OPERATIONS,
   OPERATION_NAMES,
   VERSION_PATH,
-  errorDocument,
+  failureDocument,
 } from './control-messages.ts';
 import type { Operation } from './control-messages.ts';
 import type { SandboxControl } from './sandbox-control.ts';
@@ -142,5 +142,5 @@ const STATUS: ReadonlyMap<string, number> = new Map([
 
 const sendError = (response: ServerResponse, error: unknown): void => {
   const known = isWasmrunError(error) ? error : new WasmrunError('INTERNAL', String(error));
-  send(response, STATUS.get(known.code) ?? 500, errorDocument(known));
+  send(response, STATUS.get(known.code) ?? 500, failureDocument(known));
 };

@@ -4,10 +4,21 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, copyFile, cp, mkdir, mkdtempDisposable, realpath, symlink } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtempDisposable,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 import { createNamespace } from '../../../src/network/namespace.ts';
 import { BIN, newPrefix, startCli } from '../../helpers/cli.ts';
 import type { CliEnd, CliRun } from '../../helpers/cli.ts';
@@ -95,4 +106,19 @@ const endGroup = async (
 ): Promise<void> => {
   if (exitCode === null && signalCode === null) process.kill(-pid!, signal);
   await ended;
+};
+
+/** Runs a program and compares what it prints with the comments behind what prints it. */
+export const expectComments = async (machine: ReadmeMachine, text: string): Promise<void> => {
+  const program = join(machine.directory, 'program.ts');
+  await writeFile(program, text);
+  const expected = text.split('\n').flatMap((line) => /console\.log\(.*\); \/\/ (.*)$/.exec(line)?.[1] ?? []);
+  expect(expected).not.toEqual([]);
+  const { stdout, stderr, status } = await machine.run('node program.ts');
+  expect({ stdout: stdout.trimEnd().split('\n'), stderr, status }).toEqual({
+    stdout: expected,
+    stderr: '',
+    status: 0,
+  });
+  await rm(program);
 };

@@ -1,6 +1,6 @@
 /** Every snippet of README.md is run, and does what is said there; those that cannot be are listed with the reason. */
 import { readFileSync } from 'node:fs';
-import { cp, copyFile, rm, writeFile } from 'node:fs/promises';
+import { cp, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { copyExample } from '../../helpers/example-app.ts';
 import { markdownSnippets, patternOf } from '../../helpers/markdown-snippets.ts';
 import { OrdinaryUser } from '../../helpers/ordinary-user.ts';
 import { copyPythonExample } from '../../helpers/python-app.ts';
-import { createReadmeMachine, interrupt } from './readme-machine.ts';
+import { createReadmeMachine, expectComments, interrupt } from './readme-machine.ts';
 import type { ReadmeMachine } from './readme-machine.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -231,6 +231,35 @@ describe('a database', () => {
   });
 });
 
+describe('two sandboxes', () => {
+  const lay = (name: string, program?: string) => async (text: string) => {
+    const directory = join(machine.directory, name);
+    await mkdir(directory);
+    await writeFile(join(directory, '.wasmrun.toml'), text);
+    if (program === undefined) return;
+    await copyFile(join(ROOT, 'test/privileged/nodejs/programs', program), join(directory, 'server.js'));
+    await writeFile(join(directory, 'package.json'), '{}');
+  };
+  snippet('[app]\nname = "db"', 'a database', lay('db'));
+  snippet('[app]\nname = "web"', 'and who uses it', lay('web', 'database-question.cjs'));
+
+  snippet('# wasmrun os db --detach', 'one reaches the other', async (text) => {
+    for (const command of commandsIn(text)) {
+      expect(await machine.run(command)).toMatchObject({ status: 0 });
+    }
+    expect(await curl('http://localhost:8080')).toBe('N');
+    await machine.run('wasmrun rm --force web; wasmrun rm --force db');
+  });
+
+  snippet('refused: web → db: not a peer', 'what is said of one that may not', async (text) => {
+    await using db = machine.start(`wasmrun os ${guestPath('hello-wasmedge')} --name db`);
+    await db.printed(/listening on/);
+    const { stderr } = await machine.run(`wasmrun os ${guestPath('client-wasmedge')} --name web -- db 5432`);
+    expect(stderr).toContain(`${text}\n`);
+    await interrupt(db);
+  });
+});
+
 describe('settings', () => {
   snippet('[app]\nmodule = "server.wasm"', 'a file with a build', async (text) => {
     const { directory } = machine;
@@ -314,20 +343,7 @@ describe('while it runs', () => {
   });
 });
 
-/** Runs a program and compares what it prints with the comments behind what prints it. */
-const printsItsComments = async (text: string): Promise<void> => {
-  const program = join(machine.directory, 'program.ts');
-  await writeFile(program, text);
-  const expected = text.split('\n').flatMap((line) => /console\.log\(.*\); \/\/ (.*)$/.exec(line)?.[1] ?? []);
-  expect(expected).not.toEqual([]);
-  const { stdout, stderr, status } = await machine.run('node program.ts');
-  expect({ stdout: stdout.trimEnd().split('\n'), stderr, status }).toEqual({
-    stdout: expected,
-    stderr: '',
-    status: 0,
-  });
-  await rm(program);
-};
+const printsItsComments = (text: string): Promise<void> => expectComments(machine, text);
 
 describe('the library', () => {
   snippet("import { Sandbox } from 'wasmrun';\n\nawait using sandbox", 'a scope', printsItsComments);

@@ -149,6 +149,7 @@ test.each([
   [{ prefix: 'Too Long For It' }, 'NAME_INVALID', '"Too Long For It"'],
   [{ transport: 'pf' }, 'NO_TRANSPORT', 'pf'],
   [{ outbound: 'none', allowNet: ['nonsense:x'] }, 'EGRESS_INVALID', 'option allowNet: '],
+  [{ peers: ['db', 'No Name'] }, 'PEER_INVALID', 'option peers: peer "No Name"'],
 ] as const)('%j is refused: %s', async (options, code, words) => {
   using scope = newScope();
   const starting = Sandbox.start({ app: HELLO, forwards: ['3000'], prefix: scope.prefix, ...options });
