@@ -85,28 +85,34 @@ export class DatabaseSetup {
     });
   }
 
-  /** In the database, as its owner. */
+  /** In the database, as its owner; each file in a session of its own, for dumps leave settings behind. */
   async #fill(scripts: readonly InitScript[]): Promise<void> {
-    const { stacks, options, open, isNew, notice } = this.#host;
-    const { user, database, extensions } = options;
-    const session = open({ user, database });
+    const { stacks, options, isNew, notice } = this.#host;
+    if (options.extensions.length > 0) await this.#inSession((session) => this.#makeExtensions(session));
+    if (!isNew || scripts.length === 0) return;
+    for (const script of scripts) await this.#inSession((session) => runScript(stacks, session, script));
+    notice(`init ${scripts.map(({ name }) => name).join(', ')}`);
+  }
+
+  async #inSession(work: (session: InnerSession) => Promise<void>): Promise<void> {
+    const { options, open } = this.#host;
+    const session = open({ user: options.user, database: options.database });
     try {
-      for (const name of extensions) {
-        const { error } = await ask(
-          stacks,
-          session,
-          `CREATE EXTENSION IF NOT EXISTS ${identifier(name)} CASCADE`,
-        );
-        if (error === undefined) continue;
-        throw new WasmrunError('INIT_FAILED', `extension ${name}: ${error.message}`, {
-          hint: error.hint ?? error.detail ?? `SQLSTATE ${error.code}.`,
-        });
-      }
-      if (!isNew || scripts.length === 0) return;
-      for (const script of scripts) await runScript(stacks, session, script);
-      notice(`init ${scripts.map(({ name }) => name).join(', ')}`);
+      await work(session);
     } finally {
       session.end();
+    }
+  }
+
+  async #makeExtensions(session: InnerSession): Promise<void> {
+    const { stacks, options } = this.#host;
+    for (const name of options.extensions) {
+      const command = `CREATE EXTENSION IF NOT EXISTS ${identifier(name)} CASCADE`;
+      const { error } = await ask(stacks, session, command);
+      if (error === undefined) continue;
+      throw new WasmrunError('INIT_FAILED', `extension ${name}: ${error.message}`, {
+        hint: error.hint ?? error.detail ?? `SQLSTATE ${error.code}.`,
+      });
     }
   }
 

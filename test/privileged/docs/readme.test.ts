@@ -2,32 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { cp, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CliRun } from '../../helpers/cli.ts';
 import { guestPath } from '../../helpers/engine.ts';
 import { copyExample } from '../../helpers/example-app.ts';
-import { markdownSnippets, patternOf } from '../../helpers/markdown-snippets.ts';
+import { patternOf } from '../../helpers/markdown-snippets.ts';
 import { OrdinaryUser } from '../../helpers/ordinary-user.ts';
 import { copyPythonExample } from '../../helpers/python-app.ts';
+import { NOT_RUN, ROOT, SNIPPETS, commandsIn, reasonFor } from './readme-snippets.ts';
 import { createReadmeMachine, expectComments, interrupt } from './readme-machine.ts';
 import type { ReadmeMachine } from './readme-machine.ts';
-
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const SNIPPETS = markdownSnippets(readFileSync(join(ROOT, 'README.md'), 'utf8'));
-
-/** By how they begin: whole snippets, or lines of others. */
-const NOT_RUN: Readonly<Record<string, string>> = {
-  'npm ci && npm start ': 'installs this checkout anew; npm start is run below',
-  'npm ci && npm run verify ': 'this test is part of it',
-  'npm install -g . ': "changes the system's directories",
-  'apt-get install clang': "changes the system's packages; they are installed here",
-  'cd examples/express-api && npm install': 'downloads packages; they are laid beside the example',
-  'pip install --target ': 'downloads packages; they are laid beside the example',
-  'warning: forwards on 0.0.0.0': 'needs ufw: test/privileged/coexistence/other-firewalls.test.ts has it',
-};
-const reasonFor = (text: string): string | undefined =>
-  Object.entries(NOT_RUN).find(([begin]) => text.startsWith(begin))?.[1];
 
 let machine: ReadmeMachine;
 beforeAll(async () => {
@@ -50,13 +34,6 @@ const snippet = (begin: string, title: string, action: (text: string) => Promise
     await action(found[0]!.text);
   });
 };
-
-/** What is to be typed: without comments, and without what cannot be run. */
-const commandsIn = (text: string): string[] =>
-  text
-    .split('\n')
-    .filter((line) => reasonFor(line) === undefined)
-    .map((line) => line.replace(/^[$#] /, '').replace(/ +# .*$/, ''));
 
 const curl = async (url: string): Promise<string> =>
   (await machine.run(`curl --silent --show-error --retry 5 --retry-connrefused --max-time 20 ${url}`)).stdout;
@@ -210,6 +187,27 @@ describe('what it says', () => {
   });
 });
 
+describe('a database', () => {
+  const directory = 'examples/postgres-app';
+
+  snippet('wasmrun os examples/postgres-app', 'started, and asked', async (text) => {
+    await cp(join(ROOT, directory), join(machine.directory, directory), {
+      recursive: true,
+      filter: (path) => !path.endsWith('/data'),
+    });
+    const [start, ask] = commandsIn(text);
+    await using run = machine.start(start!);
+    await run.url();
+    const { stdout, stderr } = await machine.run(ask!);
+    expect(stdout, stderr).toContain('The Time Machine');
+    await interrupt(run);
+  });
+
+  snippet('[app]\nlanguage = "postgres"\nname = "db"', 'what it is made from', async (text) => {
+    expect(readFileSync(join(ROOT, directory, '.wasmrun.toml'), 'utf8')).toContain(text);
+  });
+});
+
 describe('two sandboxes', () => {
   const lay = (name: string, program?: string) => async (text: string) => {
     const directory = join(machine.directory, name);
@@ -236,27 +234,6 @@ describe('two sandboxes', () => {
     const { stderr } = await machine.run(`wasmrun os ${guestPath('client-wasmedge')} --name web -- db 5432`);
     expect(stderr).toContain(`${text}\n`);
     await interrupt(db);
-  });
-});
-
-describe('a database', () => {
-  const directory = 'examples/postgres-app';
-
-  snippet('wasmrun os examples/postgres-app', 'started, and asked', async (text) => {
-    await cp(join(ROOT, directory), join(machine.directory, directory), {
-      recursive: true,
-      filter: (path) => !path.endsWith('/data'),
-    });
-    const [start, ask] = commandsIn(text);
-    await using run = machine.start(start!);
-    await run.url();
-    const { stdout, stderr } = await machine.run(ask!);
-    expect(stdout, stderr).toContain('The Time Machine');
-    await interrupt(run);
-  });
-
-  snippet('[app]\nlanguage = "postgres"\n\n[postgres]', 'what it is made from', async (text) => {
-    expect(readFileSync(join(ROOT, directory, '.wasmrun.toml'), 'utf8')).toContain(text);
   });
 });
 

@@ -54,15 +54,19 @@ copy item from stdin;
 2	\N
 \.
 vacuum item;
+select pg_catalog.set_config('search_path', '', false);
+begin;
+create table public.never(i int);
 \unrestrict abc
 `,
       'sql/seed.sql': "insert into item values (3, 'it''s; three') -- last;\n",
     });
     const questions = [
+      "select to_regclass('never') is null",
       "select id, coalesce(name, 'null') from item order by 1",
       "select total(), tableowner from pg_tables where tablename = 'item'",
     ];
-    const answer = "1|one;\ttab\n2|null\n3|it's; three\n3|keeper\n";
+    const answer = "t\n1|one;\ttab\n2|null\n3|it's; three\n3|keeper\n";
     {
       await using database = await startDatabaseIn(app.path);
       expect(database.run.stderr()).toContain('init schema.sql, sql/seed.sql\n');
