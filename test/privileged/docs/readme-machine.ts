@@ -16,7 +16,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { createNamespace } from '../../../src/network/namespace.ts';
@@ -86,7 +86,11 @@ const layOut = async (made: AsyncDisposableStack): Promise<string> => {
   await chmod(path, 0o755);
   for (const name of ['bin', 'dist', 'node_modules', 'package.json'])
     await symlink(join(ROOT, name), join(path, name));
-  await cp(join(ROOT, 'examples/hello-wasm'), join(path, 'examples/hello-wasm'), { recursive: true });
+  for (const name of ['hello-wasm', 'postgres-app']) {
+    // A database that was started there has a data directory.
+    const filter = (source: string): boolean => basename(source) !== 'data';
+    await cp(join(ROOT, 'examples', name), join(path, 'examples', name), { recursive: true, filter });
+  }
   for (const name of ['app', 'commands', 'public']) await mkdir(join(path, name));
   await copyFile(guestPath('hello-wasmedge'), join(path, 'app/server.wasm'));
   await symlink(BIN, join(path, 'commands/wasmrun'));
