@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
+import { waitForLocks } from './lock-waits.ts';
 import { yieldWhereInterrupted } from './preemption.ts';
 import { giveStackFrames } from './stack-frames.ts';
 
@@ -109,7 +110,9 @@ export const separateProcess = (bytes: Uint8Array): Uint8Array => {
   );
   importTable(module);
   importStackPointer(module);
-  yieldWhereInterrupted(module, { imported: IMPORTED_FUNCTIONS, wait: IMPORT.waitEventSetWait });
+  const numbers = { imported: IMPORTED_FUNCTIONS, wait: IMPORT.waitEventSetWait };
+  yieldWhereInterrupted(module, numbers);
+  waitForLocks(module, numbers);
   giveStackFrames(module, IMPORTED_FUNCTIONS);
   return module.bytes();
 };

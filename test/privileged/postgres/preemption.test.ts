@@ -77,3 +77,12 @@ test('what begins anew where it is interrupted gets to its end where it is not',
   ]);
   expect({ stdout, stderr }).toEqual({ stdout: '19\n', stderr: '' });
 });
+
+test('who commits may sleep with a lock that all others want', async () => {
+  await database.psql(['create table delayed(i int)']);
+  const insert = Array.from({ length: 5 }, (_, index) => `insert into delayed values (${index})`);
+  const settings = ['set commit_delay = 20000', 'set commit_siblings = 0'];
+  const ends = await Promise.all(Array.from({ length: 4 }, () => database.psql([...settings, ...insert])));
+  expect(ends.map(({ stderr }) => stderr)).toEqual(['', '', '', '']);
+  expect((await database.psql(['select count(*) from delayed'])).stdout).toBe('20\n');
+});
