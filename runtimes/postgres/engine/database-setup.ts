@@ -7,6 +7,7 @@ import type { DataDirectory } from './data-directory.ts';
 import { ask, runScript } from './init-script.ts';
 import type { InitScript } from './init-script.ts';
 import type { Answer, InnerSession, SessionUser } from './inner-session.ts';
+import { identifier, literal } from './sql-quoting.ts';
 import type { Stacks } from './stacks.ts';
 
 /** A file that was opened while the engine could. */
@@ -138,8 +139,3 @@ export class DatabaseSetup {
     notice(`${changed.join(', ')} ${verb} not run: the data directory was made before`);
   }
 }
-
-const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-
-/** With or without a backslash, and whatever `standard_conforming_strings` says. */
-const literal = (text: string): string => `E'${text.replaceAll('\\', String.raw`\\`).replaceAll("'", "''")}'`;

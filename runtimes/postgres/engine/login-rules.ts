@@ -4,6 +4,7 @@ import { MOCK_NONCE, CONTROL_FILE_PATH } from './control-file.ts';
 import { Refusal, SQLSTATE } from './refusal.ts';
 import { parseVerifier } from './scram.ts';
 import type { ScramVerifier } from './scram.ts';
+import { literal } from './sql-quoting.ts';
 
 export interface LoginLimits {
   /** Clients that are in at once. */
@@ -29,8 +30,6 @@ const passwordOf = (user: string): string => `
 const privilegesOf = (user: string): string => `
   select rolsuper, pg_catalog.pg_has_role(oid, 'pg_use_reserved_connections', 'usage')
   from pg_catalog.pg_authid where rolname = ${literal(user)}`;
-/** A text as SQL has it, whatever `standard_conforming_strings` says. */
-const literal = (text: string): string => `E'${text.replaceAll('\\', String.raw`\\`).replaceAll("'", "''")}'`;
 const TRUE = 't';
 
 /** What is known of a role that wants to log in. */
