@@ -5,6 +5,7 @@
  */
 import { WasmrunError } from '../../../src/errors.ts';
 import type { StandardStream } from '../../../src/engine/stdio.ts';
+import { vacuumNowAndThen } from './autovacuum.ts';
 import type { BackendClient } from './backend-client.ts';
 import { createBackend } from './backend.ts';
 import type { Backend, BackendHost, BackendOptions } from './backend.ts';
@@ -92,6 +93,7 @@ export class BackendGroup {
   async run(): Promise<number | undefined> {
     const { stacks, relations } = this.#host;
     using _checkpoints = makeCheckpoints({ stacks, relations, client: this.server });
+    using _vacuum = vacuumNowAndThen({ stacks, server: this.server, open: (user) => this.open(user) });
     // It hears what the others want of everybody, and ends when they have ended.
     const { backend } = this.#first;
     const status = await this.#untilEnd(backend, () => this.#first.serve());
