@@ -1,4 +1,5 @@
 /** The part of scripts/build.ts that makes PostgreSQL, and a data directory for it, out of npm's `@electric-sql/pglite`. */
+import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -6,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { separateProcess } from '../runtimes/postgres/rewrite/host-process.ts';
 import { packDirectory } from '../runtimes/postgres/template-archive.ts';
+import { compiledFunctions } from '../src/wasm/compilation-hints.ts';
 import { readTar } from './read-tar.ts';
 
 /** A file in `pglite.data`, which is all of them one after the other; their places are told in the package's JavaScript. */
@@ -17,7 +19,6 @@ const LOG_SEGMENT_SIZE = 1;
 export const buildPostgres = async (root: string): Promise<void> => {
   const directory = `${root}dist/drivers/postgres`;
   const pglite = `${root}node_modules/@electric-sql/pglite/dist`;
-  writeFileSync(`${directory}/postgres.wasm`, separateProcess(readFileSync(`${pglite}/pglite.wasm`)));
   const data = readFileSync(`${pglite}/pglite.data`);
   for (const [, path = '', start, end] of readFileSync(`${pglite}/pglite.js`, 'utf8').matchAll(FILES)) {
     const file = `${directory}/installation/${path}`;
@@ -28,7 +29,10 @@ export const buildPostgres = async (root: string): Promise<void> => {
   }
   unpackExtensions(pglite, `${directory}/installation`);
   writeFileSync(`${directory}/installation/pg_hba.conf`, 'local all all trust\n');
-  writeFileSync(`${directory}/template.zst`, await newDataDirectory());
+  const { template, needed } = await newDataDirectory(`${root}scripts/train-postgres.ts`);
+  writeFileSync(`${directory}/template.zst`, template);
+  const module = readFileSync(`${pglite}/pglite.wasm`);
+  writeFileSync(`${directory}/postgres.wasm`, separateProcess(module, needed));
 };
 
 /** What PostgreSQL looks for; there is documentation besides, and headers. */
@@ -46,8 +50,15 @@ const unpackExtensions = (pglite: string, installation: string): void => {
   }
 };
 
-/** A data directory as initdb leaves it, packed. */
-const newDataDirectory = async (): Promise<Buffer> => {
+interface NewDataDirectory {
+  /** As initdb leaves it, packed. */
+  readonly template: Buffer;
+  /** Numbers of functions that a start on it needs. */
+  readonly needed: ReadonlySet<number>;
+}
+
+/** @param training - program that starts a server on a directory */
+const newDataDirectory = async (training: string): Promise<NewDataDirectory> => {
   const temporary = mkdtempSync(join(tmpdir(), 'wasmrun-postgres-'));
   try {
     const dataDir = join(temporary, 'data');
@@ -58,8 +69,18 @@ const newDataDirectory = async (): Promise<Buffer> => {
     await database.close();
     for (const leftover of ['postmaster.pid', 'postmaster.opts'])
       rmSync(join(dataDir, leftover), { force: true });
-    return packDirectory(dataDir);
+    return { template: packDirectory(dataDir), needed: functionsFor(training, dataDir) };
   } finally {
     rmSync(temporary, { recursive: true });
   }
+};
+
+const functionsFor = (training: string, dataDirectory: string): ReadonlySet<number> => {
+  const args = ['--trace-wasm-compilation-times', training, dataDirectory];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  if (status !== 0) throw new Error(`PostgreSQL could not be trained: ${stderr}`);
+  return compiledFunctions(stdout);
 };

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { compileAtOnce, compiledFunctions } from '../runtimes/python/rewrite/eager-functions.ts';
+import { compileAtOnce, compiledFunctions } from '../src/wasm/compilation-hints.ts';
 import { redirectFunctions } from '../runtimes/python/rewrite/redirections.ts';
 import { separateData } from '../runtimes/python/rewrite/separate-data.ts';
 import { compileLibrary } from './compile-python-library.ts';

@@ -7,6 +7,7 @@ import { FdTable } from '../../src/engine/fd-table.ts';
 import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
+import { COMPILATION_HINTS } from '../../src/wasm/compilation-hints.ts';
 import { DataDirectory } from './engine/data-directory.ts';
 import { DatabaseServer } from './engine/database-server.ts';
 import type { InitFile } from './engine/database-setup.ts';
@@ -21,6 +22,8 @@ const TIERING_BUDGET = 1_000_000;
 
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as PostgresOptions;
+  // Functions that every start needs are compiled before they are called.
+  setFlagsFromString(COMPILATION_HINTS);
   setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
   const module = new WebAssembly.Module(readFileSync(launch.module));
   const templateFile = openSync(options.template, constants.O_RDONLY);

@@ -4,15 +4,14 @@ import { setFlagsFromString } from 'node:v8';
 import type { Driver, OpenedGuest } from '../../src/engine/driver.ts';
 import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
+import { COMPILATION_HINTS } from '../../src/wasm/compilation-hints.ts';
 import { AppStart } from './engine/app-start.ts';
 import { SnapshotFile } from './engine/snapshot-file.ts';
 import type { PythonOptions } from './python-app.ts';
 
-/** Functions that every start needs are compiled before they are called (rewrite/eager-functions.ts). */
-const COMPILATION_HINTS = '--experimental-wasm-compilation-hints';
-
 const open = (launch: LaunchMessage): OpenedGuest => {
   const options = launch.driver?.options as PythonOptions;
+  // Functions that every start needs are compiled before they are called.
   setFlagsFromString(COMPILATION_HINTS);
   // At once, with V8's other threads: a promise would need Node's own loop, which a hardened engine has better not.
   const module = new WebAssembly.Module(readFileSync(launch.module));

@@ -3,6 +3,7 @@
  * many bytes as there were, but for the sections of table and stack, which become imports.
  */
 import { createHash } from 'node:crypto';
+import { compileAtOnce } from '../../../src/wasm/compilation-hints.ts';
 import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
 import { waitForLocks } from './lock-waits.ts';
@@ -98,9 +99,10 @@ const CHANGES: readonly Change[] = [
 
 /**
  * @param bytes - `pglite.wasm`
+ * @param needed - numbers of functions in there that a start needs, which are compiled at once
  * @throws {Error} for another version of it
  */
-export const separateProcess = (bytes: Uint8Array): Uint8Array => {
+export const separateProcess = (bytes: Uint8Array, needed: ReadonlySet<number>): Uint8Array => {
   const hash = createHash('sha256').update(bytes).digest('hex');
   if (hash !== MODULE_HASH) throw new Error(`this version of pglite.wasm is not known: ${hash}`);
   const module = new WasmModule(CHANGES.reduce(apply, Buffer.from(bytes)));
@@ -113,8 +115,11 @@ export const separateProcess = (bytes: Uint8Array): Uint8Array => {
   const numbers = { imported: IMPORTED_FUNCTIONS, wait: IMPORT.waitEventSetWait };
   yieldWhereInterrupted(module, numbers);
   waitForLocks(module, numbers);
-  giveStackFrames(module, IMPORTED_FUNCTIONS);
-  return module.bytes();
+  const moved = giveStackFrames(module, IMPORTED_FUNCTIONS);
+  return compileAtOnce(
+    module.bytes(),
+    [...needed].flatMap((number) => [number, moved.get(number) ?? number]),
+  );
 };
 
 const apply = (bytes: Buffer, { from, to, count }: Change): Buffer => {

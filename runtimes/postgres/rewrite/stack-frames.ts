@@ -35,8 +35,9 @@ const FRAME = [0x80, FRAME_SIZE >> 7];
 /**
  * Jumps out of such a function leave the stack pointer to whoever catches them (engine/jumps.ts).
  * @param imported - how many functions the module imports
+ * @returns the numbers of those functions, and the numbers that they have now: their own have those that take the frames
  */
-export const giveStackFrames = (module: WasmModule, imported: number): void => {
+export const giveStackFrames = (module: WasmModule, imported: number): ReadonlyMap<number, number> => {
   const check = module.exportedFunctions().get('check_stack_depth');
   if (check === undefined) throw new Error('the module does not look how deep its stack is');
   const call = Buffer.from([OP.call, ...unsigned(check)]);
@@ -44,11 +45,14 @@ export const giveStackFrames = (module: WasmModule, imported: number): void => {
   const parameters = parameterCounts(module);
   const bodies = readBodies(module);
   const moved: { type: number; body: Uint8Array }[] = [];
+  const numbers = new Map<number, number>();
   // What looks like a call may be a part of a number, which does no harm.
   for (const [index, body] of bodies.entries()) {
     if (!Buffer.from(body).includes(call)) continue;
     const type = types[index]!;
-    bodies[index] = frameAround(imported + bodies.length + moved.length, parameters[type]!);
+    const number = imported + bodies.length + moved.length;
+    bodies[index] = frameAround(number, parameters[type]!);
+    numbers.set(imported + index, number);
     moved.push({ type, body });
   }
   module.append(SECTION.function, ...moved.map(({ type }) => unsigned(type)));
@@ -57,6 +61,7 @@ export const giveStackFrames = (module: WasmModule, imported: number): void => {
     count: all.length,
     items: Buffer.concat(all.flatMap((body) => [Uint8Array.from(unsigned(body.length)), body])),
   });
+  return numbers;
 };
 
 /** Takes a frame, calls, and gives it back; the result stays where it is. */

@@ -1,15 +1,18 @@
 /**
- * Names functions that V8 is to compile at once, on all its threads, instead of each when it is first called: of the
- * interpreter's many thousands a start calls some two thousand (WebAssembly's proposal "Compilation Hints").
+ * Names functions that V8 is to compile at once, on all its threads, instead of each when it is first called: of a large
+ * module's many thousands a start calls some two thousand (WebAssembly's proposal "Compilation Hints").
  */
-import { unsigned } from '../../../src/wasm/leb128.ts';
-import { SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
+import { unsigned } from './leb128.ts';
+import { SECTION, WasmModule } from './wasm-module.ts';
 
 /** The section that hints are in, and the priority of what is not to wait. */
 const NAME = 'metadata.code.compilation_priority';
 const FIRST = 0;
 /** A hint for a function, not for a place in it. */
 const WHOLE_FUNCTION = 0;
+
+/** V8's flag to heed them, to be set before the module is compiled. */
+export const COMPILATION_HINTS = '--experimental-wasm-compilation-hints';
 
 /** @param functions - numbers of functions, imported ones counted as well */
 export const compileAtOnce = (bytes: Uint8Array, functions: Iterable<number>): Uint8Array => {
