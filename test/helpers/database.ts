@@ -48,7 +48,11 @@ export const startDatabaseWith = async (
   ...args: readonly string[]
 ): Promise<TestDatabase> => {
   const app = await writeAppDirectory({ '.wasmrun.toml': `${DATABASE}[postgres]\n${settings}\n` });
-  const database = await startDatabaseIn(app.path, args);
+  // Some are to be refused.
+  const database = await startDatabaseIn(app.path, args).catch(async (error: unknown) => {
+    await app[Symbol.asyncDispose]();
+    throw error;
+  });
   return {
     ...database,
     [Symbol.asyncDispose]: async () => {
