@@ -41,3 +41,15 @@ export const unsigned = (value: number): number[] => {
   } while (left > 0);
   return bytes;
 };
+
+/** A number of 32 bits with its sign. */
+export const signed = (value: number): number[] => {
+  const bytes: number[] = [];
+  let left = value;
+  // Until the highest of seven bits is the sign of all.
+  while (left < -0x40 || left >= 0x40) {
+    bytes.push((left & 0x7f) | 0x80);
+    left >>= 7;
+  }
+  return [...bytes, left & 0x7f];
+};

@@ -4,7 +4,7 @@ import { QuickJS } from 'quickjs-wasi';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { straightenInterpreter } from './interpreter-loop.ts';
-import { readSigned } from '../../../src/wasm/leb128.ts';
+import { readSigned, signed } from '../../../src/wasm/leb128.ts';
 
 const require = createRequire(import.meta.url);
 const original = readFileSync(require.resolve('quickjs-wasi/quickjs.wasm'));
@@ -67,14 +67,6 @@ test('a module with another interpreter is refused', () => {
 });
 
 test('signed numbers', () => {
-  const signed = (value: number): number[] => {
-    const bytes: number[] = [];
-    for (let left = value; ; left >>= 7) {
-      const isLast = left >> 6 === 0 || left >> 6 === -1;
-      bytes.push((left & 0x7f) | (isLast ? 0 : 0x80));
-      if (isLast) return bytes;
-    }
-  };
   fc.assert(
     fc.property(fc.integer(), fc.nat(20), (value, before) => {
       const bytes = [...Array<number>(before).fill(0x80), ...signed(value), 0xff];

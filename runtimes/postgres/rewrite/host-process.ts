@@ -7,6 +7,7 @@ import { compileAtOnce } from '../../../src/wasm/compilation-hints.ts';
 import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
 import { waitForLocks } from './lock-waits.ts';
+import { checksumByVectors } from './page-checksums.ts';
 import { yieldWhereInterrupted } from './preemption.ts';
 import { giveStackFrames } from './stack-frames.ts';
 
@@ -115,6 +116,7 @@ export const separateProcess = (bytes: Uint8Array, needed: ReadonlySet<number>):
   const numbers = { imported: IMPORTED_FUNCTIONS, wait: IMPORT.waitEventSetWait };
   yieldWhereInterrupted(module, numbers);
   waitForLocks(module, numbers);
+  checksumByVectors(module, IMPORTED_FUNCTIONS);
   const moved = giveStackFrames(module, IMPORTED_FUNCTIONS);
   return compileAtOnce(
     module.bytes(),
