@@ -1,8 +1,10 @@
 /** A database's files in a directory of the host. */
-import { chown, mkdtempDisposable } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { chown, mkdtempDisposable, open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { prepareDebianPostgres } from '../../../scripts/debian-postgres.ts';
 import { startDatabase } from '../../helpers/database.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 
@@ -10,6 +12,8 @@ import type { TestDatabase } from '../../helpers/database.ts';
 const GUEST_PATH = '/var/lib/postgresql/data';
 /** Whom an engine becomes that root has started, with an app of nobody's. */
 const NOBODY = 65_534;
+
+const PAGE_SIZE = 8192;
 
 const newDirectory = async () => {
   const directory = await mkdtempDisposable(join(tmpdir(), 'wasmrun-data-'));
@@ -61,3 +65,40 @@ test('one directory serves one database at a time', async () => {
   await expect(start(directory)).rejects.toThrow('another database works on');
   expect((await first.psql(['select 1'])).stdout).toBe('1\n');
 });
+
+test('Debian’s pg_checksums finds all pages intact; one that is damaged is noticed by the database as well', async () => {
+  await using directory = await newDirectory();
+  const check = (): string =>
+    spawnSync(prepareDebianPostgres().program('pg_checksums'), ['--check', '-D', directory.path], {
+      encoding: 'utf8',
+    }).stdout;
+  let file: string;
+  {
+    await using database = await start(directory);
+    const commands = [
+      'create table pages as select i, md5(i::text) from generate_series(1, 50000) i',
+      'create index on pages(i)',
+      'update pages set i = -i where i % 3 = 0',
+      'vacuum pages',
+      "select pg_relation_filepath('pages')",
+    ];
+    file = join(directory.path, (await database.psql(commands)).stdout.trim());
+  }
+  const intact = check();
+  expect(Number(/^Blocks scanned: +(\d+)$/m.exec(intact)?.[1])).toBeGreaterThan(1000);
+  expect(intact).toMatch(/^Bad checksums: +0$/m);
+
+  await flipBit(file, 3 * PAGE_SIZE + 5000);
+  expect(check()).toMatch(/^Bad checksums: +1$/m);
+  await using database = await start(directory);
+  const { stderr } = await database.psql(['select count(*) from pages']);
+  expect(stderr).toContain('invalid page in block 3 of relation');
+});
+
+const flipBit = async (path: string, position: number): Promise<void> => {
+  await using file = await open(path, 'r+');
+  const byte = Buffer.alloc(1);
+  await file.read(byte, 0, 1, position);
+  byte[0]! ^= 1;
+  await file.write(byte, 0, 1, position);
+};
