@@ -8,11 +8,8 @@ import { setHostMode, setHostTimes, statHostFd, statHostFileSystem, syncHost } f
 import { close, lseek } from './libc.ts';
 import { POLLIN, POLLOUT } from './poll-events.ts';
 import type { Poller } from './poll.ts';
-import { readInto, writeFrom } from './transfer.ts';
+import { readAt, readInto, writeAt, writeFrom } from './transfer.ts';
 
-type VectorAt = (fd: number, iovecs: NodeJS.TypedArray, count: number, offset: bigint) => number;
-const preadv: VectorAt = libc.func('preadv', 'int64_t', ['int', 'void *', 'int', 'int64_t']);
-const pwritev: VectorAt = libc.func('pwritev', 'int64_t', ['int', 'void *', 'int', 'int64_t']);
 const ftruncate: (fd: number, size: bigint) => number = libc.func('int ftruncate(int, int64_t)');
 const posixFallocate: (fd: number, offset: bigint, length: bigint) => number = libc.func(
   'int posix_fallocate(int, int64_t, int64_t)',
@@ -91,12 +88,12 @@ export class HostFile extends Descriptor {
   }
 
   override pread(memory: GuestMemory, offset: bigint): number {
-    const length = preadv(this.#hostFd, memory.toHostIovecs(), memory.iovCount, offset);
+    const length = readAt(this.#hostFd, memory, offset);
     return length < 0 ? failure() : length;
   }
 
   override pwrite(memory: GuestMemory, offset: bigint): number {
-    const length = pwritev(this.#hostFd, memory.toHostIovecs(), memory.iovCount, offset);
+    const length = writeAt(this.#hostFd, memory, offset);
     return length < 0 ? failure() : length;
   }
 

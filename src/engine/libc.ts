@@ -9,10 +9,14 @@ import { failure } from './errno.ts';
 type Bytes = NodeJS.TypedArray;
 /** (fd, host address, length in bytes) */
 type Transfer = (fd: number, address: number, length: number) => number;
+/** (fd, host address, length in bytes, offset in the file) */
+type TransferAt = (fd: number, address: number, length: number, offset: bigint) => number;
 /** (fd, host address, length in bytes, MSG_* flags) */
 type SocketTransfer = (fd: number, address: number, length: number, flags: number) => number;
 /** (fd, struct iovec[], count) */
 type VectorTransfer = (fd: number, iovecs: Bytes, count: number) => number;
+/** (fd, struct iovec[], count, offset in the file) */
+type VectorTransferAt = (fd: number, iovecs: Bytes, count: number, offset: bigint) => number;
 /** (fd, struct msghdr, MSG_* flags) */
 type MessageTransfer = (fd: number, header: Bytes, flags: number) => number;
 /** (fd, sockaddr, its length in bytes) */
@@ -24,6 +28,12 @@ export const read: Transfer = libc.func('read', 'int64_t', ['int', 'uintptr_t', 
 export const write: Transfer = libc.func('write', 'int64_t', ['int', 'uintptr_t', 'size_t']);
 export const readv: VectorTransfer = libc.func('readv', 'int64_t', ['int', 'void *', 'int']);
 export const writev: VectorTransfer = libc.func('writev', 'int64_t', ['int', 'void *', 'int']);
+const AT = ['int', 'uintptr_t', 'size_t', 'int64_t'];
+export const pread: TransferAt = libc.func('pread', 'int64_t', AT);
+export const pwrite: TransferAt = libc.func('pwrite', 'int64_t', AT);
+const VECTOR_AT = ['int', 'void *', 'int', 'int64_t'];
+export const preadv: VectorTransferAt = libc.func('preadv', 'int64_t', VECTOR_AT);
+export const pwritev: VectorTransferAt = libc.func('pwritev', 'int64_t', VECTOR_AT);
 export const recv: SocketTransfer = libc.func('recv', 'int64_t', ['int', 'uintptr_t', 'size_t', 'int']);
 export const send: SocketTransfer = libc.func('send', 'int64_t', ['int', 'uintptr_t', 'size_t', 'int']);
 export const recvmsg: MessageTransfer = libc.func('recvmsg', 'int64_t', ['int', 'void *', 'int']);
