@@ -36,6 +36,7 @@ const drivers = globSync('runtimes/*/driver.ts', { cwd: root }).map(
 for (const [name, input] of [
   ['cli', 'src/cli/main.ts'],
   ['engine', 'src/engine/main.ts'],
+  ['engine/send-thread', 'src/engine/send-thread/main.ts'],
   ...drivers,
 ] as const) {
   await build({

@@ -65,4 +65,4 @@ const nameOf = ({ directories }: LaunchMessage, { directory }: PostgresOptions):
   return path.startsWith('..') ? mount.hostPath : `./${path}`;
 };
 
-export const driver: Driver = { open };
+export const driver: Driver = { sendsBeside: true, open };

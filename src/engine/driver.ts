@@ -20,6 +20,8 @@ import type { StreamSocket } from './sockets.ts';
 import type { StandardStream } from './stdio.ts';
 
 export interface Driver {
+  /** Is {@link EngineServices.sendBeside} used? Then there is a thread for it. */
+  readonly sendsBeside?: boolean;
   /**
    * Reads whatever lies outside of the app's directories, while the engine still has the rights it was started
    * with: files may lie where only root can read, and modules cannot be loaded any more afterwards. No guest
@@ -75,6 +77,12 @@ export interface EngineServices {
   readonly ports: readonly number[];
   /** socket(2) in the sandbox's network: a socket, or a negated WASI errno. */
   openSocket<Type extends SocketType>(family: 4 | 6, type: Type): SocketOfType[Type] | number;
+  /**
+   * From now on what is sent by the socket is only copied, and sent by a thread of its own, if that has a lane left. Errors
+   * are told by the send after. Whoever waits for room does so by {@link StreamSocket.lane}. For sockets in non-blocking mode,
+   * of guests that part from their clients themselves ({@link onLeave}).
+   */
+  sendBeside(socket: StreamSocket): void;
   /** From now on `action` is told of each port of UDP that a forward is added to. */
   onDatagramPort(action: (processPort: number) => void): void;
   /** From now on the guest itself parts from its clients when another engine is to take its place, and leaves then. */

@@ -15,6 +15,7 @@ import { openDirectories, openMemoryFileSystems } from './mounts.ts';
 import type { DriverReference, LaunchMessage } from './messages.ts';
 import { Poller } from './poll.ts';
 import { useVirtualPorts } from './ports.ts';
+import { SendThread } from './send-thread/send-thread.ts';
 import { refuseOutbound, refusePorts } from './seccomp.ts';
 import { Services } from './services.ts';
 import { TRAP_STACK_DEPTH, describeTrap, isTrap } from './trap.ts';
@@ -36,11 +37,13 @@ const main = async (control: Control, launch: LaunchMessage): Promise<void> => {
   const poller = new Poller(control);
   // The app and this very code may lie where only root can read: open first, give up privileges, then look.
   const driver = launch.driver === undefined ? wasiDriver : await loadDriver(launch.driver);
+  const sendThread = driver.sendsBeside === true ? new SendThread() : undefined;
   const opened = await driver.open(launch);
   const directories = [
     ...openDirectories(launch.directories, poller, launch.user),
     ...openMemoryFileSystems(opened.opensFiles ? launch.tmpfs : []),
   ];
+  sendThread?.awaitReady();
   harden(launch.user);
   if (launch.virtualPorts === true) {
     useVirtualPorts();
@@ -54,7 +57,7 @@ const main = async (control: Control, launch: LaunchMessage): Promise<void> => {
   // In the host's own network there is everybody to send to.
   if (launch.virtualPorts === true) refuseOutbound();
 
-  const services = new Services({ launch, go, control, poller, directories });
+  const services = new Services({ launch, go, control, poller, directories, lanes: sendThread?.lanes });
   control.onOrder((order) => services.obey(order));
   // A stop that came together with `go` makes the channel readable no more.
   control.obey();

@@ -15,6 +15,7 @@ import { MAX_TRAFFIC_PORTS } from './messages.ts';
 import type { AttachMessage, GoMessage, LaunchMessage, ToEngine } from './messages.ts';
 import { POLLIN } from './poll-events.ts';
 import type { Poller } from './poll.ts';
+import type { SendLanes } from './send-thread/send-lanes.ts';
 import { AF_INET, AF_INET6 } from './socket-address.ts';
 import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, StreamSocket } from './sockets.ts';
 import { StandardStream } from './stdio.ts';
@@ -26,6 +27,8 @@ export interface ServicesOptions {
   readonly control: Control;
   readonly poller: Poller;
   readonly directories: readonly Descriptor[];
+  /** Of the send thread, where there is one. */
+  readonly lanes: SendLanes | undefined;
 }
 
 export class Services implements EngineServices {
@@ -40,17 +43,22 @@ export class Services implements EngineServices {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly ports: readonly number[];
+  readonly #lanes: SendLanes | undefined;
   readonly #channel = new DescriptorChannel();
   readonly #traffic = new Traffic();
   #events: EventPoll | undefined;
   #leaving: Leaving | undefined;
   #onDatagramPort: ((processPort: number) => void) | undefined;
 
-  constructor({ launch, go: { sandboxAddress }, control, poller, directories }: ServicesOptions) {
+  constructor({ launch, go: { sandboxAddress }, control, poller, directories, lanes }: ServicesOptions) {
     const channel = this.#channel;
     const traffic = this.#traffic;
     this.control = control;
-    control.onExit(() => this.#reportTraffic());
+    this.#lanes = lanes;
+    control.onExit(() => {
+      lanes?.flush();
+      this.#reportTraffic();
+    });
     this.poller = poller;
     this.directories = directories;
     this.connections = new Connections(control);
@@ -78,6 +86,7 @@ export class Services implements EngineServices {
     if (this.#events !== undefined) return this.#events;
     const events = new EventPoll(this.control);
     events.watch(this.#channel.fds[0], POLLIN, () => this.broker.receive());
+    this.#lanes?.watchBy(events);
     this.#events = events;
     return events;
   }
@@ -90,6 +99,11 @@ export class Services implements EngineServices {
     return type === 'stream'
       ? new StreamSocket(hostFd, this.poller, 'guest')
       : new DatagramSocket(hostFd, this.poller, this.datagrams);
+  }
+
+  sendBeside(socket: StreamSocket): void {
+    const lane = this.#lanes?.open(socket.hostFd);
+    if (lane !== undefined) socket.sendBy(lane);
   }
 
   onDatagramPort(action: (processPort: number) => void): void {

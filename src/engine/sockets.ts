@@ -15,6 +15,7 @@ import type { GuestMemory } from './guest-memory.ts';
 import * as libc from './libc.ts';
 import { replaceDescriptor } from './libc.ts';
 import { POLLIN, POLLOUT } from './poll-events.ts';
+import type { SendLane } from './send-thread/send-lanes.ts';
 import type { Poller } from './poll.ts';
 import { ports } from './ports.ts';
 import { SockaddrBuffer } from './socket-address.ts';
@@ -125,6 +126,7 @@ export type SocketOrigin = 'guest' | 'listener' | 'supervisor';
 export class StreamSocket extends Socket {
   override readonly filetype = FILETYPE.socketStream;
   #origin: SocketOrigin;
+  #lane: SendLane | undefined;
   #hasFailed = false;
   #connection: 'none' | 'started' | 'made';
   /** The supervisor has been asked to connect it. */
@@ -141,6 +143,20 @@ export class StreamSocket extends Socket {
   /** May it be bound, and listened on? A socket of the host's namespace would open a port of the host. */
   get mayListen(): boolean {
     return this.#origin === 'guest';
+  }
+
+  /** The way to the send thread, where that sends. */
+  get lane(): SendLane | undefined {
+    return this.#lane;
+  }
+
+  /** From now on the send thread sends. */
+  sendBy(lane: SendLane): void {
+    this.#lane = lane;
+  }
+
+  override send(memory: GuestMemory): number {
+    return this.#lane === undefined ? super.send(memory) : this.#lane.send(memory);
   }
 
   bind(address: SocketAddress): number {
@@ -208,6 +224,7 @@ export class StreamSocket extends Socket {
 
   protected override closeHost(): number {
     this.#request?.cancel();
+    if (this.#lane?.close() === true) return 0;
     return super.closeHost();
   }
 

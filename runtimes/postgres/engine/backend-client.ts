@@ -4,6 +4,8 @@ import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 export interface BackendClient {
   /** Is it outside of any transaction, and has been answered? */
   readonly isIdle: boolean;
+  /** Has it been sent something since it has said something, so that nothing is expected to be there yet? */
+  readonly isListening: boolean;
   /** Reads into the loaded buffer; 0 at the end, -EAGAIN where there is nothing yet. */
   receive(memory: GuestMemory): number;
   /** Takes the loaded buffer, or a part of it. */
@@ -17,6 +19,7 @@ export interface BackendClient {
 /** What was a client. */
 export const ENDED_CLIENT: BackendClient = {
   isIdle: false,
+  isListening: false,
   receive: () => 0,
   send: ({ iovTotal }) => iovTotal,
   isGone: () => true,

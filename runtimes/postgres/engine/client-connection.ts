@@ -1,7 +1,7 @@
 /** A client's connection: what was read of it before its backend was there is read again. */
 import { FDFLAG } from '../../../src/engine/descriptor.ts';
 import { WASI } from '../../../src/engine/errno.ts';
-import { POLLRDHUP } from '../../../src/engine/poll-events.ts';
+import { POLLIN, POLLOUT, POLLRDHUP } from '../../../src/engine/poll-events.ts';
 import { libc } from '../../../src/os/libc.ts';
 import { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { EventPoll } from '../../../src/engine/event-poll.ts';
@@ -19,6 +19,7 @@ export class ClientConnection implements BackendClient {
   readonly #events: EventPoll;
   #unread: Buffer = Buffer.alloc(0);
   #isIdle = false;
+  #isListening = false;
 
   constructor(socket: StreamSocket, events: EventPoll) {
     this.socket = socket;
@@ -60,17 +61,25 @@ export class ClientConnection implements BackendClient {
     return this.#isIdle;
   }
 
+  get isListening(): boolean {
+    return this.#isListening && this.#unread.length === 0;
+  }
+
   receive(memory: GuestMemory): number {
     const length =
       this.#unread.length === 0
         ? this.socket.receive(memory, 0)
         : takeInto(memory, this.#unread, (rest) => (this.#unread = rest));
-    if (length > 0) this.#isIdle = false;
+    if (length > 0) {
+      this.#isIdle = false;
+      this.#isListening = false;
+    }
     return length;
   }
 
   send(memory: GuestMemory): number {
     const length = this.socket.send(memory);
+    if (length > 0) this.#isListening = true;
     if (length > 0 && length === memory.iovTotal) this.#isIdle = endsIdle(memory);
     return length;
   }
@@ -80,7 +89,18 @@ export class ClientConnection implements BackendClient {
   }
 
   watch(events: number, callback: (events: number) => void): Disposable {
-    return this.#events.watch(this.socket, events, callback);
+    const { lane } = this.socket;
+    if (lane === undefined || (events & POLLOUT) === 0)
+      return this.#events.watch(this.socket, events, callback);
+    // Where the send thread has no room left, the kernel may have.
+    const room = lane.onRoom(() => callback(POLLOUT));
+    const input = (events & POLLIN) === 0 ? undefined : this.#events.watch(this.socket, POLLIN, callback);
+    return {
+      [Symbol.dispose]: () => {
+        room[Symbol.dispose]();
+        input?.[Symbol.dispose]();
+      },
+    };
   }
 }
 

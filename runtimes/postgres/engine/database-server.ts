@@ -129,6 +129,7 @@ export class DatabaseServer {
     for (;;) {
       const socket = listener.accept();
       if (typeof socket === 'number') return;
+      this.#services.sendBeside(socket);
       this.#stacks.begin(async () => {
         using client = await this.#admission.admit(socket);
         if (client !== undefined) await this.#serve(client);

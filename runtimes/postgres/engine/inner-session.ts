@@ -55,6 +55,7 @@ export interface SessionUser {
 
 export class InnerSession implements BackendClient {
   readonly isIdle = false;
+  readonly isListening = false;
   #unread: Buffer[] = [];
   #wake: (() => void) | undefined;
   #received: Buffer = Buffer.alloc(0);

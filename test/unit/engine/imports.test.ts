@@ -29,7 +29,14 @@ const link = (
     channels: [],
     ports: [],
   };
-  const services = new Services({ launch, go: { type: 'go' }, control, poller, directories: [] });
+  const services = new Services({
+    launch,
+    go: { type: 'go' },
+    control,
+    poller,
+    directories: [],
+    lanes: undefined,
+  });
   const module = 'wasi_snapshot_preview1';
   const { imports } = linkImports(
     names.map((name) => ({ module, name, kind: 'function' })),

@@ -149,7 +149,7 @@ export const clientCalls = (
         return result === -WASI.EAGAIN ? again() : tell(result);
       };
       if (event === POLLIN && state.interruption.take()) return tell(-WASI.EINTR);
-      const result = attempt();
+      const result = event === POLLIN && client().isListening ? -WASI.EAGAIN : attempt();
       return result === -WASI.EAGAIN ? again() : tell(result);
     };
   return {
