@@ -1,5 +1,5 @@
 /** Starts the send thread, while the engine may still read its program. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { WasmrunError } from '../../errors.ts';
 import { check, libc } from '../../os/libc.ts';
 import { packageProgram } from '../../os/package-file.ts';
@@ -30,6 +30,8 @@ export class SendThread {
     const shared = new SharedArrayBuffer(SHARED_SIZE);
     const workerData: SendThreadData = { shared, wakeFd: newEvent(), roomFd: newEvent() };
     const program = packageProgram('src/engine/send-thread/main.ts', 'dist/engine/send-thread/main.cjs');
+    // Whoever has no such thread does not load what makes one.
+    const { Worker } = process.getBuiltinModule('node:worker_threads');
     this.#worker = new Worker(program, { workerData, resourceLimits: HEAP, env: {}, execArgv: [] });
     this.#worker.unref();
     this.#words = new Int32Array(shared);
