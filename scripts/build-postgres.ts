@@ -69,10 +69,21 @@ const newDataDirectory = async (training: string): Promise<NewDataDirectory> => 
     await database.close();
     for (const leftover of ['postmaster.pid', 'postmaster.opts'])
       rmSync(join(dataDir, leftover), { force: true });
+    for (const segment of sparedSegments(dataDir)) rmSync(segment);
     return { template: packDirectory(dataDir), needed: functionsFor(training, dataDir) };
   } finally {
     rmSync(temporary, { recursive: true });
   }
+};
+
+/**
+ * Segments of the log that are there for later: old ones that were given the names of those to come, with nothing in them
+ * that anybody would read, a quarter of all there is. PostgreSQL makes such a segment when it needs it.
+ */
+const sparedSegments = (dataDirectory: string): string[] => {
+  // It keeps none of those before the one that a start reads first.
+  const [_first, ...later] = globSync('pg_wal/0*', { cwd: dataDirectory }).sort();
+  return later.map((path) => join(dataDirectory, path));
 };
 
 const functionsFor = (training: string, dataDirectory: string): ReadonlySet<number> => {

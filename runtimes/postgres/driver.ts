@@ -8,6 +8,7 @@ import { GuestFileSystem } from '../../src/engine/guest-file-system.ts';
 import { guestMounts } from '../../src/engine/guest-mounts.ts';
 import type { LaunchMessage } from '../../src/engine/messages.ts';
 import { COMPILATION_HINTS } from '../../src/wasm/compilation-hints.ts';
+import { giveWay } from './engine/background-threads.ts';
 import { DataDirectory } from './engine/data-directory.ts';
 import { DatabaseServer } from './engine/database-server.ts';
 import type { InitFile } from './engine/database-setup.ts';
@@ -25,6 +26,7 @@ const open = (launch: LaunchMessage): OpenedGuest => {
   // Functions that every start needs are compiled before they are called.
   setFlagsFromString(COMPILATION_HINTS);
   setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
+  giveWay();
   const module = new WebAssembly.Module(readFileSync(launch.module));
   const templateFile = openSync(options.template, constants.O_RDONLY);
   const initFiles = options.init.map(openInitFile);

@@ -24,6 +24,9 @@ export interface InitFileReference {
   readonly name: string;
 }
 
+/** The role that a new data directory has, and its database. */
+export const SUPERUSER = 'postgres';
+
 /** Where the guest finds what PostgreSQL is made of besides its module, as it was built. */
 export const INSTALLATION = '/pglite';
 

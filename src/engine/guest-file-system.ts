@@ -116,11 +116,16 @@ export class GuestFileSystem {
 
   /** The text of a file. */
   readText(path: GuestPath, flags: number): string | number {
+    const bytes = this.readBytes(path, flags);
+    return typeof bytes === 'number' ? bytes : bytes.toString();
+  }
+
+  /** What is in a file. */
+  readBytes(path: GuestPath, flags: number): Buffer | number {
     const fd = this.open(path, flags, 0);
     if (fd < 0) return fd;
     try {
-      const bytes = this.openFiles.readBytes(fd);
-      return typeof bytes === 'number' ? bytes : bytes.toString();
+      return this.openFiles.readBytes(fd);
     } finally {
       this.openFiles.close(fd);
     }

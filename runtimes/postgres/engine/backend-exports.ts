@@ -30,6 +30,8 @@ export interface BackendExports {
   readonly CommitTransactionCommand: () => void;
   /** Sets what is named, as somebody of `context` may (guc.h, `GucContext`), for a reason (`GucSource`). */
   readonly SetConfigOption: (name: number, value: number, context: number, source: number) => void;
+  /** Address of what a parameter is set to, a number in its own unit: of a text that is good until the next call. */
+  readonly GetConfigOption: (name: number, isMissingOk: number, isRestricted: number) => number;
   /** Begins an error (elog.h), says what it is, and jumps to where it is caught. */
   readonly errstart: (level: number, domain: number) => number;
   readonly errcode: (code: number) => number;

@@ -4,7 +4,10 @@
  * another look at it, and a new group recovers (src/backend/postmaster/postmaster.c, HandleChildCrash()).
  */
 import { WasmrunError } from '../../../src/errors.ts';
+import { writeText } from '../../../src/engine/emscripten/c-strings.ts';
+import { zeroTerminated } from '../../../src/engine/emscripten/calls.ts';
 import type { StandardStream } from '../../../src/engine/stdio.ts';
+import { SUPERUSER } from '../postgres-options.ts';
 import { vacuumNowAndThen } from './autovacuum.ts';
 import type { BackendClient } from './backend-client.ts';
 import { createBackend } from './backend.ts';
@@ -24,8 +27,6 @@ import { sessionSettings } from './session-settings.ts';
 import { SharedSegments } from './shared-segments.ts';
 import type { FatalError } from './startup-message.ts';
 
-/** Whom a new data directory knows. */
-const SUPERUSER = 'postgres';
 /** signal(7) */
 const SIGINT = 2;
 const SIGTERM = 15;
@@ -103,6 +104,14 @@ export class BackendGroup {
     this.#shared?.pages[Symbol.dispose]();
     this.#backendHost.segments[Symbol.dispose]();
     return this.#hasCrashed ? undefined : status;
+  }
+
+  /** What a parameter is set to that the server has for good; numbers are in its own unit. */
+  setting(name: string): string {
+    const { exports, memory } = this.#first.backend;
+    const value = exports.GetConfigOption(writeText(exports, memory, name), 0, 0);
+    memory.refresh();
+    return zeroTerminated(memory, value).toString('latin1');
   }
 
   /** Has the first backend carry out a command, which sees everything. */

@@ -4,8 +4,8 @@ import { fillRandom } from '../../../src/engine/random.ts';
 /** Path from the data directory on. */
 export const CONTROL_FILE_PATH = 'global/pg_control';
 
-/** `mock_authentication_nonce`: what salts of users that are none are made from. */
-export const MOCK_NONCE = { offset: 257, size: 32 } as const;
+/** `mock_authentication_nonce` */
+const MOCK_NONCE = { offset: 257, size: 32 } as const;
 /** `crc`, of all that comes before it. */
 const CHECKSUM_OFFSET = 292;
 
@@ -21,6 +21,10 @@ const checksum = (bytes: Uint8Array): number => {
   return ~value >>> 0;
 };
 
+/** What salts of users that are none are made from. */
+export const secretOf = (content: Uint8Array): Uint8Array =>
+  content.subarray(MOCK_NONCE.offset, MOCK_NONCE.offset + MOCK_NONCE.size);
+
 /**
  * The control file of a data directory that has a secret of its own: those made from one archive would share it.
  * @throws {Error} for what is none
@@ -29,7 +33,7 @@ export const withOwnSecret = (content: Uint8Array): Uint8Array => {
   const own = Buffer.from(content);
   const isChecked = own.readUInt32LE(CHECKSUM_OFFSET) === checksum(own.subarray(0, CHECKSUM_OFFSET));
   if (!isChecked) throw new Error('the control file is laid out in another way');
-  fillRandom(own.subarray(MOCK_NONCE.offset, MOCK_NONCE.offset + MOCK_NONCE.size));
+  fillRandom(secretOf(own));
   own.writeUInt32LE(checksum(own.subarray(0, CHECKSUM_OFFSET)), CHECKSUM_OFFSET);
   return own;
 };

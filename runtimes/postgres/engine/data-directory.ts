@@ -7,7 +7,7 @@ import type { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
 import { linuxResult } from '../../../src/engine/open-files.ts';
 import { WasmrunError } from '../../../src/errors.ts';
 import { DATA_DIRECTORY } from '../postgres-options.ts';
-import { CONTROL_FILE_PATH, withOwnSecret } from './control-file.ts';
+import { CONTROL_FILE_PATH, secretOf, withOwnSecret } from './control-file.ts';
 import { unpackDirectory } from '../template-archive.ts';
 
 const DIRECTORY_MODE = 0o700;
@@ -63,6 +63,12 @@ export class DataDirectory {
     this.#must(UNFINISHED, this.#files.unlink(inside(UNFINISHED)));
     // Else the mark could be back after a power failure, and what was committed meanwhile be thrown away.
     this.#sync();
+  }
+
+  /** What salts of users that are none are made from. */
+  secret(): Uint8Array {
+    const control = this.#files.readBytes(inside(CONTROL_FILE_PATH), O_RDONLY);
+    return typeof control === 'number' ? this.#cannot('read', control) : secretOf(control);
   }
 
   /** A small file of the engine's own; undefined where there is none. */

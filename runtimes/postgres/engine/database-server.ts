@@ -61,6 +61,8 @@ export class DatabaseServer {
     };
     this.#rules = new LoginRules({
       ask: (sql) => this.#ask(sql),
+      setting: (name) => this.#group!.setting(name),
+      secret: () => options.directory.secret(),
       notice: (text) => services.notice(text),
       needsPassword: options.options.password !== undefined,
     });
@@ -100,8 +102,8 @@ export class DatabaseServer {
       notice: (text) => this.#services.notice(text),
     });
     try {
+      this.#rules.read();
       await setup.run();
-      await this.#rules.read();
     } catch (error) {
       // What has ended because all is to end is no failure.
       if (this.#isStopping) return;

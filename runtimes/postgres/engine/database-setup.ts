@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { WasmrunError } from '../../../src/errors.ts';
 import { fingerprint } from '../../../src/os/fingerprint.ts';
+import { SUPERUSER } from '../postgres-options.ts';
 import type { PostgresOptions } from '../postgres-options.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { ask, runScript } from './init-script.ts';
@@ -45,15 +46,22 @@ export class DatabaseSetup {
   /** @throws {WasmrunError} INIT_FAILED */
   async run(): Promise<void> {
     const { isNew, options, directory } = this.#host;
-    // Its answer tells, besides, that the server takes queries.
-    await this.#makeRole();
-    await this.#makeDatabase();
+    if (!isNew || !this.#isAsItIsMade()) {
+      await this.#makeRole();
+      await this.#makeDatabase();
+    }
     const scripts = this.#readScripts();
     if (options.extensions.length > 0 || (isNew && scripts.length > 0)) await this.#fill(scripts);
     const note = scripts.map(({ name, text }) => `${fingerprint(text)} ${name}\n`).join('');
     if (isNew) directory.finish();
     else this.#tellOfChanges(scripts, note);
     if (directory.readNote(INIT_NOTE) !== note) directory.writeNote(INIT_NOTE, note);
+  }
+
+  /** Whoever asks a new directory's first backend anything has it look at catalogues that clients may never need. */
+  #isAsItIsMade(): boolean {
+    const { user, password, database } = this.#host.options;
+    return user === SUPERUSER && database === SUPERUSER && password === undefined;
   }
 
   async #makeRole(): Promise<void> {

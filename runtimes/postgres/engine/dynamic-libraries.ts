@@ -78,10 +78,7 @@ export class DynamicLibraries {
     const { files, compiled } = this.#host;
     const known = compiled.get(path);
     if (known !== undefined) return known;
-    const fd = files.open(path, 0, 0);
-    if (fd < 0) return undefined;
-    const bytes = files.openFiles.readBytes(fd);
-    files.openFiles.close(fd);
+    const bytes = files.readBytes(path, 0);
     if (typeof bytes === 'number') return undefined;
     const module = new WebAssembly.Module(bytes);
     compiled.set(path, module);

@@ -1,6 +1,5 @@
 /** Who may come in, and how many: what PostgreSQL's catalogues and parameters say of that. */
 import type { Answer } from './inner-session.ts';
-import { MOCK_NONCE, CONTROL_FILE_PATH } from './control-file.ts';
 import { Refusal, SQLSTATE } from './refusal.ts';
 import { parseVerifier } from './scram.ts';
 import type { ScramVerifier } from './scram.ts';
@@ -17,13 +16,6 @@ export interface LoginLimits {
   readonly timeoutMs: number;
 }
 
-/** `authentication_timeout` is in seconds. The first backend has one of the places. */
-const LIMITS = `
-  select pg_catalog.current_setting('max_connections')::int - 1,
-    pg_catalog.current_setting('superuser_reserved_connections'),
-    pg_catalog.current_setting('reserved_connections'),
-    1000 * (select setting::int from pg_catalog.pg_settings where name = 'authentication_timeout'),
-    pg_catalog.encode(pg_catalog.pg_read_binary_file('${CONTROL_FILE_PATH}', ${MOCK_NONCE.offset}, ${MOCK_NONCE.size}), 'hex')`;
 const passwordOf = (user: string): string => `
   select rolpassword, rolvaliduntil < pg_catalog.now()
   from pg_catalog.pg_authid where rolname = ${literal(user)}`;
@@ -47,23 +39,26 @@ const nobody = (reason: string): Login => ({ verifier: undefined, reason });
 export interface LoginRulesHost {
   /** Asks PostgreSQL, as somebody who may see passwords. */
   readonly ask: (sql: string) => Promise<Answer>;
+  /** What a parameter of PostgreSQL is set to, in its own unit. */
+  readonly setting: (name: string) => string;
+  /** What those who cannot log in are given a salt by. */
+  readonly secret: () => Uint8Array;
   /** A line that whoever runs the server should read. */
   readonly notice: (text: string) => void;
   readonly needsPassword: boolean;
 }
 
 export class LoginRules {
-  readonly #question: (sql: string) => Promise<Answer>;
-  readonly #notice: (text: string) => void;
-  readonly needsPassword: boolean;
-  /** What those who cannot log in are given a salt by. */
+  readonly #host: LoginRulesHost;
   #secret: Uint8Array = new Uint8Array();
   #limits: LoginLimits = { connections: 0, forSuperusers: 0, reserved: 0, timeoutMs: 0 };
 
-  constructor({ ask, notice, needsPassword }: LoginRulesHost) {
-    this.#question = ask;
-    this.#notice = notice;
-    this.needsPassword = needsPassword;
+  constructor(host: LoginRulesHost) {
+    this.#host = host;
+  }
+
+  get needsPassword(): boolean {
+    return this.#host.needsPassword;
   }
 
   get limits(): LoginLimits {
@@ -75,15 +70,17 @@ export class LoginRules {
   }
 
   /** Reads what applies to all, before anybody comes. */
-  async read(): Promise<void> {
-    const [connections, forSuperusers, reserved, timeoutMs, secret] = await this.#ask(LIMITS);
+  read(): void {
+    const { setting, secret } = this.#host;
     this.#limits = {
-      connections: Number(connections),
-      forSuperusers: Number(forSuperusers),
-      reserved: Number(reserved),
-      timeoutMs: Number(timeoutMs),
+      // The first backend has one of the places.
+      connections: Number(setting('max_connections')) - 1,
+      forSuperusers: Number(setting('superuser_reserved_connections')),
+      reserved: Number(setting('reserved_connections')),
+      // It is in seconds.
+      timeoutMs: 1000 * Number(setting('authentication_timeout')),
     };
-    this.#secret = Buffer.from(secret ?? '', 'hex');
+    this.#secret = secret();
   }
 
   /** What is stored of a role's password, or why nobody can log in by one, as get_role_password() says it. */
@@ -125,13 +122,13 @@ export class LoginRules {
   /** @param reason - for people who run the server: clients are told nothing of it */
   wrongPassword(user: string, reason: string): Refusal {
     // Whoever wants to be somebody may choose a name of any letters.
-    this.#notice(`somebody could not log in as ${JSON.stringify(user)}: ${reason}`);
+    this.#host.notice(`somebody could not log in as ${JSON.stringify(user)}: ${reason}`);
     return new Refusal(SQLSTATE.invalidPassword, `password authentication failed for user "${user}"`);
   }
 
   /** The first row of the answer; nothing where there is none. */
   async #ask(sql: string): Promise<readonly (string | null)[]> {
-    const { rows, error } = await this.#question(sql);
+    const { rows, error } = await this.#host.ask(sql);
     if (error !== undefined) throw new Refusal(error.code, error.message);
     return rows[0] ?? [];
   }

@@ -1,7 +1,9 @@
 /** A command that computes and never waits: others go on meanwhile, and it can be ended. */
+import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDatabase } from '../../helpers/database.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
+import { enginesOf } from '../../helpers/live-app.ts';
 
 const PATIENCE = { timeout: 20_000 };
 
@@ -85,4 +87,17 @@ test('who commits may sleep with a lock that all others want', async () => {
   const ends = await Promise.all(Array.from({ length: 4 }, () => database.psql([...settings, ...insert])));
   expect(ends.map(({ stderr }) => stderr)).toEqual(['', '', '', '']);
   expect((await database.psql(['select count(*) from delayed'])).stdout).toBe('20\n');
+});
+
+test('what V8 does in the background comes after what backends do', () => {
+  const [engine] = enginesOf(database.run.process.pid!);
+  const niceOf = (thread: string): number => {
+    const stat = readFileSync(`/proc/${engine}/task/${thread}/stat`, 'utf8');
+    // proc_pid_stat(5): the 19th; the second one, a name in brackets, may have blanks.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19 - 3]);
+  };
+  const threads = readdirSync(`/proc/${engine}/task`).filter((thread) => Number(thread) !== engine);
+  expect(niceOf(String(engine))).toBe(0);
+  expect(threads.length).toBeGreaterThan(0);
+  expect(threads.map(niceOf)).toEqual(threads.map(() => 5));
 });
