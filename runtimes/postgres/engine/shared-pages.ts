@@ -91,6 +91,13 @@ export class SharedPages implements Disposable {
 export const unmapFrom = (memory: GuestMemory, address: number, length: number): void =>
   map(memory, address, length, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1);
 
+/** Fills with zeroes, from where a page begins: whole pages are new ones, which cost nothing until they are touched. */
+export const clear = (memory: GuestMemory, address: number, length: number): void => {
+  const whole = length - (length % PAGE);
+  if (whole > 0) unmapFrom(memory, address, whole);
+  memory.slice(address + whole, length - whole).fill(0);
+};
+
 const map = (memory: GuestMemory, address: number, length: number, flags: number, fd: number): void => {
   const size = wholePages(length);
   if (address % PAGE !== 0) throw new RangeError(`${address} is not where a page begins`);

@@ -19,7 +19,7 @@ const KILL = 13_476;
 const WAIT_EVENT_SET_WAIT = 5574;
 const PG_USLEEP = 10_905;
 /** Imports that PostgreSQL has no use for, and what arrives there instead: functions of as many numbers. */
-const IMPORT = { kill: 129, waitEventSetWait: 68 } as const;
+const IMPORT = { kill: 129, waitEventSetWait: 68, zeroes: 132 } as const;
 const IMPORTED_FUNCTIONS = 135;
 /** WebAssembly Core Specification, binary format. */
 const NOP = 0x01;
@@ -80,6 +80,8 @@ const sameProcess = (read: string, comparison: string, count: number): Change =>
 });
 const EQUAL = '46';
 const NOT_EQUAL = '47';
+/** Number of memset(3). */
+const MEMSET = hex(unsigned(13_379));
 
 const CHANGES: readonly Change[] = [
   // src/backend/main/main.c: MyProcPid stays what the engine has set.
@@ -95,6 +97,8 @@ const CHANGES: readonly Change[] = [
   // pgl_sendConnData() sends an address as the key that a request to cancel has to bring along: the same one for all. The
   // key is what the engine has written to CANCEL_KEY (engine/static-variables.ts), 576.
   { from: '21014180d6888701360000', to: '210141c004280200360000', count: 1 },
+  // mmap(2) of memory of nobody's fills it with zeroes, all shared buffers: the engine has zeroes that nobody has to write.
+  { from: `20044100200610${MEMSET}1a`, to: `20044100200610${hex(unsigned(IMPORT.zeroes))}1a`, count: 1 },
 ];
 
 /**

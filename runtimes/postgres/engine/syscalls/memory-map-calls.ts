@@ -1,7 +1,7 @@
 /** Files as memory (mmap(2)): PostgreSQL maps its dynamic shared memory, and nothing else. */
 import type { Call } from '../../../../src/engine/emscripten/calls.ts';
 import { WASI } from '../../../../src/engine/errno.ts';
-import { unmapFrom } from '../shared-pages.ts';
+import { clear, unmapFrom } from '../shared-pages.ts';
 import { SegmentFile } from '../shared-segments.ts';
 import type { BackendState } from './backend-calls.ts';
 
@@ -32,6 +32,12 @@ export const memoryMapCalls = (
     memory.view.setInt32(allocated, 1, true);
     memory.view.setUint32(result, address, true);
     return 0;
+  },
+  // Memory that is no file's arrives here before it is whose who has asked for it (rewrite/host-process.ts).
+  __syscall_fchown32: (address: number, _zero: number, length: number) => {
+    memory.refresh();
+    clear(memory, address, length);
+    return address;
   },
   // The C library frees the memory itself.
   _munmap_js: (address: number, length: number) => {
