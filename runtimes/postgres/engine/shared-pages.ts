@@ -57,12 +57,11 @@ export class SharedPages implements Disposable {
     this.#size = size;
   }
 
-  /** Copies in what a guest has at `address`, from which on there must be whole pages of its own. */
-  copyFrom(memory: GuestMemory, address: number, length: number): void {
-    this.resize(length);
+  /** Copies in what a guest has at `address`, from which on there must be whole pages of its own, and here as well. */
+  copyFrom(memory: GuestMemory, address: number, length: number, offset = 0): void {
     const host = memory.address(address, wholePages(length));
     for (let done = 0; done < length;) {
-      done += check('pwrite', pwrite(this.#fd, host + done, length - done, BigInt(done)));
+      done += check('pwrite', pwrite(this.#fd, host + done, length - done, BigInt(offset + done)));
     }
   }
 
@@ -79,7 +78,12 @@ export class SharedPages implements Disposable {
 
   /** From now on the guest has these pages at `address`, a multiple of 64 KiB, in place of its own. */
   mapInto(memory: GuestMemory, address: number): void {
-    map(memory, address, this.#size, MAP_SHARED | MAP_FIXED, this.#fd);
+    map(memory, { address, length: this.#size }, MAP_SHARED, this.#fd);
+  }
+
+  /** From now on the guest has copies of these pages, made as it writes to them, at the place that they have in here. */
+  mapCopyInto(memory: GuestMemory, address: number, length: number): void {
+    map(memory, { address, length }, MAP_PRIVATE, this.#fd, address);
   }
 
   [Symbol.dispose](): void {
@@ -89,7 +93,7 @@ export class SharedPages implements Disposable {
 
 /** From now on the guest has pages of its own again, all zero. */
 export const unmapFrom = (memory: GuestMemory, address: number, length: number): void =>
-  map(memory, address, length, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1);
+  map(memory, { address, length }, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
 /** Fills with zeroes, from where a page begins: whole pages are new ones, which cost nothing until they are touched. */
 export const clear = (memory: GuestMemory, address: number, length: number): void => {
@@ -98,9 +102,20 @@ export const clear = (memory: GuestMemory, address: number, length: number): voi
   memory.slice(address + whole, length - whole).fill(0);
 };
 
-const map = (memory: GuestMemory, address: number, length: number, flags: number, fd: number): void => {
+interface Range {
+  readonly address: number;
+  readonly length: number;
+}
+
+const map = (
+  memory: GuestMemory,
+  { address, length }: Range,
+  flags: number,
+  fd: number,
+  offset = 0,
+): void => {
   const size = wholePages(length);
   if (address % PAGE !== 0) throw new RangeError(`${address} is not where a page begins`);
   const host = memory.address(address, size);
-  check('mmap', Number(mmap(host, size, PROT_READ_WRITE, flags, fd, 0n)));
+  check('mmap', Number(mmap(host, size, PROT_READ_WRITE, flags | MAP_FIXED, fd, BigInt(offset))));
 };

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { compileAtOnce } from '../../../src/wasm/compilation-hints.ts';
 import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
+import { tellWhereToFork } from './fork-point.ts';
 import { waitForLocks } from './lock-waits.ts';
 import { yieldWhereInterrupted } from './preemption.ts';
 import { giveStackFrames } from './stack-frames.ts';
@@ -19,7 +20,7 @@ const KILL = 13_476;
 const WAIT_EVENT_SET_WAIT = 5574;
 const PG_USLEEP = 10_905;
 /** Imports that PostgreSQL has no use for, and what arrives there instead: functions of as many numbers. */
-const IMPORT = { kill: 129, waitEventSetWait: 68, zeroes: 132 } as const;
+const IMPORT = { kill: 129, waitEventSetWait: 68, zeroes: 132, forkPoint: 133 } as const;
 const IMPORTED_FUNCTIONS = 135;
 /** WebAssembly Core Specification, binary format. */
 const NOP = 0x01;
@@ -119,6 +120,7 @@ export const separateProcess = (bytes: Uint8Array, needed: ReadonlySet<number>):
   const numbers = { imported: IMPORTED_FUNCTIONS, wait: IMPORT.waitEventSetWait };
   yieldWhereInterrupted(module, numbers);
   waitForLocks(module, numbers);
+  tellWhereToFork(module, { imported: IMPORTED_FUNCTIONS, tell: IMPORT.forkPoint });
   const moved = giveStackFrames(module, IMPORTED_FUNCTIONS);
   return compileAtOnce(
     module.bytes(),

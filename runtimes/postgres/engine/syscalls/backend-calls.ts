@@ -18,7 +18,7 @@ export interface BackendState extends GuestState {
   readonly relations: RelationFiles;
   /** What of the files that are open may be written, and its path. */
   readonly writtenPaths: WeakMap<Descriptor, string>;
-  /** Dynamic shared memory; another one as soon as the backend has joined the others. */
-  segments: SharedSegments;
+  /** Dynamic shared memory. */
+  readonly segments: SharedSegments;
   readonly exports: () => BackendExports;
 }
