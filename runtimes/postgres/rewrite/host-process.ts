@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { compileAtOnce } from '../../../src/wasm/compilation-hints.ts';
 import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
+import { enlargeFileBuffers } from './file-buffers.ts';
 import { tellWhereToFork } from './fork-point.ts';
 import { waitForLocks } from './lock-waits.ts';
 import { yieldWhereInterrupted } from './preemption.ts';
@@ -121,6 +122,7 @@ export const separateProcess = (bytes: Uint8Array, needed: ReadonlySet<number>):
   yieldWhereInterrupted(module, numbers);
   waitForLocks(module, numbers);
   tellWhereToFork(module, { imported: IMPORTED_FUNCTIONS, tell: IMPORT.forkPoint });
+  enlargeFileBuffers(module, IMPORTED_FUNCTIONS);
   const moved = giveStackFrames(module, IMPORTED_FUNCTIONS);
   return compileAtOnce(
     module.bytes(),
