@@ -11,6 +11,7 @@ import type { LinkStep } from './dynamic-libraries.ts';
 import { SelfPipe } from './self-pipe.ts';
 import type { SettingsFiles } from './settings-files.ts';
 import { SharedPages } from './shared-pages.ts';
+import type { Range } from './shared-pages.ts';
 import { DATA_END, HEAP } from './static-variables.ts';
 
 /** src/include/storage/pg_shmem.h: `PGShmemMagic`, and where the whole size stands in `PGShmemHeader`. */
@@ -21,14 +22,7 @@ const PAGE = 65_536;
 /** A process has these, and its pipe to itself. */
 const STREAMS = 3;
 
-/** Addresses of a guest, in bytes; where it begins, a page does. */
-interface Range {
-  readonly address: number;
-  readonly size: number;
-}
-
 export interface CopyTarget {
-  readonly memory: GuestMemory;
   readonly stackPointer: WebAssembly.Global;
   readonly fds: FdTable;
   readonly files: GuestFileSystem;
@@ -36,6 +30,7 @@ export interface CopyTarget {
 
 /** What is copied of a backend. */
 export interface ImageSource extends CopyTarget {
+  readonly memory: GuestMemory;
   readonly settings: SettingsFiles;
   /** What it has loaded. */
   readonly libraries: readonly LinkStep[];
@@ -47,7 +42,7 @@ export interface ImageSource extends CopyTarget {
 const findShared = ({ view, bytes }: GuestMemory): Range => {
   for (let address = Math.ceil(HEAP.start / PAGE) * PAGE; address < bytes.length; address += PAGE) {
     if (view.getInt32(address, true) !== HEADER_MAGIC) continue;
-    return { address, size: view.getUint32(address + SIZE_OFFSET, true) };
+    return { address, length: view.getUint32(address + SIZE_OFFSET, true) };
   }
   throw new Error('PostgreSQL has made no shared memory');
 };
@@ -55,7 +50,7 @@ const findShared = ({ view, bytes }: GuestMemory): Range => {
 /** Whole pages up to an address. */
 const pagesFrom = (start: number, end: number): Range => {
   const address = start - (start % PAGE);
-  return { address, size: wholePages(end) - address };
+  return { address, length: wholePages(end) - address };
 };
 const wholePages = (size: number): number => Math.ceil(size / PAGE) * PAGE;
 
@@ -69,6 +64,7 @@ export class BackendImage implements Disposable {
   readonly settings: SettingsFiles;
   /** Of WebAssembly. */
   readonly memoryPages: number;
+  readonly end: number;
   readonly #pages = new SharedPages();
   readonly #ranges: readonly Range[];
   readonly #stackPointer: number;
@@ -92,16 +88,21 @@ export class BackendImage implements Disposable {
       pagesFrom(0, DATA_END),
       // The stack grows down: nothing below is in use.
       pagesFrom(stackPointer.value, shared.address),
-      pagesFrom(shared.address + shared.size, control.address),
-      pagesFrom(control.address + wholePages(control.size), heapEnd),
+      pagesFrom(shared.address + shared.length, control.address),
+      pagesFrom(control.address + wholePages(control.length), heapEnd),
     ];
     this.#pages.resize(heapEnd);
-    for (const { address, size } of this.#ranges) this.#pages.copyFrom(memory, address, size, address);
+    for (const { address, length } of this.#ranges) this.#pages.copyFrom(memory, address, length, address);
+    this.end = wholePages(heapEnd);
   }
 
-  /** Makes a backend that has nothing but its standard streams yet a copy of this. */
-  copyInto({ memory, stackPointer, fds, files }: CopyTarget): void {
-    for (const { address, size } of this.#ranges) this.#pages.mapCopyInto(memory, address, size);
+  /** Gives a memory copies of this one's pages, but for the shared ones. */
+  mapInto(memory: GuestMemory): void {
+    for (const { address, length } of this.#ranges) this.#pages.mapCopyInto(memory, address, length);
+  }
+
+  /** Gives a backend that has nothing but its standard streams and its memory yet the rest. */
+  continueIn({ stackPointer, fds, files }: CopyTarget): void {
     stackPointer.value = this.#stackPointer;
     files.changeDirectory(this.#directory);
     for (const [index, end] of SelfPipe.pipe().entries()) {

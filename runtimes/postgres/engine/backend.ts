@@ -26,6 +26,7 @@ import { Preemption } from './preemption.ts';
 import type { RelationFiles } from './relation-files.ts';
 import { SettingsFiles } from './settings-files.ts';
 import type { SharedSegments } from './shared-segments.ts';
+import { unmapFrom } from './shared-pages.ts';
 import type { Stacks } from './stacks.ts';
 import { CANCEL_KEY } from './static-variables.ts';
 import type { BackendState } from './syscalls/backend-calls.ts';
@@ -88,7 +89,7 @@ export interface Backend {
 export const createBackend = (host: BackendHost, options: FirstOptions | MemberOptions): Backend => {
   const { machine, pid } = options;
   const state = newState(host, options);
-  const { memory, fds, interruption, timers } = state;
+  const { memory, fds, interruption, timers, mapped } = state;
   let { client } = options;
   const files = new GuestFileSystem(host.mounts, fds);
   const start = 'shared' in options ? memberStart(host, options, state) : firstStart(options, state, files);
@@ -108,7 +109,7 @@ export const createBackend = (host: BackendHost, options: FirstOptions | MemberO
     memory,
     stackPointer,
     preemption: state.preemption,
-    join: () => start.join({ memory, stackPointer, fds, files }),
+    join: () => start.join({ stackPointer, fds, files }),
     signal: (number) => {
       exports.raise(number);
       interruption.interrupt();
@@ -121,6 +122,8 @@ export const createBackend = (host: BackendHost, options: FirstOptions | MemberO
     close: () => {
       for (const timer of timers.values()) timer[Symbol.dispose]();
       fds.closeAll();
+      memory.refresh();
+      for (const [address, length] of mapped) unmapFrom(memory, address, length);
     },
   };
 };
@@ -147,6 +150,7 @@ const newState = (
     interruption,
     preemption: new Preemption({ memory, stacks, interruption, exports }),
     timers: new Map(),
+    mapped: new Map(),
     env,
     relations,
     writtenPaths: new WeakMap(),
@@ -214,7 +218,7 @@ const firstStart = (
       __syscall_statfs64: () => {
         isAlone = false;
         const { stackPointer, loaded: libraries } = machine;
-        const control = { address: controlAddress, size: segments.control.size };
+        const control = { address: controlAddress, length: segments.control.size };
         onImage(new BackendImage({ memory, stackPointer, fds, files, settings, libraries, control }));
         return 0;
       },
@@ -228,13 +232,16 @@ const WRITING = constants.O_WRONLY | constants.O_RDWR;
 
 const memberStart = (
   { segments }: BackendHost,
-  { pid, shared }: MemberOptions,
+  { pid, machine, shared }: MemberOptions,
   state: BackendState,
 ): Start => {
   const { memory } = state;
-  const membership = new Membership({ pid, shared, segments }, () => ({ memory, exports: state.exports() }));
+  const membership = new Membership({ pid, machine, shared, segments }, () => ({
+    memory,
+    exports: state.exports(),
+  }));
   return {
-    onMap: () => {},
+    onMap: (address) => machine.onMap(address),
     observe: (calls) => ({
       ...calls,
       __syscall_openat: before(calls['__syscall_openat']!, (_directory, path = 0) =>

@@ -12,7 +12,8 @@ import { conversionCalls } from './encoding-conversions.ts';
 import { isInvocation, jumpModule } from './jumps.ts';
 import { importsOf, linkImports, plain, refusing, setCallbacks, suspending } from './linkage.ts';
 import type { HostFunctions } from './linkage.ts';
-import { unmapFrom } from './shared-pages.ts';
+import { discard, unmapFrom } from './shared-pages.ts';
+import type { Range } from './shared-pages.ts';
 import { STACK_TOP } from './static-variables.ts';
 import type { WaitingCall } from './syscalls/waiting-calls.ts';
 
@@ -35,6 +36,10 @@ export interface MachineForm {
   /** Of WebAssembly. */
   readonly memoryPages: number;
   readonly libraries: readonly LinkStep[];
+  /** Where all have the shared memory. */
+  readonly shared: Range;
+  /** Where the copy ends. */
+  readonly end: number;
 }
 
 /** What a backend provides: functions by the names of imports, those of its client, and its files. */
@@ -65,6 +70,7 @@ export class Machine {
   #files: GuestFileSystem | undefined;
   #exports: (BackendExports & Record<string, unknown>) | undefined;
   #libraries: DynamicLibraries | undefined;
+  #isCopy = false;
 
   /** @param form - absent for one whose backend is a copy of none */
   constructor(host: MachineHost, form?: MachineForm) {
@@ -78,6 +84,20 @@ export class Machine {
   /** Not before somebody has occupied it. */
   get exports(): BackendExports & Record<string, unknown> {
     return this.#exports!;
+  }
+
+  /**
+   * Makes its memory the copy that its form is of, where it is not yet.
+   * @param map - maps all that it has and shares
+   */
+  copy(map: () => void): void {
+    if (!this.#isCopy) map();
+    this.#isCopy = true;
+  }
+
+  /** Something is mapped there, which takes the place of what was. */
+  onMap(address: number): void {
+    if (this.#form !== undefined && address < this.#form.end) this.#isCopy = false;
   }
 
   /** What it has loaded. */
@@ -99,11 +119,18 @@ export class Machine {
     this.#libraries!.repeat(this.#form.libraries);
   }
 
-  /** Nobody has it any more, and nothing is left in its memory. May it be another backend's? */
+  /** Nobody has it any more, and nothing is left in there of what is not everybody's. May it be another backend's? */
   vacate(): boolean {
-    // V8 gives memory back when it happens to notice that nobody has it.
-    this.memory.refresh();
-    unmapFrom(this.memory, 0, this.memory.bytes.length);
+    const { memory } = this;
+    memory.refresh();
+    if (this.#form === undefined || !this.#isCopy) {
+      // V8 gives memory back when it happens to notice that nobody has it.
+      unmapFrom(memory, 0, memory.bytes.length);
+    } else {
+      const { address, length } = this.#form.shared;
+      discard(memory, 0, address);
+      discard(memory, address + length, memory.bytes.length - address - length);
+    }
     return this.#form !== undefined && this.#table.length < MOST_PLACES;
   }
 

@@ -12,6 +12,7 @@
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { BackendExports } from './backend-exports.ts';
 import type { BackendImage, CopyTarget } from './backend-image.ts';
+import type { Machine } from './machine.ts';
 import { SharedPages } from './shared-pages.ts';
 import type { SharedSegments } from './shared-segments.ts';
 import { EXIT_INDEXES } from './static-variables.ts';
@@ -52,13 +53,13 @@ export interface MemberState {
  */
 export const shareMemory = (memory: GuestMemory, image: BackendImage): SharedMemory => {
   memory.refresh();
-  const { address, size } = image.shared;
+  const { address, length } = image.shared;
   const pages = new SharedPages();
-  pages.resize(size);
-  pages.copyFrom(memory, address, size);
+  pages.resize(length);
+  pages.copyFrom(memory, address, length);
   pages.mapInto(memory, address);
   const { buffer } = memory.bytes;
-  const statusEntry = address + Buffer.from(buffer, address, size).indexOf(STATUS_ARRAY);
+  const statusEntry = address + Buffer.from(buffer, address, length).indexOf(STATUS_ARRAY);
   return {
     image,
     pages,
@@ -74,6 +75,7 @@ type Phase = 'joined' | 'identified' | 'started';
 
 export interface MembershipOptions {
   readonly pid: number;
+  readonly machine: Machine;
   readonly shared: SharedMemory;
   /** Dynamic shared memory, of all. */
   readonly segments: SharedSegments;
@@ -92,12 +94,15 @@ export class Membership {
 
   /** Becomes a copy of the first backend as it was before it was a process, and is to be a process of its own. */
   join(target: CopyTarget): void {
-    const { pid, shared, segments } = this.#options;
+    const { pid, machine, shared, segments } = this.#options;
     const { image, pages } = shared;
     const { memory, exports } = this.#state();
-    image.copyInto(target);
-    pages.mapInto(memory, image.shared.address);
-    segments.control.mapInto(memory, image.controlAddress);
+    machine.copy(() => {
+      image.mapInto(memory);
+      pages.mapInto(memory, image.shared.address);
+      segments.control.mapInto(memory, image.controlAddress);
+    });
+    image.continueIn(target);
     memory.view.setInt32(exports.MyProcPid.value, pid, true);
     memory.view.setInt32(memory.view.getUint32(exports.MyLatch.value, true) + LATCH_OWNER, pid, true);
     exports.InitProcessGlobals();

@@ -23,6 +23,11 @@ const pwrite: (fd: number, address: number, length: number, offset: bigint) => n
   ['int', 'uintptr_t', 'size_t', 'int64_t'],
 );
 const pread: typeof pwrite = libc.func('pread', 'int64_t', ['int', 'uintptr_t', 'size_t', 'int64_t']);
+const madvise: (address: number, length: number, advice: number) => number = libc.func('madvise', 'int', [
+  'uintptr_t',
+  'size_t',
+  'int',
+]);
 const close: (fd: number) => number = libc.func('int close(int)');
 
 /** sys/mman.h */
@@ -31,11 +36,18 @@ const MAP_SHARED = 0x01;
 const MAP_PRIVATE = 0x02;
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
+const MADV_DONTNEED = 4;
 const MFD_CLOEXEC = 1;
 /** Largest page of the architectures there are engines for, in bytes; WebAssembly's are as large. */
 const PAGE = 65_536;
 
 const wholePages = (length: number): number => Math.ceil(length / PAGE) * PAGE;
+
+/** Of a guest's memory, in bytes, from where a page begins. */
+export interface Range {
+  readonly address: number;
+  readonly length: number;
+}
 
 export class SharedPages implements Disposable {
   readonly #fd: number;
@@ -95,17 +107,17 @@ export class SharedPages implements Disposable {
 export const unmapFrom = (memory: GuestMemory, address: number, length: number): void =>
   map(memory, { address, length }, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
+/** Whatever a guest has written there is forgotten: it has zeroes again, or what copies are of. What is shared stays. */
+export const discard = (memory: GuestMemory, address: number, length: number): void => {
+  check('madvise', madvise(memory.address(address, length), length, MADV_DONTNEED));
+};
+
 /** Fills with zeroes, from where a page begins: whole pages are new ones, which cost nothing until they are touched. */
 export const clear = (memory: GuestMemory, address: number, length: number): void => {
   const whole = length - (length % PAGE);
   if (whole > 0) unmapFrom(memory, address, whole);
   memory.slice(address + whole, length - whole).fill(0);
 };
-
-interface Range {
-  readonly address: number;
-  readonly length: number;
-}
 
 const map = (
   memory: GuestMemory,

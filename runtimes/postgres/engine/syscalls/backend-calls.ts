@@ -14,6 +14,8 @@ export interface BackendState extends GuestState {
   readonly preemption: Preemption;
   /** Those of setitimer(2) that run, by their kind. */
   readonly timers: Map<number, Disposable>;
+  /** Lengths of what is mapped, by addresses. */
+  readonly mapped: Map<number, number>;
   readonly env: Readonly<Record<string, string>>;
   readonly relations: RelationFiles;
   /** What of the files that are open may be written, and its path. */

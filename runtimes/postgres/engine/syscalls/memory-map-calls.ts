@@ -10,7 +10,7 @@ const PAGE = 65_536;
 
 /** @param onMap - told where each segment has been mapped */
 export const memoryMapCalls = (
-  { memory, fds, exports }: BackendState,
+  { memory, fds, mapped, exports }: BackendState,
   onMap: (address: number) => void,
 ): Record<string, Call> => ({
   _mmap_js: (
@@ -28,6 +28,7 @@ export const memoryMapCalls = (
     memory.refresh();
     if (address === 0) return -WASI.ENOMEM;
     file.pages.mapInto(memory, address);
+    mapped.set(address, file.pages.size);
     onMap(address);
     memory.view.setInt32(allocated, 1, true);
     memory.view.setUint32(result, address, true);
@@ -42,6 +43,7 @@ export const memoryMapCalls = (
   // The C library frees the memory itself.
   _munmap_js: (address: number, length: number) => {
     unmapFrom(memory, address, length);
+    mapped.delete(address);
     return 0;
   },
 });
