@@ -12,6 +12,7 @@ import { conversionCalls } from './encoding-conversions.ts';
 import { isInvocation, jumpModule } from './jumps.ts';
 import { importsOf, linkImports, plain, refusing, setCallbacks, suspending } from './linkage.ts';
 import type { HostFunctions } from './linkage.ts';
+import { clearPages } from './session-pages.ts';
 import { discard, unmapFrom } from './shared-pages.ts';
 import type { Range } from './shared-pages.ts';
 import { STACK_TOP } from './static-variables.ts';
@@ -127,9 +128,11 @@ export class Machine {
       // V8 gives memory back when it happens to notice that nobody has it.
       unmapFrom(memory, 0, memory.bytes.length);
     } else {
-      const { address, length } = this.#form.shared;
-      discard(memory, 0, address);
-      discard(memory, address + length, memory.bytes.length - address - length);
+      const { shared, end } = this.#form;
+      const behind = shared.address + shared.length;
+      discard(memory, 0, shared.address);
+      discard(memory, behind, end - behind);
+      clearPages(memory, { address: end, length: memory.bytes.length - end });
     }
     return this.#form !== undefined && this.#table.length < MOST_PLACES;
   }
