@@ -49,7 +49,17 @@ export interface BackendExports {
   readonly PostgresMainLongJmp: () => void;
   /** Whether there is anything that ProcessInterrupts() is to look into. */
   readonly InterruptPending: WebAssembly.Global;
+  /** What a process has of its own: its start, its random numbers. */
+  readonly InitProcessGlobals: () => void;
+  /** Takes an entry among the processes. */
+  readonly InitProcess: () => void;
+  /** Becomes a session, of a database and a user, up to its first command; never comes back. */
+  readonly PostgresMain: (database: number, user: number) => void;
+  /** Reads the files of settings again, as somebody of `context` may set them (guc.h, `GucContext`). */
+  readonly ProcessConfigFile: (context: number) => void;
   readonly IsUnderPostmaster: WebAssembly.Global;
+  /** Points to what wakes the process up. */
+  readonly MyLatch: WebAssembly.Global;
   /** Points to the process's own entry. */
   readonly MyProc: WebAssembly.Global;
   readonly MyProcPid: WebAssembly.Global;

@@ -11,7 +11,8 @@ import { SUPERUSER } from '../postgres-options.ts';
 import { vacuumNowAndThen } from './autovacuum.ts';
 import type { BackendClient } from './backend-client.ts';
 import { createBackend } from './backend.ts';
-import type { Backend, BackendHost, BackendOptions } from './backend.ts';
+import type { Backend, BackendHost } from './backend.ts';
+import type { BackendImage } from './backend-image.ts';
 import { BackendLife } from './backend-life.ts';
 import { makeCheckpoints } from './checkpoints.ts';
 import { Exit } from './exit.ts';
@@ -19,6 +20,7 @@ import { InnerSession } from './inner-session.ts';
 import type { SessionUser } from './inner-session.ts';
 import type { Answer } from './inner-session.ts';
 import { LogStream } from './log-stream.ts';
+import { Machine } from './machine.ts';
 import { shareMemory } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
 import { isSameSecret } from './same-secret.ts';
@@ -32,6 +34,9 @@ const SIGINT = 2;
 const SIGTERM = 15;
 /** What a backend ends with that has ended itself: 0 at the end of its client, 1 after a fatal error. */
 const ORDERLY: ReadonlySet<number> = new Set([0, 1]);
+
+/** How many machines wait for a backend: as many as there are clients at once, mostly, and each only takes addresses. */
+const MOST_VACANT = 8;
 
 /** PostgreSQL 18 documentation, appendix A: `crash_shutdown`, `admin_shutdown`, `internal_error`, `cannot_connect_now`. */
 const CRASHED: FatalError = {
@@ -60,7 +65,11 @@ export class BackendGroup {
   readonly #first: BackendLife;
   /** A session of the server's own, in the database `postgres`: nothing of it is logged. */
   readonly server = new InnerSession();
+  /** What it was when others could begin as copies of it. */
+  #image: BackendImage | undefined;
   #shared: SharedMemory | undefined;
+  /** Machines that nobody occupies. */
+  readonly #vacant: Machine[] = [];
   #hasCrashed = false;
   #isStopping = false;
   #onAlone: () => void = () => {};
@@ -69,7 +78,13 @@ export class BackendGroup {
     this.#host = host;
     const kill = (pid: number, signal: number): boolean => this.#kill(pid, signal);
     this.#backendHost = { ...host, segments: new SharedSegments(), kill };
-    this.#first = new BackendLife(this.#create({ stderr: new LogStream(host.log), client: this.server }));
+    const [pid, machine] = [host.nextPid(), new Machine(host)];
+    const stderr = new LogStream(host.log);
+    const onImage = (image: BackendImage): void => void (this.#image = image);
+    this.#first = new BackendLife(
+      createBackend(this.#backendHost, { pid, machine, stderr, client: this.server, onImage }),
+    );
+    this.#backends.set(pid, this.#first.backend);
   }
 
   /**
@@ -78,15 +93,16 @@ export class BackendGroup {
    */
   static async start(host: GroupHost): Promise<BackendGroup> {
     const group = new BackendGroup(host);
-    const { parameters } = host;
-    const args = commandLine(SUPERUSER, { ...parameters, ...UNLOGGED });
-    await group.#first.start(args, SUPERUSER).catch((error: unknown) => {
+    const first = group.#first;
+    await first.start(commandLine(SUPERUSER, host.parameters), SUPERUSER).catch((error: unknown) => {
       if (!(error instanceof Exit)) throw error;
       throw new WasmrunError('APP_NOT_RUNNABLE', 'PostgreSQL does not start', {
         hint: 'Its own words are above.',
       });
     });
-    group.#shared = shareMemory(group.#first.backend);
+    // The others are copies of what it was before.
+    first.set(Object.entries(UNLOGGED));
+    group.#shared = shareMemory(first.backend.memory, group.#image!);
     return group;
   }
 
@@ -101,7 +117,7 @@ export class BackendGroup {
     this.server.fail(this.#hasCrashed ? CRASHED : ENDED);
     this.#remove(backend);
     if (this.#backends.size > 0) await stacks.suspend<void>((resume) => (this.#onAlone = () => resume()));
-    this.#shared?.pages[Symbol.dispose]();
+    this.#shared?.[Symbol.dispose]();
     this.#backendHost.segments[Symbol.dispose]();
     return this.#hasCrashed ? undefined : status;
   }
@@ -127,13 +143,22 @@ export class BackendGroup {
   ): Promise<FatalError | undefined> {
     if (this.#hasCrashed) return RECOVERING;
     const stderr = new LogStream(this.#host.log);
-    const backend = this.#create({ shared: this.#shared!, stderr, client });
+    const shared = this.#shared!;
+    const machine = this.#vacant.pop() ?? new Machine(this.#host, shared.image);
+    const backend = createBackend(this.#backendHost, {
+      pid: this.#host.nextPid(),
+      machine,
+      shared,
+      stderr,
+      client,
+    });
+    this.#backends.set(backend.pid, backend);
     this.#clients.set(backend, client);
     const life = new BackendLife(backend);
     const database = parameters.get('database') ?? user;
     let hasBegun = false;
     await this.#untilEnd(backend, async () => {
-      await life.start(commandLine(database, this.#host.parameters), user);
+      await life.startCopy(database, user);
       hasBegun = true;
       return (await life.greet(sessionSettings(parameters))) ? life.serve() : life.end();
     });
@@ -174,16 +199,14 @@ export class BackendGroup {
     this.#stopWhenAlone();
   }
 
-  #create(options: Omit<BackendOptions, 'pid'>): Backend {
-    const backend = createBackend(this.#backendHost, { pid: this.#host.nextPid(), ...options });
-    this.#backends.set(backend.pid, backend);
-    return backend;
-  }
-
   #remove(backend: Backend): void {
     this.#backends.delete(backend.pid);
     this.#clients.delete(backend);
     backend.close();
+    const { machine } = backend;
+    // What has crashed may still have something on its stack.
+    if (machine.vacate() && !this.#hasCrashed && this.#vacant.length < MOST_VACANT)
+      this.#vacant.push(machine);
     if (this.#backends.size === 0) this.#onAlone();
   }
 

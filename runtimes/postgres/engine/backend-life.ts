@@ -23,24 +23,46 @@ export class BackendLife {
   }
 
   /**
-   * Starts it, up to where it takes commands.
+   * Starts it from nothing, up to where it takes commands.
    * @param args - `argv`, the program's name first
    * @throws {Exit} where PostgreSQL has refused, and said why on its standard error
    */
   async start(args: readonly string[], user: string): Promise<void> {
-    const { exports, memory, pid, cancelKey } = this.backend;
+    const { exports, memory, pid } = this.backend;
+    exports.__wasm_call_ctors();
+    this.#introduce(user);
+    memory.view.setInt32(exports.MyProcPid.value, pid, true);
+    exports.pgl_setPGliteActive(1);
+    const values = writeTexts(exports, memory, args);
+    await this.#become(() => WebAssembly.promising(exports.__main_argc_argv)(args.length, values));
+  }
+
+  /** The same for a session, from where the first one was when others could begin as copies of it. */
+  async startCopy(database: string, user: string): Promise<void> {
+    const { backend } = this;
+    const { exports, memory } = backend;
+    backend.join();
+    this.#introduce(user);
+    const name = writeText(exports, memory, database);
+    await WebAssembly.promising(exports.InitProcess)();
+    await this.#become(() => WebAssembly.promising(exports.PostgresMain)(name, USER_NAME.address));
+  }
+
+  /** Whom it is for, and by what its cancelling is known. */
+  #introduce(user: string): void {
+    const { memory, cancelKey } = this.backend;
     memory.slice(USER_NAME.address, USER_NAME.size).fill(0);
     memory
       .slice(USER_NAME.address, USER_NAME.size - 1)
       .set(Buffer.from(user).subarray(0, USER_NAME.size - 1));
     memory.slice(CANCEL_KEY.address, CANCEL_KEY.size).set(cancelKey);
-    exports.__wasm_call_ctors();
-    memory.view.setInt32(exports.MyProcPid.value, pid, true);
-    exports.pgl_setPGliteActive(1);
-    const values = writeTexts(exports, memory, args);
-    const status = await WebAssembly.promising(exports.__main_argc_argv)(args.length, values).catch(statusOf);
-    if (status !== ALIVE) throw new Exit(status);
-    await WebAssembly.promising(exports.pgl_startPGlite)();
+  }
+
+  /** @param main - ends the process, but for what is alive then */
+  async #become(main: () => Promise<unknown>): Promise<void> {
+    const status = await main().catch(statusOf);
+    if (status !== ALIVE) throw new Exit(Number(status));
+    await WebAssembly.promising(this.backend.exports.pgl_startPGlite)();
   }
 
   /**
@@ -52,7 +74,7 @@ export class BackendLife {
     const port = exports.pgl_getMyProcPort();
     if ((await WebAssembly.promising(exports.ProcessStartupPacket)(port, 1, 1)) !== 0) return false;
     try {
-      this.#set(settings);
+      this.set(settings);
     } catch (error) {
       if (statusOf(error) !== JUMP_TO_LOOP) throw error;
       await WebAssembly.promising(exports.PostgresMainLongJmp)();
@@ -65,7 +87,7 @@ export class BackendLife {
   }
 
   /** As process_startup_options() does (src/backend/utils/init/postinit.c). */
-  #set(settings: readonly (readonly [name: string, value: string])[]): void {
+  set(settings: readonly (readonly [name: string, value: string])[]): void {
     const { exports, memory, preemption } = this.backend;
     preemption.end();
     const context = exports.superuser() === 0 ? CONTEXT.backend : CONTEXT.superuserBackend;

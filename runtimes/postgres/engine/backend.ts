@@ -1,5 +1,5 @@
 /**
- * A backend of PostgreSQL: an instance of npm's PGlite, without the JavaScript that comes with it. All that it imports is
+ * A backend of PostgreSQL: what is its own in a machine, which is an instance of npm's PGlite. All that this imports is
  * provided here, so nothing of the engine can be reached but what these functions give.
  */
 import { constants } from 'node:fs';
@@ -9,44 +9,34 @@ import type { Call } from '../../../src/engine/emscripten/calls.ts';
 import { DescriptorNumbers } from '../../../src/engine/emscripten/descriptor-numbers.ts';
 import { fileCalls } from '../../../src/engine/emscripten/file-calls.ts';
 import { GuestFileSystem } from '../../../src/engine/guest-file-system.ts';
-import { GuestMemory } from '../../../src/engine/guest-memory.ts';
+import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import { fillRandom } from '../../../src/engine/random.ts';
 import type { GuestMount } from '../../../src/engine/mount-table.ts';
 import type { Descriptor } from '../../../src/engine/descriptor.ts';
 import { ENDED_CLIENT } from './backend-client.ts';
 import type { BackendClient } from './backend-client.ts';
 import type { BackendExports } from './backend-exports.ts';
-import { DynamicLibraries } from './dynamic-libraries.ts';
-import { conversionCalls } from './encoding-conversions.ts';
+import { BackendImage } from './backend-image.ts';
 import { Interruption } from './interruption.ts';
-import { isInvocation, jumpModule } from './jumps.ts';
 import { Nowhere } from './log-stream.ts';
-import { linkImports, plain, setCallbacks, suspending } from './linkage.ts';
-import type { HostFunctions } from './linkage.ts';
+import type { Machine, MachineHost } from './machine.ts';
 import { Membership } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
 import { Preemption } from './preemption.ts';
 import type { RelationFiles } from './relation-files.ts';
+import { SettingsFiles } from './settings-files.ts';
+import type { SharedSegments } from './shared-segments.ts';
 import { unmapFrom } from './shared-pages.ts';
-import { SharedSegments } from './shared-segments.ts';
 import type { Stacks } from './stacks.ts';
-import { CANCEL_KEY, STACK_TOP } from './static-variables.ts';
+import { CANCEL_KEY } from './static-variables.ts';
 import type { BackendState } from './syscalls/backend-calls.ts';
 import { descriptorCalls, openingCalls } from './syscalls/descriptor-calls.ts';
 import { memoryMapCalls } from './syscalls/memory-map-calls.ts';
 import { processCalls } from './syscalls/process-calls.ts';
 import { clientCalls, waitingCalls } from './syscalls/waiting-calls.ts';
 
-/** As the module declares its memory and its table. */
-const INITIAL_PAGES = 2048;
-const MOST_PAGES = 32_768;
-const TABLE_SIZE = 6980;
-
 /** What the backends of one server are made from. */
-export interface BackendHost {
-  readonly module: WebAssembly.Module;
-  /** Modules that were loaded at run time, by path. */
-  readonly libraries: Map<string, WebAssembly.Module>;
+export interface BackendHost extends MachineHost {
   readonly mounts: readonly GuestMount[];
   readonly env: Readonly<Record<string, string>>;
   readonly stacks: Stacks;
@@ -56,83 +46,72 @@ export interface BackendHost {
   readonly kill: (pid: number, signal: number) => boolean;
 }
 
-export interface BackendOptions {
+interface CommonOptions {
   readonly pid: number;
-  /** What it joins; absent for the first one, which makes it. */
-  readonly shared?: SharedMemory;
+  /** Nobody else has it; it is vacated by whoever closes the backend. */
+  readonly machine: Machine;
   readonly stderr: Descriptor;
   readonly client: BackendClient;
 }
 
+/** Told of what the others are going to be copies of, when it can be made. */
+export interface FirstOptions extends CommonOptions {
+  readonly onImage: (image: BackendImage) => void;
+}
+
+/** With what it joins. */
+export interface MemberOptions extends CommonOptions {
+  readonly shared: SharedMemory;
+}
+
 export interface Backend {
   readonly pid: number;
+  readonly machine: Machine;
   /** Whoever wants to cancel what it does has to know it. */
   readonly cancelKey: Uint8Array;
   readonly exports: BackendExports;
   readonly memory: GuestMemory;
   readonly stackPointer: WebAssembly.Global;
   readonly preemption: Preemption;
+  /** Becomes a copy of the first one; for that one it does nothing. */
+  join(): void;
   /** Delivers a signal as to a process, now if it waits, else before it does. */
   signal(number: number): void;
   /** It does nothing any more, as after SIGKILL: whatever it waits for throws Exit. */
   kill(): void;
   /** From now on its client says nothing any more. */
   endClient(): void;
-  /** Gives back all that it has, of which nothing may run any more. */
+  /** Gives back all that it has but its machine; nothing of it may run any more. */
   close(): void;
 }
 
 /** A backend of which nothing has run yet. */
-export const createBackend = (host: BackendHost, options: BackendOptions): Backend => {
-  const { module } = host;
-  const instance: { exports?: BackendExports & Record<string, unknown> } = {};
-  const exports = (): BackendExports & Record<string, unknown> => instance.exports!;
-  const linearMemory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MOST_PAGES });
-  const state = newState(host, options, exports);
-  const { memory, fds, interruption } = state;
-  memory.attach(linearMemory);
+export const createBackend = (host: BackendHost, options: FirstOptions | MemberOptions): Backend => {
+  const { machine, pid } = options;
+  const state = newState(host, options);
+  const { memory, fds, interruption, timers, mapped } = state;
   let { client } = options;
   const files = new GuestFileSystem(host.mounts, fds);
-  const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
-  const stackPointer = new WebAssembly.Global({ value: 'i32', mutable: true }, STACK_TOP);
-  const caught = new WebAssembly.Global({ value: 'i32', mutable: true }, table.grow(1));
-  const invocations = jumpsFor({
-    table,
-    stackPointer,
-    caught,
-    jumping: new WebAssembly.Tag({ parameters: [] }),
+  const start = 'shared' in options ? memberStart(host, options, state) : firstStart(options, state, files);
+  const { stackPointer } = machine;
+  machine.occupy({
+    calls: start.observe(systemCalls(host, { state, machine, files, onMap: start.onMap })),
+    waiting: waitingCalls(state, () => client),
+    client: clientCalls(state, () => client),
+    files,
   });
-  const wanted = WebAssembly.Module.imports(module);
-  const { jump, ...invoked } = invocations(wanted.map(({ name }) => name).filter(isInvocation));
-  const provided: HostFunctions = {
-    ...plain(memory, systemCalls(state, files, { host, options, linearMemory })),
-    ...suspending(
-      memory,
-      waitingCalls(state, () => client),
-    ),
-    ...invoked,
-    _emscripten_throw_longjmp: jump!,
-    __call_sighandler: (handler: number, signal: number) =>
-      (table.get(handler) as (signal: number) => void)(signal),
-  };
-  const fixed = { memory: linearMemory, __indirect_function_table: table, __stack_pointer: stackPointer };
-  const { libraries: compiled } = host;
-  const linked = { memory, files, table, fixed, provided, exports, invocations, compiled };
-  Object.assign(provided, plain(memory, new DynamicLibraries(linked).calls()));
-  Object.assign(provided, plain(memory, conversionCalls({ memory, table, exports })));
-  instance.exports = new WebAssembly.Instance(module, linkImports(wanted, provided, fixed)).exports as never;
-  table.set(caught.value, exports().setThrew);
-  const io = clientCalls(state, () => client);
-  setCallbacks(exports(), table, suspending(memory, { ...io }));
+  const { exports } = machine;
   return {
-    pid: options.pid,
+    pid,
+    machine,
     cancelKey: newCancelKey(),
-    exports: exports(),
+    exports,
     memory,
     stackPointer,
     preemption: state.preemption,
+    join: () => start.join({ stackPointer, fds, files }),
     signal: (number) => {
-      exports().raise(number);
+      exports.raise(number);
       interruption.interrupt();
     },
     kill: () => interruption.kill(),
@@ -140,18 +119,13 @@ export const createBackend = (host: BackendHost, options: BackendOptions): Backe
       client = ENDED_CLIENT;
       interruption.interrupt();
     },
-    close: () => release(state, host),
+    close: () => {
+      for (const timer of timers.values()) timer[Symbol.dispose]();
+      fds.closeAll();
+      memory.refresh();
+      for (const [address, length] of mapped) unmapFrom(memory, address, length);
+    },
   };
-};
-
-const release = ({ memory, fds, timers, segments }: BackendState, host: BackendHost): void => {
-  // It has ended before it had joined the others.
-  if (segments !== host.segments) segments[Symbol.dispose]();
-  for (const timer of timers.values()) timer[Symbol.dispose]();
-  fds.closeAll();
-  // V8 gives memory back when it happens to notice that nobody has it.
-  memory.refresh();
-  unmapFrom(memory, 0, memory.bytes.length);
 };
 
 const newCancelKey = (): Uint8Array => {
@@ -160,20 +134,14 @@ const newCancelKey = (): Uint8Array => {
   return key;
 };
 
-/** `invoke_…` functions by their names, and what jumps. */
-const jumpsFor =
-  (host: Record<string, WebAssembly.Table | WebAssembly.Global | WebAssembly.Tag>) =>
-  (names: readonly string[]): Record<string, WebAssembly.HostFunction> =>
-    new WebAssembly.Instance(jumpModule(names), { host }).exports as never;
-
 const newState = (
   { stacks, env, segments, relations }: BackendHost,
-  { shared, stderr }: BackendOptions,
-  exports: () => BackendExports,
+  { machine, stderr }: CommonOptions,
 ): BackendState => {
   const fds = new FdTable();
   for (const stream of [new Nowhere(), new Nowhere(), stderr]) fds.add(stream);
-  const memory = new GuestMemory();
+  const { memory } = machine;
+  const exports = (): BackendExports => machine.exports;
   const interruption = new Interruption();
   return {
     memory,
@@ -182,68 +150,105 @@ const newState = (
     interruption,
     preemption: new Preemption({ memory, stacks, interruption, exports }),
     timers: new Map(),
+    mapped: new Map(),
     env,
     relations,
     writtenPaths: new WeakMap(),
-    segments: shared === undefined ? segments : new SharedSegments(),
+    segments,
     exports,
   };
 };
 
+interface SystemParts {
+  readonly state: BackendState;
+  readonly machine: Machine;
+  readonly files: GuestFileSystem;
+  /** Told where each segment of dynamic shared memory has been mapped. */
+  readonly onMap: (address: number) => void;
+}
+
 const systemCalls = (
-  state: BackendState,
-  files: GuestFileSystem,
-  {
-    host,
-    options,
-    linearMemory,
-  }: { host: BackendHost; options: BackendOptions; linearMemory: WebAssembly.Memory },
+  { kill }: BackendHost,
+  { state, machine, files, onMap }: SystemParts,
 ): Record<string, Call> => {
-  const { memory, exports } = state;
-  const membership =
-    options.shared && new Membership(options.shared, host.segments, () => ({ memory, exports: exports() }));
   const numbers = new DescriptorNumbers({ fds: state.fds, threads: { forget: () => {} } });
   const byPath = fileCalls(state, files, numbers);
-  const calls = {
+  return {
     ...byPath,
     ...openingCalls(state, files, numbers, byPath),
     ...descriptorCalls(state, files, numbers),
-    ...memoryMapCalls(state, (address) => membership?.onMap(address)),
-    ...processCalls(state, { memory: linearMemory, kill: host.kill }),
+    ...memoryMapCalls(state, onMap),
+    ...processCalls(state, { memory: machine.linearMemory, kill }),
   };
-  return membership === undefined ? calls : observed(calls, state, { membership, segments: host.segments });
 };
 
-/** The calls that tell how far a start has come. */
-const observed = (
-  calls: Record<string, Call>,
-  state: BackendState,
-  { membership, segments }: { membership: Membership; segments: SharedSegments },
-): Record<string, Call> => {
-  const before = (name: string, action: (...values: number[]) => void): Call => {
-    const call = calls[name]!;
-    return (...values: never[]) => {
-      action(...values);
-      return call(...values);
-    };
+/** How a start differs from that of a process of its own. */
+interface Start {
+  readonly onMap: (address: number) => void;
+  /** The calls that tell how far it has come, observed. */
+  readonly observe: (calls: Record<string, Call>) => Record<string, Call>;
+  readonly join: Membership['join'];
+}
+
+/** Calls with something done before. */
+const before =
+  (call: Call, action: (...values: number[]) => void): Call =>
+  (...values: never[]) => {
+    action(...values);
+    return call(...values);
   };
+
+const firstStart = (
+  { machine, onImage }: FirstOptions,
+  { memory, fds, segments }: BackendState,
+  files: GuestFileSystem,
+): Start => {
+  const settings = new SettingsFiles(files);
+  let controlAddress = 0;
+  let isAlone = true;
   return {
-    ...calls,
-    __syscall_dup: before('__syscall_dup', () => {
-      if (!membership.onDuplicate()) return;
-      state.segments[Symbol.dispose]();
-      state.segments = segments;
+    // The first segment it maps is the one that it has just made to keep the others in.
+    onMap: (address) => (controlAddress ||= address),
+    observe: (calls) => ({
+      ...calls,
+      __syscall_openat: before(calls['__syscall_openat']!, (_directory, path = 0, flags = 0) => {
+        if (isAlone && (flags & WRITING) === 0) settings.onOpen(zeroTerminated(memory, path).toString());
+      }),
+      // It has made its shared memory, and is no process yet (rewrite/fork-point.ts).
+      __syscall_statfs64: () => {
+        isAlone = false;
+        const { stackPointer, loaded: libraries } = machine;
+        const control = { address: controlAddress, length: segments.control.size };
+        onImage(new BackendImage({ memory, stackPointer, fds, files, settings, libraries, control }));
+        return 0;
+      },
     }),
-    __syscall_openat: (directory: number, path: number, flags: number, mode: number) => {
-      const text = zeroTerminated(state.memory, path).toString('latin1');
-      membership.onOpen(text);
-      const kept = membership.keeps(text) ? flags & ~constants.O_TRUNC : flags;
-      return (calls['__syscall_openat'] as (...values: number[]) => number)(directory, path, kept, mode);
-    },
-    __syscall_unlinkat: (directory: number, path: number, flags: number) => {
-      if (membership.keeps(zeroTerminated(state.memory, path).toString('latin1'))) return 0;
-      return (calls['__syscall_unlinkat'] as (...values: number[]) => number)(directory, path, flags);
-    },
-    __syscall_faccessat: before('__syscall_faccessat', () => membership.onAccess()),
+    join: () => {},
+  };
+};
+
+/** fcntl.h: either is in the flags of what may be written. */
+const WRITING = constants.O_WRONLY | constants.O_RDWR;
+
+const memberStart = (
+  { segments }: BackendHost,
+  { pid, machine, shared }: MemberOptions,
+  state: BackendState,
+): Start => {
+  const { memory } = state;
+  const membership = new Membership({ pid, machine, shared, segments }, () => ({
+    memory,
+    exports: state.exports(),
+  }));
+  return {
+    onMap: (address) => machine.onMap(address),
+    observe: (calls) => ({
+      ...calls,
+      __syscall_openat: before(calls['__syscall_openat']!, (_directory, path = 0) =>
+        membership.onOpen(zeroTerminated(memory, path).toString('latin1')),
+      ),
+      __syscall_faccessat: before(calls['__syscall_faccessat']!, () => membership.onAccess()),
+    }),
+    join: (target) => membership.join(target),
   };
 };

@@ -11,6 +11,7 @@ import { readUnsigned } from '../../../src/wasm/leb128.ts';
 import { ABSENT_FUNCTIONS } from './absent-functions.ts';
 import type { BackendExports } from './backend-exports.ts';
 import { isInvocation } from './jumps.ts';
+import { importsOf } from './linkage.ts';
 import type { HostFunctions } from './linkage.ts';
 
 /** Emscripten's `struct dso` (system/lib/libc/dynlink.c): where the name begins. */
@@ -25,12 +26,17 @@ interface MemoryInfo {
   readonly tableSize: number;
 }
 
+/** A library that has been loaded, or a function of one that has been looked up, by the number that C knows it by. */
+export type LinkStep =
+  | { readonly handle: number; readonly path: string; readonly memoryBase: number }
+  | { readonly handle: number; readonly name: string };
+
 export interface LibraryHost {
   readonly memory: GuestMemory;
   readonly table: WebAssembly.Table;
   /** What every module of a backend has in common: memory, table, stack. */
   readonly fixed: Readonly<Record<string, WebAssembly.Memory | WebAssembly.Table | WebAssembly.Global>>;
-  readonly files: GuestFileSystem;
+  readonly files: () => GuestFileSystem;
   /** Compiled modules by path, for all backends of a server. */
   readonly compiled: Map<string, WebAssembly.Module>;
   readonly exports: () => BackendExports & Record<string, unknown>;
@@ -40,11 +46,18 @@ export interface LibraryHost {
   readonly provided: HostFunctions;
 }
 
+interface Linked {
+  /** What it exports: functions, and variables by their addresses. */
+  readonly found: Record<string, unknown>;
+  readonly memoryBase: number;
+}
+
 export class DynamicLibraries {
   readonly #host: LibraryHost;
   readonly #loaded = new Map<number, Record<string, unknown>>();
   /** Places of functions in the table. */
   #places: Map<unknown, number> | undefined;
+  readonly #steps: LinkStep[] = [];
 
   constructor(host: LibraryHost) {
     this.#host = host;
@@ -53,45 +66,80 @@ export class DynamicLibraries {
   calls(): Record<string, Call> {
     return {
       _dlopen_js: (handle: number) => this.#open(handle),
-      _dlsym_js: (handle: number, name: number) => {
-        const found = this.#loaded.get(handle)?.[zeroTerminated(this.#host.memory, name).toString()];
-        if (found === undefined) return 0;
-        return typeof found === 'function' ? this.#place(found) : (found as WebAssembly.Global).value;
-      },
+      _dlsym_js: (handle: number, name: number) =>
+        this.#lookUp(handle, zeroTerminated(this.#host.memory, name).toString()),
     };
+  }
+
+  /** What has been done, in its order. */
+  get steps(): readonly LinkStep[] {
+    return this.#steps;
+  }
+
+  /**
+   * Does the same in a new instance, all of which finds the places that it had. What is in memory is another's business:
+   * that is to be a copy of the memory where these steps were done.
+   */
+  repeat(steps: readonly LinkStep[]): void {
+    for (const step of steps) {
+      const { handle } = step;
+      if ('name' in step) this.#lookUp(handle, step.name);
+      else this.#load(handle, step.path, step.memoryBase);
+    }
+  }
+
+  /** Nothing is loaded but by these steps, with which it has begun. */
+  reset(steps: readonly LinkStep[]): void {
+    const handles = new Set(steps.map(({ handle }) => handle));
+    for (const handle of this.#loaded.keys()) if (!handles.has(handle)) this.#loaded.delete(handle);
+    this.#steps.length = steps.length;
   }
 
   /** 0 where there is no such module, or where it is none that can be linked. */
   #open(handle: number): number {
     const path = zeroTerminated(this.#host.memory, handle + NAME_OFFSET).toString();
     try {
-      const module = this.#compile(path);
-      if (module === undefined) return 0;
-      this.#loaded.set(handle, this.#link(module));
-      return 1;
+      return this.#load(handle, path) ? 1 : 0;
     } catch {
       return 0;
     }
   }
 
+  /** @param knownBase - where a copy of its memory is going to be; absent: it is made */
+  #load(handle: number, path: string, knownBase?: number): boolean {
+    const module = this.#compile(path);
+    if (module === undefined) return false;
+    const { found, memoryBase } = this.#link(module, knownBase);
+    this.#loaded.set(handle, found);
+    this.#steps.push({ handle, path, memoryBase });
+    return true;
+  }
+
+  /** Where a function or a variable of a library lies; 0 where it has none of that name. */
+  #lookUp(handle: number, name: string): number {
+    const found = this.#loaded.get(handle)?.[name];
+    if (found === undefined) return 0;
+    this.#steps.push({ handle, name });
+    return typeof found === 'function' ? this.#place(found) : (found as WebAssembly.Global).value;
+  }
+
   #compile(path: string): WebAssembly.Module | undefined {
-    const { files, compiled } = this.#host;
+    const { compiled } = this.#host;
     const known = compiled.get(path);
     if (known !== undefined) return known;
-    const bytes = files.readBytes(path, 0);
+    const bytes = this.#host.files().readBytes(path, 0);
     if (typeof bytes === 'number') return undefined;
     const module = new WebAssembly.Module(bytes);
     compiled.set(path, module);
     return module;
   }
 
-  #link(module: WebAssembly.Module): Record<string, unknown> {
-    const { table, memory } = this.#host;
-    const { memorySize, memoryAlignment, tableSize } = memoryInfo(module);
+  #link(module: WebAssembly.Module, knownBase?: number): Linked {
+    const { table } = this.#host;
+    const info = memoryInfo(module);
+    const { tableSize } = info;
     const tableBase = table.grow(tableSize);
-    const memoryBase = this.#host.exports().emscripten_builtin_memalign(2 ** memoryAlignment, memorySize);
-    memory.refresh();
-    memory.slice(memoryBase, memorySize).fill(0);
+    const memoryBase = knownBase ?? this.#allocate(info);
     const links: { global: WebAssembly.Global; name: string }[] = [];
     const imports = this.#imports(module, { memoryBase, tableBase }, links);
     const { exports } = new WebAssembly.Instance(module, imports);
@@ -102,9 +150,19 @@ export class DynamicLibraries {
     const found = relocate(exports, memoryBase);
     for (const { global, name } of links) global.value = this.#address(name, found);
     const run = (name: string): void => (exports[name] as (() => void) | undefined)?.();
-    run('__wasm_apply_data_relocs');
-    run('__wasm_call_ctors');
-    return found;
+    if (knownBase === undefined) {
+      run('__wasm_apply_data_relocs');
+      run('__wasm_call_ctors');
+    }
+    return { found, memoryBase };
+  }
+
+  #allocate({ memorySize, memoryAlignment }: MemoryInfo): number {
+    const { memory, exports } = this.#host;
+    const address = exports().emscripten_builtin_memalign(2 ** memoryAlignment, memorySize);
+    memory.refresh();
+    memory.slice(address, memorySize).fill(0);
+    return address;
   }
 
   #imports(
@@ -113,7 +171,7 @@ export class DynamicLibraries {
     links: { global: WebAssembly.Global; name: string }[],
   ): WebAssembly.Imports {
     const { fixed, provided, invocations } = this.#host;
-    const wanted = WebAssembly.Module.imports(module);
+    const wanted = importsOf(module);
     const own = this.#host.exports();
     const available: Record<string, unknown> = {
       ...ABSENT_FUNCTIONS,

@@ -51,6 +51,16 @@ export const isInvocation = (name: string): boolean => name.startsWith(PREFIX);
  * has come by; and `jumping`, what jumps are told apart from other exceptions by, the same for all modules of a backend.
  */
 export const jumpModule = (names: readonly string[]): WebAssembly.Module => {
+  const key = names.join();
+  const module = modules.get(key) ?? compile(names);
+  modules.set(key, module);
+  return module;
+};
+
+/** By names: every backend wants the same. */
+const modules = new Map<string, WebAssembly.Module>();
+
+const compile = (names: readonly string[]): WebAssembly.Module => {
   const signatures = names.map((name) => signature(name.slice(PREFIX.length)));
   const invoked = signatures.map(({ parameters, result }) => functionType(parameters, result));
   const invoking = signatures.map(({ parameters, result }) => functionType([I32, ...parameters], result));

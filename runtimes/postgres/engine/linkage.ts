@@ -19,28 +19,39 @@ export const suspending = (memory: GuestMemory, calls: Functions): HostFunctions
     Object.entries(plain(memory, calls)).map(([name, call]) => [name, new WebAssembly.Suspending(call)]),
   );
 
-/** What is not provided fails when it is called. */
+const imports = new WeakMap<WebAssembly.Module, readonly WebAssembly.ModuleImportDescriptor[]>();
+
+/** What a module imports; V8 makes a new list of a hundred each time it is asked. */
+export const importsOf = (module: WebAssembly.Module): readonly WebAssembly.ModuleImportDescriptor[] => {
+  const known = imports.get(module) ?? WebAssembly.Module.imports(module);
+  imports.set(module, known);
+  return known;
+};
+
 export const linkImports = (
   wanted: readonly WebAssembly.ModuleImportDescriptor[],
   provided: HostFunctions,
   fixed: Readonly<Record<string, WebAssembly.Memory | WebAssembly.Table | WebAssembly.Global>>,
 ): WebAssembly.Imports => {
-  const imports: WebAssembly.Imports = {};
-  for (const { module: from, name } of wanted) {
-    (imports[from] ??= {})[name] = fixed[name] ?? provided[name] ?? (() => refuse(name));
-  }
-  return imports;
+  const links: WebAssembly.Imports = {};
+  for (const { module: from, name } of wanted) (links[from] ??= {})[name] = fixed[name] ?? provided[name]!;
+  return links;
 };
 
-const refuse = (name: string): number => {
+/** What is not provided fails when it is called. */
+export const refusing = (name: string) => (): number => {
   if (name.startsWith('__syscall_')) return -WASI.ENOSYS;
   throw new Error(`PostgreSQL called ${name}, which is not there in a sandbox`);
 };
 
+/** It is the same for all. */
+let callbacks: WebAssembly.Module | undefined;
+
 /** What C calls by pointers: the client, and programs, of which none is ever started. */
 export const setCallbacks = (exports: BackendExports, table: WebAssembly.Table, io: HostFunctions): void => {
   const host = { ...io, system: () => -1, popen: () => 0, pclose: () => -1 };
-  const functions = new WebAssembly.Instance(callbackModule(), { host }).exports;
+  callbacks ??= callbackModule();
+  const functions = new WebAssembly.Instance(callbacks, { host }).exports;
   const place = (name: string): number => {
     const free = table.grow(1);
     table.set(free, functions[name]);

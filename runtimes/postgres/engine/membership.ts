@@ -1,27 +1,22 @@
 /**
  * How a backend becomes one of several.
  *
- * PostgreSQL's processes share memory because a postmaster makes it and then forks. WebAssembly cannot fork. But a backend
- * that starts in single-user mode makes all that the postmaster makes, and makes it alike: the same things at the same
- * addresses, for the module and its settings are the same. So each backend starts alone, and when it has made its shared
- * memory and not looked at it yet, that is replaced by the pages that all share. From there on it is a child of a
- * postmaster: it takes a process entry of its own, finds everybody's locks, buffers and transactions, and leaves out what
- * only the first one does (recovery of the log).
+ * PostgreSQL's processes share memory because a postmaster makes it and then forks. Here the first backend makes all that the
+ * postmaster makes, and each other one begins as a copy of it (backend-image.ts), with the pages that all share in place of
+ * those that the first one made. From there on it is a child of a postmaster: it takes a process entry of its own, finds
+ * everybody's locks, buffers and transactions, and leaves out what only the first one does (recovery of the log).
  *
- * These moments are known by the system calls that PostgreSQL makes there, in the order of PostgresSingleUserMain
- * (src/backend/tcop/postgres.c) and InitPostgres (src/backend/utils/init/postinit.c).
+ * It still starts as in single-user mode, which knows no user but its own. The moments when it is somebody else are known by
+ * the system calls that PostgreSQL makes there, in the order of InitPostgres (src/backend/utils/init/postinit.c).
  */
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { BackendExports } from './backend-exports.ts';
+import type { BackendImage, CopyTarget } from './backend-image.ts';
+import type { Machine } from './machine.ts';
 import { SharedPages } from './shared-pages.ts';
 import type { SharedSegments } from './shared-segments.ts';
 import { EXIT_INDEXES } from './static-variables.ts';
 
-/** src/include/storage/pg_shmem.h: `PGShmemMagic`, and where the whole size stands in `PGShmemHeader`. */
-const HEADER_MAGIC = 679_834_894;
-const SIZE_OFFSET = 8;
-/** Emscripten's mmap(2) gives whole pages of WebAssembly. */
-const PAGE = 65_536;
 /** src/include/miscadmin.h, `BackendType` */
 const BACKEND = 1;
 const BACKGROUND_WORKER = 5;
@@ -33,14 +28,17 @@ const INDEX_KEY_SIZE = 48;
 const STATUS_ARRAY = 'Backend Status Array\0';
 /** src/include/utils/relcache.h: `RELCACHE_INIT_FILENAME` of the catalogues that all databases share. */
 const SHARED_CATALOGUES = 'global/pg_internal.init';
-
-/** src/include/pgstat.h: `PG_STAT_TMP_DIR`. */
-const STATISTICS = 'pg_stat_tmp/';
+/** `Latch` of src/include/storage/latch.h: whose it is. */
+const LATCH_OWNER = 12;
+/** src/include/utils/guc.h: `PGC_SIGHUP`. */
+const RELOAD = 2;
 
 /** What the backends of a server have in common. */
-export interface SharedMemory {
-  readonly address: number;
+export interface SharedMemory extends Disposable {
+  readonly image: BackendImage;
   readonly pages: SharedPages;
+  /** Address of the entry of the backends' states in the index of what is there. */
+  readonly statusEntry: number;
 }
 
 /** What a backend's start is changed through. */
@@ -49,65 +47,73 @@ export interface MemberState {
   readonly exports: BackendExports;
 }
 
-/** Finds the shared memory that a backend has made. */
-const findRegion = ({ view, bytes }: GuestMemory): { address: number; size: number } => {
-  for (let address = PAGE; address < bytes.length; address += PAGE / 16) {
-    if (view.getInt32(address, true) !== HEADER_MAGIC) continue;
-    return { address, size: view.getUint32(address + SIZE_OFFSET, true) };
-  }
-  throw new Error('PostgreSQL has made no shared memory');
-};
-
-/** What the first backend has made is everybody's from now on. */
-export const shareMemory = ({ memory }: Pick<MemberState, 'memory'>): SharedMemory => {
+/**
+ * What the first backend has made is everybody's from now on.
+ * @param image - of that backend
+ */
+export const shareMemory = (memory: GuestMemory, image: BackendImage): SharedMemory => {
   memory.refresh();
-  const { address, size } = findRegion(memory);
+  const { address, length } = image.shared;
   const pages = new SharedPages();
-  pages.copyFrom(memory, address, size);
+  pages.resize(length);
+  pages.copyFrom(memory, address, length);
   pages.mapInto(memory, address);
-  return { address, pages };
+  const { buffer } = memory.bytes;
+  const statusEntry = address + Buffer.from(buffer, address, length).indexOf(STATUS_ARRAY);
+  return {
+    image,
+    pages,
+    statusEntry,
+    [Symbol.dispose]() {
+      pages[Symbol.dispose]();
+      image[Symbol.dispose]();
+    },
+  };
 };
 
-type Phase = 'alone' | 'joined' | 'identified' | 'started';
+type Phase = 'joined' | 'identified' | 'started';
+
+export interface MembershipOptions {
+  readonly pid: number;
+  readonly machine: Machine;
+  readonly shared: SharedMemory;
+  /** Dynamic shared memory, of all. */
+  readonly segments: SharedSegments;
+}
 
 /** The start of every backend but the first. */
 export class Membership {
-  readonly #shared: SharedMemory;
-  readonly #segments: SharedSegments;
+  readonly #options: MembershipOptions;
   readonly #state: () => MemberState;
-  #phase: Phase = 'alone';
-  /** Where it has mapped the control segment of its own. */
-  #controlAddress = 0;
+  #phase: Phase = 'joined';
 
-  /** @param segments - those of all */
-  constructor(shared: SharedMemory, segments: SharedSegments, state: () => MemberState) {
-    this.#shared = shared;
-    this.#segments = segments;
+  constructor(options: MembershipOptions, state: () => MemberState) {
+    this.#options = options;
     this.#state = state;
   }
 
-  /** The first segment it maps is the one that it has just made to keep the others in. */
-  onMap(address: number): void {
-    if (this.#controlAddress === 0) this.#controlAddress = address;
-  }
-
-  /** set_max_safe_fds() duplicates descriptors, after the shared memory has been made and before InitProcess(). */
-  onDuplicate(): boolean {
-    if (this.#phase !== 'alone') return false;
-    this.#phase = 'joined';
+  /** Becomes a copy of the first backend as it was before it was a process, and is to be a process of its own. */
+  join(target: CopyTarget): void {
+    const { pid, machine, shared, segments } = this.#options;
+    const { image, pages } = shared;
     const { memory, exports } = this.#state();
-    const { address, size } = findRegion(memory);
-    if (address !== this.#shared.address || size !== this.#shared.pages.size) {
-      throw new Error('the shared memory of this backend would be another one: were settings changed?');
-    }
-    this.#shared.pages.mapInto(memory, address);
-    this.#segments.control.mapInto(memory, this.#controlAddress);
+    machine.copy(() => {
+      image.mapInto(memory);
+      pages.mapInto(memory, image.shared.address);
+      segments.control.mapInto(memory, image.controlAddress);
+    });
+    image.continueIn(target);
+    memory.view.setInt32(exports.MyProcPid.value, pid, true);
+    memory.view.setInt32(memory.view.getUint32(exports.MyLatch.value, true) + LATCH_OWNER, pid, true);
+    exports.InitProcessGlobals();
+    // As a postmaster, which takes what its children are to have.
+    if (image.settings.haveChanged) exports.ProcessConfigFile(RELOAD);
+    memory.refresh();
     memory.view.setUint8(exports.IsUnderPostmaster.value, 1);
     // It is to write down itself which files it has to bring to disk (sync.c, InitSync).
-    memory.view.setInt32(exports.MyBackendType.value, CHECKPOINTER, true);
-    // As on_exit_reset() does after a fork: what it has made alone is not to be undone.
+    this.#setType(CHECKPOINTER);
+    // As on_exit_reset() does after a fork: what the first one has made is not to be undone.
     for (const index of EXIT_INDEXES) memory.view.setInt32(index, 0, true);
-    return true;
   }
 
   /** RelationCacheInitializePhase2() reads a file, before it is decided who the user is: as for a background worker, by name. */
@@ -115,11 +121,6 @@ export class Membership {
     if (this.#phase !== 'joined' || !path.endsWith(SHARED_CATALOGUES)) return;
     this.#phase = 'identified';
     this.#setType(BACKGROUND_WORKER);
-  }
-
-  /** What preloaded modules make anew beside the shared memory (pg_stat_statements.c) is there, as that is. */
-  keeps(path: string): boolean {
-    return this.#phase === 'alone' && path.startsWith(STATISTICS);
   }
 
   /** The database's directory is looked for, before it is decided whether the user may connect. */
@@ -135,9 +136,7 @@ export class Membership {
 
   /** What others are shown of it was written when it passed for a checkpointer. */
   #correctStatus(memory: GuestMemory, pid: number): void {
-    const { address, pages } = this.#shared;
-    const index = memory.bytes.subarray(address, address + pages.size);
-    const entry = address + Buffer.from(index.buffer, index.byteOffset, index.length).indexOf(STATUS_ARRAY);
+    const entry = this.#options.shared.statusEntry;
     const array = memory.view.getUint32(entry + INDEX_KEY_SIZE, true);
     const end = array + memory.view.getUint32(entry + INDEX_KEY_SIZE + 4, true);
     for (let at = array; at < end; at += 4) {

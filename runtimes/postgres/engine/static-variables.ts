@@ -6,6 +6,10 @@
 /** Where `__stack_pointer` begins; the stack grows down from here. */
 export const STACK_TOP = 11_363_120;
 
+/** Where the C library's own memory begins, and where it keeps how far that goes (sbrk(2)). What C declares ends below. */
+export const HEAP = { start: STACK_TOP, end: 2_775_592 } as const;
+export const DATA_END = 2_974_512;
+
 /** A user's name, at most NAMEDATALEN - 1 bytes and a zero: nothing of C lies below 1024. See rewrite/host-process.ts. */
 export const USER_NAME = { address: 512, size: 64 } as const;
 

@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto';
 import { compileAtOnce } from '../../../src/wasm/compilation-hints.ts';
 import { readUnsigned, unsigned } from '../../../src/wasm/leb128.ts';
 import { KIND, SECTION, WasmModule } from '../../../src/wasm/wasm-module.ts';
+import { enlargeFileBuffers } from './file-buffers.ts';
+import { tellWhereToFork } from './fork-point.ts';
 import { waitForLocks } from './lock-waits.ts';
 import { checksumByVectors } from './page-checksums.ts';
 import { yieldWhereInterrupted } from './preemption.ts';
@@ -20,7 +22,7 @@ const KILL = 13_476;
 const WAIT_EVENT_SET_WAIT = 5574;
 const PG_USLEEP = 10_905;
 /** Imports that PostgreSQL has no use for, and what arrives there instead: functions of as many numbers. */
-const IMPORT = { kill: 129, waitEventSetWait: 68 } as const;
+const IMPORT = { kill: 129, waitEventSetWait: 68, zeroes: 132, forkPoint: 133 } as const;
 const IMPORTED_FUNCTIONS = 135;
 /** WebAssembly Core Specification, binary format. */
 const NOP = 0x01;
@@ -81,6 +83,8 @@ const sameProcess = (read: string, comparison: string, count: number): Change =>
 });
 const EQUAL = '46';
 const NOT_EQUAL = '47';
+/** Number of memset(3). */
+const MEMSET = hex(unsigned(13_379));
 
 const CHANGES: readonly Change[] = [
   // src/backend/main/main.c: MyProcPid stays what the engine has set.
@@ -96,6 +100,8 @@ const CHANGES: readonly Change[] = [
   // pgl_sendConnData() sends an address as the key that a request to cancel has to bring along: the same one for all. The
   // key is what the engine has written to CANCEL_KEY (engine/static-variables.ts), 576.
   { from: '21014180d6888701360000', to: '210141c004280200360000', count: 1 },
+  // mmap(2) of memory of nobody's fills it with zeroes, all shared buffers: the engine has zeroes that nobody has to write.
+  { from: `20044100200610${MEMSET}1a`, to: `20044100200610${hex(unsigned(IMPORT.zeroes))}1a`, count: 1 },
 ];
 
 /**
@@ -117,6 +123,8 @@ export const separateProcess = (bytes: Uint8Array, needed: ReadonlySet<number>):
   yieldWhereInterrupted(module, numbers);
   waitForLocks(module, numbers);
   checksumByVectors(module, IMPORTED_FUNCTIONS);
+  tellWhereToFork(module, { imported: IMPORTED_FUNCTIONS, tell: IMPORT.forkPoint });
+  enlargeFileBuffers(module, IMPORTED_FUNCTIONS);
   const moved = giveStackFrames(module, IMPORTED_FUNCTIONS);
   return compileAtOnce(
     module.bytes(),

@@ -160,6 +160,43 @@ describe('users and databases', () => {
   });
 });
 
+test('a session has the settings that the files have when it begins', async () => {
+  await using before = database.session();
+  expect(await before.say('show work_mem')).toBe('4MB');
+  await psql(["alter system set work_mem = '7MB'", 'alter system set max_connections = 50']);
+  expect(await linesOf(['show work_mem', 'show max_connections'])).toEqual(['7MB', '100']);
+  await psql(['alter system reset all']);
+  expect(await linesOf(['show work_mem'])).toEqual(['4MB']);
+  expect(await before.say('show work_mem')).toBe('4MB');
+});
+
+test('a session is a process of its own, of a server that started once', async () => {
+  const question = `select pid, backend_start, pg_postmaster_start_time() from pg_stat_activity
+    where pid = pg_backend_pid() and backend_start > pg_postmaster_start_time()`;
+  const [first, second] = [await linesOf([question]), await linesOf([question])].map(([line]) =>
+    line!.split('|'),
+  );
+  expect(second![0]).not.toBe(first![0]);
+  expect(second![1]! > first![1]!).toBe(true);
+  expect(second![2]).toBe(first![2]);
+});
+
+test('what a session has loaded and kept is not there for the next one', async () => {
+  const make = 'create function loud() returns text language plpgsql as $$ begin return $1; end $$';
+  await psql([
+    make.replace('()', '(text)'),
+    "select loud('once')",
+    "set some.thing = 'kept'",
+    'create temp table t()',
+  ]);
+  const { stdout, stderr } = await psql([
+    "select current_setting('some.thing', true) is null",
+    "select loud('twice')",
+    "select count(*) from pg_class where relname = 't'",
+  ]);
+  expect({ stdout, stderr }).toEqual({ stdout: 't\ntwice\n0\n', stderr: '' });
+});
+
 test('nothing is left of sessions that have ended', async () => {
   const others =
     'select count(*) from pg_stat_activity where backend_type = $$client backend$$ and pid <> pg_backend_pid()';

@@ -14,11 +14,13 @@ export interface BackendState extends GuestState {
   readonly preemption: Preemption;
   /** Those of setitimer(2) that run, by their kind. */
   readonly timers: Map<number, Disposable>;
+  /** Lengths of what is mapped, by addresses. */
+  readonly mapped: Map<number, number>;
   readonly env: Readonly<Record<string, string>>;
   readonly relations: RelationFiles;
   /** What of the files that are open may be written, and its path. */
   readonly writtenPaths: WeakMap<Descriptor, string>;
-  /** Dynamic shared memory; another one as soon as the backend has joined the others. */
-  segments: SharedSegments;
+  /** Dynamic shared memory. */
+  readonly segments: SharedSegments;
   readonly exports: () => BackendExports;
 }
