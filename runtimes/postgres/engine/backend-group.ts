@@ -28,15 +28,13 @@ import { commandLine, UNLOGGED } from './server-parameters.ts';
 import { sessionSettings } from './session-settings.ts';
 import { SharedSegments } from './shared-segments.ts';
 import type { FatalError } from './startup-message.ts';
+import { VacantMachines } from './vacant-machines.ts';
 
 /** signal(7) */
 const SIGINT = 2;
 const SIGTERM = 15;
 /** What a backend ends with that has ended itself: 0 at the end of its client, 1 after a fatal error. */
 const ORDERLY: ReadonlySet<number> = new Set([0, 1]);
-
-/** How many machines wait for a backend: as many as there are clients at once, mostly, and each only takes addresses. */
-const MOST_VACANT = 8;
 
 /** PostgreSQL 18 documentation, appendix A: `crash_shutdown`, `admin_shutdown`, `internal_error`, `cannot_connect_now`. */
 const CRASHED: FatalError = {
@@ -68,14 +66,14 @@ export class BackendGroup {
   /** What it was when others could begin as copies of it. */
   #image: BackendImage | undefined;
   #shared: SharedMemory | undefined;
-  /** Machines that nobody occupies. */
-  readonly #vacant: Machine[] = [];
+  readonly #vacant: VacantMachines;
   #hasCrashed = false;
   #isStopping = false;
   #onAlone: () => void = () => {};
 
   private constructor(host: GroupHost) {
     this.#host = host;
+    this.#vacant = new VacantMachines(host.stacks);
     const kill = (pid: number, signal: number): boolean => this.#kill(pid, signal);
     this.#backendHost = { ...host, segments: new SharedSegments(), kill };
     const [pid, machine] = [host.nextPid(), new Machine(host)];
@@ -117,6 +115,7 @@ export class BackendGroup {
     this.server.fail(this.#hasCrashed ? CRASHED : ENDED);
     this.#remove(backend);
     if (this.#backends.size > 0) await stacks.suspend<void>((resume) => (this.#onAlone = () => resume()));
+    this.#vacant[Symbol.dispose]();
     this.#shared?.[Symbol.dispose]();
     this.#backendHost.segments[Symbol.dispose]();
     return this.#hasCrashed ? undefined : status;
@@ -144,7 +143,7 @@ export class BackendGroup {
     if (this.#hasCrashed) return RECOVERING;
     const stderr = new LogStream(this.#host.log);
     const shared = this.#shared!;
-    const machine = this.#vacant.pop() ?? new Machine(this.#host, shared.image);
+    const machine = this.#vacant.take() ?? new Machine(this.#host, shared.image);
     const backend = createBackend(this.#backendHost, {
       pid: this.#host.nextPid(),
       machine,
@@ -205,8 +204,7 @@ export class BackendGroup {
     backend.close();
     const { machine } = backend;
     // What has crashed may still have something on its stack.
-    if (machine.vacate() && !this.#hasCrashed && this.#vacant.length < MOST_VACANT)
-      this.#vacant.push(machine);
+    if (machine.vacate() && !this.#hasCrashed) this.#vacant.put(machine);
     if (this.#backends.size === 0) this.#onAlone();
   }
 

@@ -125,8 +125,7 @@ export class Machine {
     const { memory } = this;
     memory.refresh();
     if (this.#form === undefined || !this.#isCopy) {
-      // V8 gives memory back when it happens to notice that nobody has it.
-      unmapFrom(memory, 0, memory.bytes.length);
+      this.abandon();
     } else {
       const { shared, end } = this.#form;
       const behind = shared.address + shared.length;
@@ -135,6 +134,12 @@ export class Machine {
       clearPages(memory, { address: end, length: memory.bytes.length - end });
     }
     return this.#form !== undefined && this.#table.length < MOST_PLACES;
+  }
+
+  /** Nobody will ever have it again. */
+  abandon(): void {
+    // V8 gives memory back when it happens to notice that nobody has it.
+    unmapFrom(this.memory, 0, this.memory.bytes.length);
   }
 
   #make({ calls, waiting, client }: Occupant): void {
