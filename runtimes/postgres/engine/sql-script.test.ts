@@ -105,7 +105,8 @@ const piece = fc.oneof(
     'a$b',
   ),
   content.map((text) => `'${text.replaceAll("'", "''")}'`),
-  content.map((text) => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`),
+  // A plain string on another line would go on with it, and its backslashes count.
+  content.map((text) => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}' x`),
   content.map((text) => `"${text.replaceAll('"', '""')}"`),
   content.filter((text) => !text.includes('$q$') && !text.endsWith('$q')).map((text) => `$q$${text}$q$`),
   content.map((text) => `--${text.replaceAll('\n', ' ')}\n`),
