@@ -1,6 +1,8 @@
 /**
- * V8's own threads, on which it optimizes what has become hot. In a start's first half second that is more work than the
- * engine's thread has to do, and there are four of them: on two cores that thread would have to wait for them.
+ * The engine's other threads. On V8's own it optimizes what has become hot: in a start's first half second that is more work
+ * than the engine's thread has to do, and there are four of them, so on two cores that thread would have to wait for them.
+ * The one that sends would take a core from it for every answer; as it is it sends several at a time, and eight clients are
+ * served a tenth faster.
  */
 import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';

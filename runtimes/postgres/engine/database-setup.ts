@@ -46,7 +46,10 @@ export class DatabaseSetup {
   /** @throws {WasmrunError} INIT_FAILED */
   async run(): Promise<void> {
     const { isNew, options, directory } = this.#host;
-    if (!isNew || !this.#isAsItIsMade()) {
+    if (isNew && this.#isAsItIsMade()) {
+      // Its answer tells that the server takes queries.
+      await this.#command('SELECT 1');
+    } else {
       await this.#makeRole();
       await this.#makeDatabase();
     }
@@ -58,7 +61,7 @@ export class DatabaseSetup {
     if (directory.readNote(INIT_NOTE) !== note) directory.writeNote(INIT_NOTE, note);
   }
 
-  /** Whoever asks a new directory's first backend anything has it look at catalogues that clients may never need. */
+  /** Whoever asks a new directory's first backend for it has it look at catalogues that clients may never need. */
   #isAsItIsMade(): boolean {
     const { user, password, database } = this.#host.options;
     return user === SUPERUSER && database === SUPERUSER && password === undefined;
