@@ -30,7 +30,10 @@ import { SharedSegments } from './shared-segments.ts';
 import type { FatalError } from './startup-message.ts';
 import { VacantMachines } from './vacant-machines.ts';
 
+/** What PostgreSQL takes for the postmaster's process id, as it has never been told of one. */
+const POSTMASTER = 0;
 /** signal(7) */
+const SIGHUP = 1;
 const SIGINT = 2;
 const SIGTERM = 15;
 /** What a backend ends with that has ended itself: 0 at the end of its client, 1 after a fatal error. */
@@ -224,9 +227,16 @@ export class BackendGroup {
   }
 
   #kill(pid: number, signal: number): boolean {
+    if (pid === POSTMASTER) return signal === SIGHUP && this.#reload();
     const backend = this.#backends.get(pid);
     if (backend !== undefined && signal !== 0) backend.signal(signal);
     return backend !== undefined;
+  }
+
+  /** As a postmaster does with pg_reload_conf(): all read the files of settings again, when they are spoken to next. */
+  #reload(): boolean {
+    for (const backend of this.#backends.values()) backend.signal(SIGHUP);
+    return true;
   }
 
   /** The first backend ends last, with a checkpoint. */

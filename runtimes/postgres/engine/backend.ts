@@ -19,6 +19,7 @@ import type { BackendExports } from './backend-exports.ts';
 import { BackendImage } from './backend-image.ts';
 import { Interruption } from './interruption.ts';
 import { Nowhere } from './log-stream.ts';
+import type { LogStream } from './log-stream.ts';
 import type { Machine, MachineHost } from './machine.ts';
 import { Membership } from './membership.ts';
 import type { SharedMemory } from './membership.ts';
@@ -42,7 +43,7 @@ export interface BackendHost extends MachineHost {
   readonly stacks: Stacks;
   readonly segments: SharedSegments;
   readonly relations: RelationFiles;
-  /** Sends a signal to a backend; whether there is one. */
+  /** Sends a signal to a backend, or to the postmaster where the number is 0; whether it was taken. */
   readonly kill: (pid: number, signal: number) => boolean;
 }
 
@@ -61,6 +62,7 @@ export interface FirstOptions extends CommonOptions {
 
 /** With what it joins. */
 export interface MemberOptions extends CommonOptions {
+  readonly stderr: LogStream;
   readonly shared: SharedMemory;
 }
 
@@ -232,11 +234,11 @@ const WRITING = constants.O_WRONLY | constants.O_RDWR;
 
 const memberStart = (
   { segments }: BackendHost,
-  { pid, machine, shared }: MemberOptions,
+  { pid, machine, shared, stderr }: MemberOptions,
   state: BackendState,
 ): Start => {
   const { memory } = state;
-  const membership = new Membership({ pid, machine, shared, segments }, () => ({
+  const membership = new Membership({ pid, machine, shared, segments, stderr }, () => ({
     memory,
     exports: state.exports(),
   }));

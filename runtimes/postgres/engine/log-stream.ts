@@ -14,6 +14,7 @@ export class LogStream extends Descriptor {
   override readonly filetype = FILETYPE.unknown;
   readonly #target: Descriptor;
   #fatal: FatalError | undefined;
+  #isSilent = false;
 
   constructor(target: Descriptor) {
     super();
@@ -25,7 +26,18 @@ export class LogStream extends Descriptor {
     return this.#fatal;
   }
 
+  /** Does something, of which nothing is passed on. */
+  silently(action: () => void): void {
+    this.#isSilent = true;
+    try {
+      action();
+    } finally {
+      this.#isSilent = false;
+    }
+  }
+
   override write(memory: GuestMemory): number {
+    if (this.#isSilent) return memory.iovTotal;
     let text = '';
     for (let index = 0; index < memory.iovCount; index += 1) {
       text += Buffer.from(memory.slice(memory.iovPointers[index]!, memory.iovLengths[index]!)).toString();

@@ -12,6 +12,7 @@
 import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { BackendExports } from './backend-exports.ts';
 import type { BackendImage, CopyTarget } from './backend-image.ts';
+import type { LogStream } from './log-stream.ts';
 import type { Machine } from './machine.ts';
 import { SharedPages } from './shared-pages.ts';
 import type { SharedSegments } from './shared-segments.ts';
@@ -79,6 +80,7 @@ export interface MembershipOptions {
   readonly shared: SharedMemory;
   /** Dynamic shared memory, of all. */
   readonly segments: SharedSegments;
+  readonly stderr: LogStream;
 }
 
 /** The start of every backend but the first. */
@@ -94,7 +96,7 @@ export class Membership {
 
   /** Becomes a copy of the first backend as it was before it was a process, and is to be a process of its own. */
   join(target: CopyTarget): void {
-    const { pid, machine, shared, segments } = this.#options;
+    const { pid, machine, shared, segments, stderr } = this.#options;
     const { image, pages } = shared;
     const { memory, exports } = this.#state();
     machine.copy(() => {
@@ -106,8 +108,8 @@ export class Membership {
     memory.view.setInt32(exports.MyProcPid.value, pid, true);
     memory.view.setInt32(memory.view.getUint32(exports.MyLatch.value, true) + LATCH_OWNER, pid, true);
     exports.InitProcessGlobals();
-    // As a postmaster, which takes what its children are to have.
-    if (image.settings.haveChanged) exports.ProcessConfigFile(RELOAD);
+    // As a postmaster, which takes what its children are to have. What cannot be taken it would log, for every session anew.
+    if (image.settings.haveChanged) stderr.silently(() => exports.ProcessConfigFile(RELOAD));
     memory.refresh();
     memory.view.setUint8(exports.IsUnderPostmaster.value, 1);
     // It is to write down itself which files it has to bring to disk (sync.c, InitSync).

@@ -160,14 +160,19 @@ describe('users and databases', () => {
   });
 });
 
-test('a session has the settings that the files have when it begins', async () => {
+test('a session has the settings that the files have when it begins, and then those that all are told to read', async () => {
   await using before = database.session();
   expect(await before.say('show work_mem')).toBe('4MB');
   await psql(["alter system set work_mem = '7MB'", 'alter system set max_connections = 50']);
   expect(await linesOf(['show work_mem', 'show max_connections'])).toEqual(['7MB', '100']);
+  expect(await before.say('show work_mem')).toBe('4MB');
+  expect(database.run.stderr()).not.toContain('cannot be changed without restarting');
+  expect(await linesOf(['select pg_reload_conf()'])).toEqual(['t']);
+  await expect.poll(() => before.say('show work_mem')).toBe('7MB');
+  const refused = "select setting from pg_file_settings where name = 'max_connections' and error <> ''";
+  expect(await linesOf([refused])).toEqual(['50']);
   await psql(['alter system reset all']);
   expect(await linesOf(['show work_mem'])).toEqual(['4MB']);
-  expect(await before.say('show work_mem')).toBe('4MB');
 });
 
 test('a session is a process of its own, of a server that started once', async () => {

@@ -22,7 +22,7 @@ const EAI_NONAME = -2;
 
 export interface ProcessOptions {
   readonly memory: WebAssembly.Memory;
-  /** Sends a signal to a backend; whether there is one of that number. */
+  /** Sends a signal to a backend, or to the postmaster where the number is 0; whether it was taken. */
   readonly kill: (pid: number, signal: number) => boolean;
 }
 
@@ -78,9 +78,10 @@ export const processCalls = (
     },
     emscripten_get_heap_max: () => HEAP_MAX,
     // kill(2) arrives here as well (rewrite/host-process.ts): a number that is no descriptor's is a process's, or, less
-    // than 0, that of its group, which it is alone in.
+    // than 0, that of its group, which it is alone in. 0, whose mode nobody changes, is the
+    // postmaster's.
     __syscall_fchmod: (target: number, value: number) => {
-      if (Math.abs(target) >= FIRST_PID) {
+      if (target === 0 || Math.abs(target) >= FIRST_PID) {
         if (kill(Math.abs(target), value)) return 0;
         memory.view.setInt32(exports().__errno_location(), WASI.ESRCH, true);
         return -1;
