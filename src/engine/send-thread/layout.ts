@@ -1,6 +1,6 @@
 /**
  * What the engine and its send thread share: a few words, and a lane for each socket, a ring of bytes that the engine fills
- * and the thread empties. Each word is written by one side only, but for the bell.
+ * and the thread empties.
  */
 
 /** Sockets that can be sent to at once; others are sent to by the engine itself. */
@@ -27,6 +27,8 @@ export const BELL = {
   dozing: 1,
   /** It waits for descriptors, one of which is there to wake it. */
   polling: 2,
+  /** It has found nothing to do, and looks once more before it waits: it need not be woken, but is to be told. */
+  drowsy: 3,
 } as const;
 
 /** Words of a lane. */

@@ -54,7 +54,10 @@ export class SendLanes {
   flush(): void {
     const deadline = performance.now() + FLUSH_MS;
     const words = this.#words;
-    while (Atomics.load(words, WORD.bell) === BELL.awake && performance.now() < deadline) {
+    while (performance.now() < deadline) {
+      const bell = Atomics.load(words, WORD.bell);
+      // It sleeps only when it has seen that nothing is left, or that nobody takes it.
+      if (bell === BELL.dozing || bell === BELL.polling) return;
       Atomics.wait(words, WORD.still, 0, FLUSH_STEP_MS);
     }
   }

@@ -100,11 +100,13 @@ export class SendLoop {
 
   #sleep(): void {
     const words = this.#words;
-    Atomics.store(words, WORD.bell, this.#stuck.size === 0 ? BELL.dozing : BELL.polling);
-    // What was written before is seen now; whoever writes afterwards sees the bell.
+    Atomics.store(words, WORD.bell, BELL.drowsy);
+    // What was written before is seen now; whoever writes afterwards sees the bell, and rings it.
     if (!this.#hasNews()) {
-      if (this.#stuck.size === 0) Atomics.wait(words, WORD.bell, BELL.dozing);
-      else this.#poll();
+      const sleep = this.#stuck.size === 0 ? BELL.dozing : BELL.polling;
+      const hasRung = Atomics.compareExchange(words, WORD.bell, BELL.drowsy, sleep) !== BELL.drowsy;
+      if (!hasRung && sleep === BELL.dozing) Atomics.wait(words, WORD.bell, BELL.dozing);
+      else if (!hasRung) this.#poll();
     }
     Atomics.store(words, WORD.bell, BELL.awake);
   }

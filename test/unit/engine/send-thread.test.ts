@@ -210,6 +210,19 @@ describe('what is sent by the thread', () => {
   });
 });
 
+test('whatever the thread is about to do, a flush returns when all is sent', () => {
+  const { lane, there } = connect();
+  for (let round = 0; round < 20_000; round += 1) {
+    send(lane, Buffer.from('first '));
+    // The second comes at every moment of the thread's way back to sleep.
+    for (const end = performance.now() + (round % 400) / 10_000; performance.now() < end;);
+    const text = String(round);
+    send(lane, Buffer.from(text));
+    thread.lanes.flush();
+    expect(receive(there)?.toString()).toBe(`first ${text}`);
+  }
+});
+
 test('there are lanes for so many sockets at once, and again when those are closed', async () => {
   for (let round = 0; round < 2; round += 1) {
     const all = Array.from({ length: LANES }, connect);
