@@ -152,6 +152,28 @@ export class WasmModule {
     });
   }
 
+  /**
+   * Adds a function.
+   * @param type - number of its type
+   * @param body - with its locals and its end, without its length
+   * @returns its place among the module's own
+   */
+  addFunction(type: number, body: readonly number[]): number {
+    const place = this.vector(SECTION.function).count;
+    this.append(SECTION.function, unsigned(type));
+    this.append(SECTION.code, [...unsigned(body.length), ...body]);
+    return place;
+  }
+
+  /** Exports functions, by their numbers. */
+  exportFunctions(numbers: Readonly<Record<string, number>>): void {
+    const items = Object.entries(numbers).map(([name, number]) => {
+      const bytes = Buffer.from(name);
+      return [...unsigned(bytes.length), ...bytes, KIND.function, ...unsigned(number)];
+    });
+    this.append(SECTION.export, ...items);
+  }
+
   bytes(): Uint8Array {
     return Buffer.concat([
       this.#header,

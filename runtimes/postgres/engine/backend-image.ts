@@ -10,15 +10,13 @@ import type { GuestMemory } from '../../../src/engine/guest-memory.ts';
 import type { LinkStep } from './dynamic-libraries.ts';
 import { SelfPipe } from './self-pipe.ts';
 import type { SettingsFiles } from './settings-files.ts';
-import { SharedPages } from './shared-pages.ts';
+import { PAGE, SharedPages, wholePages } from './shared-pages.ts';
 import type { Range } from './shared-pages.ts';
 import { DATA_END, HEAP } from './static-variables.ts';
 
 /** src/include/storage/pg_shmem.h: `PGShmemMagic`, and where the whole size stands in `PGShmemHeader`. */
 const HEADER_MAGIC = 679_834_894;
 const SIZE_OFFSET = 8;
-/** Emscripten's mmap(2) gives whole pages of WebAssembly. */
-const PAGE = 65_536;
 /** A process has these, and its pipe to itself. */
 const STREAMS = 3;
 
@@ -40,7 +38,8 @@ export interface ImageSource extends CopyTarget {
 
 /** Finds the shared memory that a backend has made. */
 const findShared = ({ view, bytes }: GuestMemory): Range => {
-  for (let address = Math.ceil(HEAP.start / PAGE) * PAGE; address < bytes.length; address += PAGE) {
+  // Emscripten's mmap(2) gives whole pages of WebAssembly.
+  for (let address = wholePages(HEAP.start); address < bytes.length; address += PAGE) {
     if (view.getInt32(address, true) !== HEADER_MAGIC) continue;
     return { address, length: view.getUint32(address + SIZE_OFFSET, true) };
   }
@@ -52,7 +51,6 @@ const pagesFrom = (start: number, end: number): Range => {
   const address = start - (start % PAGE);
   return { address, length: wholePages(end) - address };
 };
-const wholePages = (size: number): number => Math.ceil(size / PAGE) * PAGE;
 
 export class BackendImage implements Disposable {
   /** Where all have the shared memory, which is not in the image. */

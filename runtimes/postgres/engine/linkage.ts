@@ -28,6 +28,7 @@ export const importsOf = (module: WebAssembly.Module): readonly WebAssembly.Modu
   return known;
 };
 
+/** @param provided - a function for each import that is none of the `fixed` ones */
 export const linkImports = (
   wanted: readonly WebAssembly.ModuleImportDescriptor[],
   provided: HostFunctions,

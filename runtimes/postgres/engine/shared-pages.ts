@@ -39,9 +39,9 @@ const MAP_ANONYMOUS = 0x20;
 const MADV_DONTNEED = 4;
 const MFD_CLOEXEC = 1;
 /** Largest page of the architectures there are engines for, in bytes; WebAssembly's are as large. */
-const PAGE = 65_536;
+export const PAGE = 65_536;
 
-const wholePages = (length: number): number => Math.ceil(length / PAGE) * PAGE;
+export const wholePages = (length: number): number => Math.ceil(length / PAGE) * PAGE;
 
 /** Of a guest's memory, in bytes, from where a page begins. */
 export interface Range {

@@ -5,7 +5,6 @@
  * functions after that point itself, so they are exported here.
  */
 import { unsigned } from '../../../src/wasm/leb128.ts';
-import { KIND, SECTION } from '../../../src/wasm/wasm-module.ts';
 import type { WasmModule } from '../../../src/wasm/wasm-module.ts';
 
 /** Numbers of functions in the version that is known, none of which it exports. */
@@ -32,15 +31,14 @@ export interface ForkNumbers {
 /** @throws {Error} where the module does not start as the version that is known */
 export const tellWhereToFork = (module: WasmModule, { imported, tell }: ForkNumbers): void => {
   const exported = module.exportedFunctions();
-  const types = module.declaredTypes();
-  module.append(SECTION.function, unsigned(types[exported.get('ProcessInterrupts')! - imported]!));
+  const likeIt = module.declaredTypes()[exported.get('ProcessInterrupts')! - imported]!;
   const call = (number: number): number[] => [OP.call, ...unsigned(number)];
   const nothing = Array.from({ length: 3 }, () => [OP.i32Const, 0]).flat();
   const body = [NO_LOCALS, ...nothing, ...call(tell), OP.drop, ...call(FUNCTIONS.InitProcess), OP.end];
-  module.append(SECTION.code, [...unsigned(body.length), ...body]);
+  const told = imported + module.addFunction(likeIt, body);
   const then = [OP.localGet, 1, OP.localGet, 3, ...call(FUNCTIONS.PostgresMain)];
   const from = Buffer.from([...call(FUNCTIONS.InitProcess), ...then]);
-  const to = Buffer.from([...call(imported + types.length), ...then]);
+  const to = Buffer.from([...call(told), ...then]);
   const change = (main: Uint8Array): Uint8Array => {
     const changed = Buffer.from(main);
     const at = changed.indexOf(from);
@@ -49,13 +47,5 @@ export const tellWhereToFork = (module: WasmModule, { imported, tell }: ForkNumb
     return changed;
   };
   module.changeBodies(new Map([[exported.get('__main_argc_argv')! - imported, change]]));
-  module.append(
-    SECTION.export,
-    ...Object.entries(FUNCTIONS).map(([name, number]) => [
-      ...unsigned(name.length),
-      ...Buffer.from(name),
-      KIND.function,
-      ...unsigned(number),
-    ]),
-  );
+  module.exportFunctions(FUNCTIONS);
 };

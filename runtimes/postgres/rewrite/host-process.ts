@@ -113,7 +113,7 @@ export const separateProcess = (bytes: Uint8Array, needed: ReadonlySet<number>):
   const hash = createHash('sha256').update(bytes).digest('hex');
   if (hash !== MODULE_HASH) throw new Error(`this version of pglite.wasm is not known: ${hash}`);
   const module = new WasmModule(CHANGES.reduce(apply, Buffer.from(bytes)));
-  module.append(SECTION.export, [...name('raise'), KIND.function, ...unsigned(RAISE)]);
+  module.exportFunctions({ raise: RAISE });
   module.changeBodies(
     new Map([...BODIES].map(([number, body]) => [number - IMPORTED_FUNCTIONS, () => Uint8Array.from(body)])),
   );

@@ -32,13 +32,10 @@ const WAITS = 6;
 
 /** @throws {Error} where there are more or less of them */
 export const waitForLocks = (module: WasmModule, { imported, wait }: ModuleNumbers): void => {
-  const types = module.declaredTypes();
-  const likeIt = module.exportedFunctions().get('ProcessInterrupts')! - imported;
-  module.append(SECTION.function, unsigned(types[likeIt]!));
+  const likeIt = module.declaredTypes()[module.exportedFunctions().get('ProcessInterrupts')! - imported]!;
   const values = [0, PATIENCE_MS, 0, 0, 0].flatMap((value) => [OP.constant, value]);
   const body = [NO_LOCALS, ...values, OP.call, ...unsigned(wait), OP.drop, OP.end];
-  module.append(SECTION.code, [...unsigned(body.length), ...body]);
-  const call = [OP.call, ...unsigned(imported + types.length)];
+  const call = [OP.call, ...unsigned(imported + module.addFunction(likeIt, body))];
   const { count, items } = module.vector(SECTION.code);
   const code = Buffer.from(items);
   let found = 0;

@@ -78,8 +78,8 @@ export const processCalls = (
     },
     emscripten_get_heap_max: () => HEAP_MAX,
     // kill(2) arrives here as well (rewrite/host-process.ts): a number that is no descriptor's is a process's, or, less
-    // than 0, that of its group, which it is alone in. 0, whose mode nobody changes, is the
-    // postmaster's.
+    // than 0, that of its group, which it is alone in. 0, whose mode nobody changes, is
+    // the postmaster's.
     __syscall_fchmod: (target: number, value: number) => {
       if (target === 0 || Math.abs(target) >= FIRST_PID) {
         if (kill(Math.abs(target), value)) return 0;
